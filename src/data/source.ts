@@ -1,0 +1,73 @@
+import type { z } from "zod";
+import type { Component } from "../util/component.ts";
+import { Catalog } from "../util/component.ts";
+
+/** `<data set>/<key>`: the same for the same item for ever, whatever the order of files. */
+export type SampleId = string;
+/** `<data set>/<class name>`. */
+export type ConceptId = string;
+export type Split = "train" | "test";
+/** What a set is for: streamed and scored (adapt), only scored (eval), or standing for the original pretraining data (pool). */
+export type Role = "adapt" | "eval" | "pool";
+
+/**
+ * Where an image's bytes lie. Plain data, so that a worker thread can read it without the source.
+ * `raw` is uint8 RGB, row by row; the others hold an encoded image.
+ */
+export type ImageLocation =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "slice"; readonly path: string; readonly offset: number; readonly bytes: number }
+  | { readonly kind: "raw"; readonly path: string; readonly offset: number; readonly width: number; readonly height: number }
+  | { readonly kind: "parquet"; readonly path: string; readonly column: string; readonly row: number };
+
+/** What an index knows of a sample without opening its image. */
+export interface SampleRecord {
+  readonly id: SampleId;
+  /** Class name; undefined in data that has captions only. */
+  readonly className?: string;
+  /** At least one. Training draws one of them, everything else takes the first. */
+  readonly captions: readonly string[];
+  readonly split: Split;
+  readonly image: ImageLocation;
+  /** When the concept appeared. */
+  readonly year?: number;
+}
+
+/** The unit a stream is made of: one class of one data set, or one cluster of captions. */
+export interface Concept {
+  readonly id: ConceptId;
+  readonly dataset: string;
+  readonly name: string;
+  /** Training samples. */
+  readonly samples: readonly SampleId[];
+  /** What orderings sort by, where it is known. */
+  readonly stats: Readonly<Partial<Record<"matchingLoss" | "frequency" | "year", number>>>;
+}
+
+/** One data set. Opening reads its index; images are read by location. */
+export interface DataSource {
+  readonly name: string;
+  readonly task: "classification" | "retrieval" | "caption";
+  readonly role: Role;
+  /** Hash of the index and of the sizes of its files, so that a plan can tell that the data changed. */
+  readonly fingerprint: string;
+  /** Evaluation's class list, in label order; empty where there are no classes. */
+  readonly classNames: readonly string[];
+  /** Prompt templates, `{}` where the class name goes; the first is the single-template one. */
+  readonly templates: readonly string[];
+  /** Licence and attribution, one line each; empty when unknown. */
+  readonly licences: readonly string[];
+  /** Sorted by id. */
+  records(split: Split): readonly SampleRecord[];
+  concepts(): readonly Concept[];
+}
+
+/** A kind of place where data lies. Its file's name is the scheme a config names it by (`folder:./photos`, `webdataset:…`). */
+export interface SourceDefinition<S extends z.ZodType = z.ZodType> extends Component<S> {
+  /** True when this source reads what lies at `path` and no scheme was given. */
+  recognises(path: string): boolean;
+  /** Every data set found there, sorted by name. @throws {DataError} naming the item that cannot be used. */
+  open(options: z.output<S>): Promise<readonly DataSource[]>;
+}
+
+export const sources = new Catalog<SourceDefinition>("source", [new URL("./sources/", import.meta.url)]);
