@@ -46,6 +46,28 @@ describe("draws", () => {
     expect(Math.abs(sum / n - 0.5)).toBeLessThan(5 * Math.sqrt(1 / 12 / n));
     expect(Math.abs(squares / n - 1)).toBeLessThan(5 * Math.sqrt(2 / n));
   });
+  test("normal is Box-Muller on two uniforms, to the last bits", () => {
+    const uniforms = createRandom(3).at("test");
+    const normals = createRandom(3).at("test");
+    for (let i = 0; i < 1000; i++) {
+      const [u, v] = [uniforms.uniform(), uniforms.uniform()];
+      expect(Math.abs(normals.normal() - Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v))).toBeLessThan(1e-14);
+    }
+  });
+  test("a permutation of two million holds every number once and takes under two seconds", () => {
+    const start = performance.now();
+    const order = createRandom(0).at("test").permutation(2_000_000);
+    expect(performance.now() - start).toBeLessThan(2000);
+    const seen = new Uint8Array(order.length);
+    for (const i of order) seen[i] = 1;
+    expect(seen.every((hit) => hit === 1)).toBe(true);
+    expect([order[0], order[1], order[1_999_999]]).toEqual([
+      ...createRandom(0)
+        .at("test")
+        .permutation(2_000_000)
+        .filter((_, i) => i < 2 || i === 1_999_999),
+    ]);
+  });
   test("below refuses what is no count", () => {
     expect(() => createRandom(0).at("test").below(0)).toThrow(RangeError);
   });
