@@ -1,0 +1,39 @@
+import { z } from "zod";
+import type { Component } from "../util/component.ts";
+import { Catalog } from "../util/component.ts";
+
+/** Where in a run a learning rate is asked for. Counts of applied steps; a schedule has no other state, so nothing of it is saved. */
+export interface Progress {
+  /** From 0. */
+  readonly task: number;
+  /** Inside the task, from 0. */
+  readonly step: number;
+  /** Steps of every task of the run. */
+  readonly steps: readonly number[];
+  /** Multiplier that the task before ended with, for curves that go on from there. */
+  readonly resumeFrom?: number;
+}
+
+/** Multiplier of the peak learning rate, in [0, 1]. */
+export type Schedule = (at: Progress) => number;
+
+export interface ScheduleDefinition<S extends z.ZodType = z.ZodType> extends Component<S> {
+  build(options: z.output<S>): Schedule;
+}
+
+export const schedules = new Catalog<ScheduleDefinition>("schedule", [new URL("./curves/", import.meta.url)]);
+
+/** The floor ratio μ: what a decaying curve ends at, as a share of the peak. */
+export const floorOption = z.number().min(0).max(1).default(0.001).describe("what the curve ends at, as a share of the peak");
+
+/** μ + (1 − μ)·v: a curve in [0, 1] raised to the floor. */
+export function lift(value: number, floor: number): number {
+  return floor + (1 - floor) * value;
+}
+
+/** Steps of the task asked for. */
+export function stepsOfTask({ task, steps }: Progress): number {
+  const count = steps[task];
+  if (count === undefined) throw new RangeError(`internal: schedule: task ${task} of ${steps.length}`);
+  return count;
+}
