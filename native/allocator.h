@@ -1,0 +1,22 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace evergreen {
+
+struct MemoryStats {
+  uint64_t live;      // bytes that tensors asked for and hold
+  uint64_t peak;      // highest `live` since the last reset
+  uint64_t reserved;  // bytes taken from the system: live plus cached
+  uint64_t limit;
+};
+
+/** Puts the caching allocator in the place of libtorch's own for host memory. Call once, before the first tensor. */
+void installAllocator();
+void setMemoryLimit(uint64_t bytes);
+MemoryStats memoryStats();
+void resetPeak();
+/** Gives cached blocks back to the system. */
+void releaseCache();
+
+}  // namespace evergreen

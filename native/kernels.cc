@@ -1,0 +1,209 @@
+// Operators of our own, where a profile showed that libtorch's lose. Each is checked against libtorch's result in src/engine/kernels.test.ts.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <cmath>
+
+#include "kernel-table.h"
+
+namespace evergreen {
+
+namespace {
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define EVERGREEN_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define EVERGREEN_CLONES
+#endif
+
+/** a [M, K] times bᵀ with b [N, K], by oneDNN; both may be transposed views. Same precision as the MKL product. */
+Tensor oneDnnProduct(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bias) {
+  static const auto operation = c10::Dispatcher::singleton()
+                                    .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+                                    .typed<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view,
+                                                  c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>)>();
+  return operation.call(a, b, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
+bool usesOneDnn(Product product, const Tensor& a, int64_t m, int64_t n, int64_t k) {
+  return a.device().is_cpu() && a.scalar_type() == at::kFloat && m > 0 && n > 0 && k > 0 && kernelFor(product, m, n, k) == Kernel::oneDnn;
+}
+
+class Linear : public torch::autograd::Function<Linear> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+    context->save_for_backward({x, weight});
+    context->saved_data["bias"] = bias.has_value() && bias->defined();
+    const auto rows = x.reshape({-1, x.size(-1)});
+    const int64_t m = rows.size(0), k = rows.size(1), n = weight.size(0);
+    auto sizes = x.sizes().vec();
+    sizes.back() = n;
+    if (usesOneDnn(Product::forward, rows, m, n, k)) return oneDnnProduct(rows, weight, bias).view(sizes);
+    return at::linear(rows, weight, bias).view(sizes);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto& x = saved[0];
+    const auto& weight = saved[1];
+    const auto g = gradients[0].reshape({-1, gradients[0].size(-1)});
+    const auto rows = x.reshape({-1, x.size(-1)});
+    const int64_t m = g.size(0), n = g.size(1), k = rows.size(1);
+    Tensor dx, dw, db;
+    if (context->needs_input_grad(0)) {
+      dx = usesOneDnn(Product::inputGradient, g, m, n, k) ? oneDnnProduct(g, weight.t(), std::nullopt) : at::mm(g, weight);
+      dx = dx.view(x.sizes());
+    }
+    if (context->needs_input_grad(1))
+      dw = usesOneDnn(Product::weightGradient, g, m, n, k) ? oneDnnProduct(g.t(), rows.t(), std::nullopt) : at::mm(g.t(), rows);
+    if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) db = g.sum(0);
+    return {dx, dw, db};
+  }
+};
+
+void checkLinear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  TORCH_CHECK(x.dim() >= 1 && weight.dim() == 2, "evergreen::linear: expected x [..., K] and weight [N, K], got x ", x.sizes(), " and weight ", weight.sizes());
+  TORCH_CHECK(x.size(-1) == weight.size(1), "evergreen::linear: x ", x.sizes(), " does not fit weight ", weight.sizes());
+  TORCH_CHECK(x.scalar_type() == weight.scalar_type(), "evergreen::linear: x is ", x.scalar_type(), ", weight is ", weight.scalar_type());
+  TORCH_CHECK(at::isFloatingType(x.scalar_type()), "evergreen::linear: expected floating point, got ", x.scalar_type());
+  TORCH_CHECK(x.layout() == at::kStrided && weight.layout() == at::kStrided, "evergreen::linear: expected dense tensors");
+  TORCH_CHECK(x.device() == weight.device(), "evergreen::linear: x is on ", x.device(), ", weight on ", weight.device());
+  if (bias.has_value() && bias->defined())
+    TORCH_CHECK(bias->dim() == 1 && bias->size(0) == weight.size(0) && bias->scalar_type() == x.scalar_type() && bias->device() == x.device() && bias->layout() == at::kStrided,
+                "evergreen::linear: bias ", bias->sizes(), " ", bias->scalar_type(), " does not fit weight ", weight.sizes());
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  checkLinear(x, weight, bias);
+  return Linear::apply(x, weight, bias);
+}
+
+constexpr int64_t kBlock = 16384;  // fixed, so that a sum has the same bits for any number of threads
+
+template <typename T>
+EVERGREEN_CLONES double sumOfSquares(const T* data, int64_t n) {
+  double total = 0;
+  for (int64_t i = 0; i < n;) {
+    float lanes[16] = {};
+    const int64_t end = std::min(n, i + 1024);
+    for (; i + 16 <= end; i += 16)
+      for (int l = 0; l < 16; l++) {
+        const auto value = static_cast<float>(data[i + l]);
+        lanes[l] += value * value;
+      }
+    for (; i < end; i++) {
+      const auto value = static_cast<float>(data[i]);
+      lanes[0] += value * value;
+    }
+    for (float lane : lanes) total += lane;
+  }
+  return total;
+}
+
+double tensorSumOfSquares(const Tensor& tensor) {
+  const auto flat = tensor.contiguous();
+  const int64_t n = flat.numel();
+  const int64_t blocks = (n + kBlock - 1) / kBlock;
+  std::vector<double> sums(static_cast<size_t>(blocks));
+  at::parallel_for(0, blocks, 4, [&](int64_t from, int64_t to) {
+    for (int64_t b = from; b < to; b++) {
+      const int64_t size = std::min(kBlock, n - b * kBlock);
+      sums[static_cast<size_t>(b)] = flat.scalar_type() == at::kFloat ? sumOfSquares(flat.const_data_ptr<float>() + b * kBlock, size)
+                                                                      : sumOfSquares(flat.const_data_ptr<at::BFloat16>() + b * kBlock, size);
+    }
+  });
+  double total = 0;
+  for (double sum : sums) total += sum;
+  return total;
+}
+
+/** L2 norm over all entries of all tensors, as a float scalar. */
+Tensor globalNorm(const std::vector<Tensor>& gradients) {
+  double total = 0;
+  for (const auto& gradient : gradients) {
+    TORCH_CHECK(gradient.layout() == at::kStrided, "evergreen::global_norm: expected dense tensors");
+    const bool fast = gradient.device().is_cpu() && (gradient.scalar_type() == at::kFloat || gradient.scalar_type() == at::kBFloat16);
+    total += fast ? tensorSumOfSquares(gradient) : at::linalg_vector_norm(gradient).to(at::kDouble).square().item<double>();
+  }
+  return at::scalar_tensor(std::sqrt(total), at::kFloat);
+}
+
+struct AdamW {
+  float lr, beta1, beta2, epsilon, stepSize, rootCorrection2, keep, scale;
+};
+
+template <typename G>
+EVERGREEN_CLONES void adamwBlock(float* w, const G* g, float* m, float* v, int64_t n, const AdamW& a) {
+  for (int64_t i = 0; i < n; i++) {
+    const float gradient = static_cast<float>(g[i]) * a.scale;
+    m[i] += (1 - a.beta1) * (gradient - m[i]);
+    v[i] = a.beta2 * v[i] + (1 - a.beta2) * gradient * gradient;
+    w[i] = w[i] * a.keep - a.stepSize * (m[i] / (std::sqrt(v[i]) / a.rootCorrection2 + a.epsilon));
+  }
+}
+
+EVERGREEN_CLONES void toBFloat16(at::BFloat16* to, const float* from, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] = at::BFloat16(from[i]);
+}
+
+void checkAdamW(const Tensor& w, const Tensor& g, const Tensor& m, const Tensor& v) {
+  for (const auto& each : {w, m, v})
+    TORCH_CHECK(each.layout() == at::kStrided && each.device().is_cpu() && each.scalar_type() == at::kFloat && each.is_contiguous() && each.sizes() == w.sizes(),
+                "evergreen::adamw_: expected contiguous float32 weights and moments of one shape, got ", each.scalar_type(), " ", each.sizes(), " beside ", w.sizes());
+  TORCH_CHECK(g.layout() == at::kStrided && g.device().is_cpu() && g.sizes() == w.sizes() && (g.scalar_type() == at::kFloat || g.scalar_type() == at::kBFloat16),
+              "evergreen::adamw_: expected a float32 or bfloat16 gradient of shape ", w.sizes(), ", got ", g.scalar_type(), " ", g.sizes());
+}
+
+/**
+ * One AdamW step over all parameters in one pass over memory (arXiv:1711.05101, as torch.optim.AdamW computes it), the gradient scaled by `scale`
+ * (clipping) on the way. `copies` is empty, or holds for each parameter a bfloat16 tensor that receives the new weights.
+ */
+void adamw(const std::vector<Tensor>& weights, const std::vector<Tensor>& gradients, const std::vector<Tensor>& first, const std::vector<Tensor>& second,
+           const std::vector<Tensor>& copies, at::ArrayRef<double> rates, at::ArrayRef<double> decays, double beta1, double beta2, double epsilon, int64_t step, const Tensor& scale) {
+  const size_t count = weights.size();
+  TORCH_CHECK(gradients.size() == count && first.size() == count && second.size() == count && rates.size() == count && decays.size() == count,
+              "evergreen::adamw_: lists differ in length");
+  TORCH_CHECK(copies.empty() || copies.size() == count, "evergreen::adamw_: copies must be empty or one for each weight");
+  TORCH_CHECK(step >= 1, "evergreen::adamw_: steps count from 1, got ", step);
+  TORCH_CHECK(scale.numel() == 1, "evergreen::adamw_: scale must hold one number");
+  const auto clip = scale.item<float>();
+  for (size_t i = 0; i < count; i++) checkAdamW(weights[i], gradients[i], first[i], second[i]);
+  for (size_t i = 0; i < copies.size(); i++)
+    TORCH_CHECK(copies[i].layout() == at::kStrided && copies[i].device().is_cpu() && copies[i].scalar_type() == at::kBFloat16 && copies[i].is_contiguous() && copies[i].sizes() == weights[i].sizes(),
+                "evergreen::adamw_: a copy must be contiguous bfloat16 of its weight's shape");
+  for (size_t i = 0; i < count; i++) {
+    const double correction1 = 1 - std::pow(beta1, static_cast<double>(step));
+    const double correction2 = 1 - std::pow(beta2, static_cast<double>(step));
+    const AdamW a{static_cast<float>(rates[i]), static_cast<float>(beta1), static_cast<float>(beta2), static_cast<float>(epsilon), static_cast<float>(rates[i] / correction1),
+                  static_cast<float>(std::sqrt(correction2)), static_cast<float>(1 - rates[i] * decays[i]), clip};
+    const auto gradient = gradients[i].contiguous();
+    float* w = weights[i].mutable_data_ptr<float>();
+    float* m = first[i].mutable_data_ptr<float>();
+    float* v = second[i].mutable_data_ptr<float>();
+    at::BFloat16* copy = copies.empty() ? nullptr : copies[i].mutable_data_ptr<at::BFloat16>();
+    at::parallel_for(0, gradient.numel(), kBlock, [&](int64_t from, int64_t to) {
+      if (gradient.scalar_type() == at::kFloat) adamwBlock(w + from, gradient.const_data_ptr<float>() + from, m + from, v + from, to - from, a);
+      else adamwBlock(w + from, gradient.const_data_ptr<at::BFloat16>() + from, m + from, v + from, to - from, a);
+      if (copy != nullptr) toBFloat16(copy + from, w + from, to - from);
+    });
+  }
+}
+
+}  // namespace
+
+TORCH_LIBRARY(evergreen, library) {
+  library.def("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor", linear);
+  library.def("global_norm(Tensor[] gradients) -> Tensor", globalNorm);
+  library.def(
+      "adamw_(Tensor[] weights, Tensor[] gradients, Tensor[] first, Tensor[] second, Tensor[] copies, float[] rates, float[] decays, float beta1, float beta2, "
+      "float epsilon, int step, Tensor scale) -> ()",
+      adamw);
+}
+
+}  // namespace evergreen
