@@ -1,0 +1,100 @@
+import { type Argument, one, operator } from "./operator.ts";
+import type { Device, DType, Tensor } from "./tensor.ts";
+
+// One line each: the operator's own schema converts and checks. Shapes broadcast as in PyTorch.
+
+/** libtorch's codes of its scalar types. */
+const dtypeCodes: Readonly<Record<DType, number>> = {
+  uint8: 0,
+  int8: 1,
+  int16: 2,
+  int32: 3,
+  int64: 4,
+  float16: 5,
+  float32: 6,
+  float64: 7,
+  bool: 11,
+  bfloat16: 15,
+};
+
+const call = (name: string, ...args: readonly Argument[]): Tensor => one(name, operator(name)(...args));
+const fraction = (value: number): Argument => ({ float: value });
+
+export const add = (a: Tensor, b: Tensor): Tensor => call("aten::add.Tensor", a, b);
+export const addNumber = (a: Tensor, b: number): Tensor => call("aten::add.Scalar", a, fraction(b));
+export const sub = (a: Tensor, b: Tensor): Tensor => call("aten::sub.Tensor", a, b);
+export const mul = (a: Tensor, b: Tensor): Tensor => call("aten::mul.Tensor", a, b);
+export const mulNumber = (a: Tensor, b: number): Tensor => call("aten::mul.Scalar", a, fraction(b));
+export const div = (a: Tensor, b: Tensor): Tensor => call("aten::div.Tensor", a, b);
+export const neg = (a: Tensor): Tensor => call("aten::neg", a);
+export const exp = (a: Tensor): Tensor => call("aten::exp", a);
+export const sigmoid = (a: Tensor): Tensor => call("aten::sigmoid", a);
+export const logSigmoid = (a: Tensor): Tensor => call("aten::log_sigmoid", a);
+export const relu = (a: Tensor): Tensor => call("aten::relu", a);
+/** Exact GELU, with erf. */
+export const gelu = (a: Tensor): Tensor => call("aten::gelu", a, "none");
+/** x·σ(1.702x). */
+export const quickGelu = (a: Tensor): Tensor => mul(a, sigmoid(mulNumber(a, 1.702)));
+export const sum = (a: Tensor): Tensor => call("aten::sum", a);
+export const sumOver = (a: Tensor, dims: readonly number[], keepDims = false): Tensor => call("aten::sum.dim_IntList", a, dims, keepDims);
+export const mean = (a: Tensor): Tensor => call("aten::mean", a);
+export const meanOver = (a: Tensor, dims: readonly number[], keepDims = false): Tensor => call("aten::mean.dim", a, dims, keepDims);
+
+export const matmul = (a: Tensor, b: Tensor): Tensor => call("aten::matmul", a, b);
+/** x [..., K] times weightᵀ with weight [N, K], plus bias [N]. Differentiable; the kernel follows the run's kernel table. */
+export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => call("evergreen::linear", x, weight, bias ?? null);
+/** x [B, C, H, W], weight [N, C, k, k]. */
+export const conv2d = (
+  x: Tensor,
+  weight: Tensor,
+  options: { readonly stride: number; readonly padding?: number; readonly bias?: Tensor },
+): Tensor =>
+  call("aten::conv2d", x, weight, options.bias ?? null, [options.stride, options.stride], [options.padding ?? 0, options.padding ?? 0]);
+export const avgPool2d = (x: Tensor, size: number): Tensor => call("aten::avg_pool2d", x, [size, size]);
+export const layerNorm = (x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor =>
+  call("aten::layer_norm", x, weight.shape, weight, bias, epsilon);
+/** Softmax(q kᵀ/√d) v over [B, heads, L, d]; causal: a token sees none that come after it. */
+export const attention = (q: Tensor, k: Tensor, v: Tensor, causal: boolean): Tensor =>
+  call("aten::scaled_dot_product_attention", q, k, v, null, 0, causal);
+export const embedding = (table: Tensor, ids: Tensor): Tensor => call("aten::embedding", table, ids);
+export const softmax = (a: Tensor, dim: number): Tensor => call("aten::softmax.int", a, dim);
+/** Mean cross entropy of logits [B, K] with labels int64 [B]. */
+export const crossEntropy = (logits: Tensor, labels: Tensor): Tensor => call("aten::cross_entropy_loss", logits, labels);
+
+export const reshape = (a: Tensor, shape: readonly number[]): Tensor => call("aten::reshape", a, shape);
+export const transpose = (a: Tensor, first: number, second: number): Tensor => call("aten::transpose.int", a, first, second);
+export const permute = (a: Tensor, order: readonly number[]): Tensor => call("aten::permute", a, order);
+export const contiguous = (a: Tensor): Tensor => call("aten::contiguous", a);
+export const clone = (a: Tensor): Tensor => call("aten::clone", a);
+export const detach = (a: Tensor): Tensor => call("aten::detach", a);
+export const expand = (a: Tensor, shape: readonly number[]): Tensor => call("aten::expand", a, shape);
+/** Entries `from`…`to` (exclusive) along `dim`. */
+export const slice = (a: Tensor, dim: number, from: number, to: number): Tensor => call("aten::slice.Tensor", a, dim, from, to);
+export const select = (a: Tensor, dim: number, index: number): Tensor => call("aten::select.int", a, dim, index);
+export const indexSelect = (a: Tensor, dim: number, indices: Tensor): Tensor => call("aten::index_select", a, dim, indices);
+export const concat = (parts: readonly Tensor[], dim: number): Tensor => call("aten::cat", parts, dim);
+export const stack = (parts: readonly Tensor[], dim: number): Tensor => call("aten::stack", parts, dim);
+export const argmax = (a: Tensor, dim: number): Tensor => call("aten::argmax", a, dim);
+
+/** Unit L2 length along the last axis; a zero row stays zero (ε 1e-12, as F.normalize). */
+export const normalize = (a: Tensor): Tensor =>
+  div(a, call("aten::clamp_min", call("aten::linalg_vector_norm", a, 2, [-1], true), fraction(1e-12)));
+
+export const to = (a: Tensor, dtype: DType): Tensor => (a.dtype === dtype ? a : call("aten::to.dtype", a, dtypeCodes[dtype]));
+export const toDevice = (a: Tensor, device: Device): Tensor => call("aten::to.dtype_layout", a, dtypeCodes[a.dtype], null, device);
+export const zeros = (shape: readonly number[], dtype: DType = "float32", device: Device = "cpu"): Tensor =>
+  call("aten::zeros", shape, dtypeCodes[dtype], null, device);
+export const zerosLike = (a: Tensor): Tensor => call("aten::zeros_like", a);
+export const full = (shape: readonly number[], value: number, dtype: DType = "float32", device: Device = "cpu"): Tensor =>
+  call("aten::full", shape, fraction(value), dtypeCodes[dtype], null, device);
+/** 0, 1, …, n − 1 as int64. */
+export const arange = (n: number, device: Device = "cpu"): Tensor => call("aten::arange", n, dtypeCodes.int64, null, device);
+
+/** Overwrites `target` with `source`; only an owner of `target` may. */
+export const copyInto = (target: Tensor, source: Tensor): void => {
+  operator("aten::copy_")(target, source);
+};
+/** Clamps in place; only an owner may. */
+export const clampInPlace = (target: Tensor, low: number, high: number): void => {
+  operator("aten::clamp_")(target, fraction(low), fraction(high));
+};
