@@ -1,0 +1,79 @@
+import { normalize, to } from "../engine/ops.ts";
+import type { DType, Tensor, Weights } from "../engine/tensor.ts";
+import { viewOf } from "../nn/view.ts";
+import type { ClipConfig } from "./architecture.ts";
+import { modifiedResNet } from "./resnet.ts";
+import { type TokenBatch, textTransformer } from "./text-transformer.ts";
+import { visionTransformer } from "./vision-transformer.ts";
+
+/** A CLIP model: what it is and what it weighs. */
+export interface Clip {
+  readonly config: ClipConfig;
+  /** float32 in OpenCLIP's names and the architecture's order. */
+  readonly weights: Weights;
+  /** Batch norm's running statistics; empty for transformers. */
+  readonly buffers: Weights;
+  /** True CLIP ids of the rows of the token table, ascending, where the table is a part of CLIP's. */
+  readonly tokenIds?: readonly number[];
+}
+
+/** Weights as a forward pass computes with them: the model's own, or lower-precision copies. */
+export interface ComputeWeights {
+  readonly config: ClipConfig;
+  readonly precision: Precision;
+  readonly weights: Weights;
+  readonly buffers: Weights;
+  readonly rowOf?: (id: number) => number;
+  /** Batch norm uses the batch's statistics. */
+  readonly training: boolean;
+}
+
+export type Precision = "fp32" | "bf16";
+const dtypes: Readonly<Record<Precision, DType>> = { fp32: "float32", bf16: "bfloat16" };
+
+/** The type a weight is computed with: norms and the logit scale stay float32 in any precision. */
+export function computeType(name: string, precision: Precision): DType {
+  const exact = /(^|\.)(ln_[a-z0-9]+|bn\d|downsample\.1)\.|^logit_/.test(name);
+  return exact ? "float32" : dtypes[precision];
+}
+
+/** The model's weights as `precision` computes with them; in fp32 they are the same tensors. */
+export function computeWeights(model: Clip, precision: Precision, training = false): ComputeWeights {
+  const rowOf = model.tokenIds ? rowFinder(model.tokenIds) : undefined;
+  return {
+    config: model.config,
+    precision,
+    weights: new Map([...model.weights].map(([name, weight]) => [name, to(weight, computeType(name, precision))])),
+    buffers: model.buffers,
+    ...(rowOf ? { rowOf } : {}),
+    training,
+  };
+}
+
+/** Row of the table for a true id; an id that the table lacks takes the row of id 0, the padding. */
+export function rowFinder(ids: readonly number[]): (id: number) => number {
+  const rows = new Map(ids.map((id, row) => [id, row]));
+  return (id) => rows.get(id) ?? 0;
+}
+
+/** Image features [B, E] in float32, before normalisation, from float32 pixels [B, 3, S, S]. */
+export function encodeImage(model: ComputeWeights, pixels: Tensor): Tensor {
+  const { config, training } = model;
+  const input = to(pixels, dtypes[model.precision]);
+  const view = viewOf(model.buffers.size > 0 ? new Map([...model.weights, ...model.buffers]) : model.weights, "visual.");
+  const features =
+    config.vision.kind === "vit"
+      ? visionTransformer(input, view, { ...config.vision, quickGelu: config.quickGelu })
+      : modifiedResNet(input, view, { ...config.vision, training });
+  return to(features, "float32");
+}
+
+/** Text features [B, E] in float32, before normalisation. */
+export function encodeText(model: ComputeWeights, batch: TokenBatch): Tensor {
+  const { config, rowOf } = model;
+  return to(textTransformer(batch, viewOf(model.weights), { ...config.text, quickGelu: config.quickGelu, ...(rowOf ? { rowOf } : {}) }), "float32");
+}
+
+/** Features of unit length. */
+export const embedImage = (model: ComputeWeights, pixels: Tensor): Tensor => normalize(encodeImage(model, pixels));
+export const embedText = (model: ComputeWeights, batch: TokenBatch): Tensor => normalize(encodeText(model, batch));

@@ -1,0 +1,51 @@
+import { add, attention, avgPool2d, batchNorm, concat, conv2d, meanOver, permute, relu, reshape, slice, transpose } from "../engine/ops.ts";
+import type { Tensor } from "../engine/tensor.ts";
+import { dense } from "../nn/block.ts";
+import type { View } from "../nn/view.ts";
+import type { ResNetConfig } from "./architecture.ts";
+
+/**
+ * Image features of OpenAI's modified ResNet, [B, E], from pixels [B, 3, S, S]: a stem of three convolutions, average pools in place of strides, attention pooling.
+ * In training, batch norm uses the batch's statistics and moves the running ones.
+ * @param weights The view at `visual`, buffers included.
+ */
+export function modifiedResNet(pixels: Tensor, weights: View, config: ResNetConfig & { readonly training: boolean }): Tensor {
+  const { training } = config;
+  const layer = (x: Tensor, i: number, stride: number): Tensor =>
+    relu(normed(conv2d(x, weights.get(`conv${i}.weight`), { stride, padding: 1 }), weights.at(`bn${i}`), training));
+  let x = avgPool2d(layer(layer(layer(pixels, 1, 2), 2, 1), 3, 1), 2);
+  config.layers.forEach((blocks, stage) => {
+    for (let i = 0; i < blocks; i++) x = bottleneck(x, weights.at(`layer${stage + 1}.${i}`), { stride: stage > 0 && i === 0 ? 2 : 1, first: i === 0, training });
+  });
+  return attentionPool(x, weights.at("attnpool"), config.heads);
+}
+
+const normed = (x: Tensor, weights: View, training: boolean): Tensor =>
+  batchNorm(x, {
+    weight: weights.get("weight"),
+    bias: weights.get("bias"),
+    mean: weights.get("running_mean"),
+    variance: weights.get("running_var"),
+    training,
+  });
+
+function bottleneck(x: Tensor, weights: View, options: { readonly stride: number; readonly first: boolean; readonly training: boolean }): Tensor {
+  const { stride, first, training } = options;
+  const pooled = (maps: Tensor): Tensor => (stride > 1 ? avgPool2d(maps, stride) : maps);
+  const narrow = relu(normed(conv2d(x, weights.get("conv1.weight"), { stride: 1 }), weights.at("bn1"), training));
+  const middle = relu(normed(conv2d(narrow, weights.get("conv2.weight"), { stride: 1, padding: 1 }), weights.at("bn2"), training));
+  const wide = normed(conv2d(pooled(middle), weights.get("conv3.weight"), { stride: 1 }), weights.at("bn3"), training);
+  const shortcut = first ? normed(conv2d(pooled(x), weights.get("downsample.0.weight"), { stride: 1 }), weights.at("downsample.1"), training) : x;
+  return relu(add(wide, shortcut));
+}
+
+/** The mean of all places asks all places, itself among them: [B, C, H, W] to [B, E]. */
+function attentionPool(maps: Tensor, weights: View, heads: number): Tensor {
+  const [batch = 0, channels = 0, height = 0, width = 0] = maps.shape;
+  const places = permute(reshape(maps, [batch, channels, height * width]), [0, 2, 1]);
+  const tokens = add(concat([meanOver(places, [1], true), places], 1), weights.get("positional_embedding")); // [B, 1 + HW, C]
+  const split = (x: Tensor): Tensor => transpose(reshape(x, [batch, -1, heads, channels / heads]), 1, 2); // [B, heads, L, d]
+  const query = split(dense(slice(tokens, 1, 0, 1), weights.at("q_proj")));
+  const mixed = attention(query, split(dense(tokens, weights.at("k_proj"))), split(dense(tokens, weights.at("v_proj"))), false);
+  return dense(reshape(transpose(mixed, 1, 2), [batch, channels]), weights.at("c_proj"));
+}

@@ -1,0 +1,154 @@
+import { randomBytes } from "node:crypto";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Dtype, dtypeBytes } from "./safetensors.ts";
+import { WeightsFileError } from "./weights-file-error.ts";
+
+type Chunks = Uint8Array | Promise<Uint8Array> | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** A tensor to be written. */
+export interface TensorSource {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Its bytes, little-endian. A function is called when its turn comes, so that only one tensor need be in memory. */
+  readonly data: Uint8Array | (() => Chunks);
+}
+
+/**
+ * Writes a safetensors file: to a temporary name, synced, renamed, so that the file is there whole or not at all.
+ * Tensors are laid out by falling value size and within that in the order given, so that each is aligned to its own
+ * size (data begin at a multiple of 8). The same input gives the same bytes.
+ * @throws {WeightsFileError} when a tensor's bytes do not match its shape; the file that was there before stays.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: readonly TensorSource[],
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const ordered = layout(tensors);
+  const header = encodeHeader(path, ordered, metadata);
+  await writeWhole(path, async (file) => {
+    await writeAll(file, header);
+    for (const tensor of ordered) await writeTensor(path, file, tensor);
+  });
+}
+
+/** Most of the shards' size in practice; what Hugging Face writes is of this order. */
+const defaultShardBytes = 5_000_000_000;
+
+/**
+ * Writes `model-00001-of-0000N.safetensors` … and `model.safetensors.index.json` into `folder`, the index last.
+ * Tensors keep their order; a shard is closed before it would pass `shardBytes` (default 5 GB).
+ */
+export async function writeShards(
+  folder: string,
+  tensors: readonly TensorSource[],
+  options: { readonly metadata?: Readonly<Record<string, string>>; readonly shardBytes?: number } = {},
+): Promise<void> {
+  const shards: TensorSource[][] = [[]];
+  let filled = 0;
+  for (const tensor of tensors) {
+    const bytes = tensorBytes(tensor);
+    if (filled > 0 && filled + bytes > (options.shardBytes ?? defaultShardBytes)) {
+      shards.push([]);
+      filled = 0;
+    }
+    shards.at(-1)?.push(tensor);
+    filled += bytes;
+  }
+  await mkdir(folder, { recursive: true });
+  const weightMap: Record<string, string> = {};
+  const digits = (n: number): string => String(n).padStart(5, "0");
+  for (const [i, shard] of shards.entries()) {
+    const name = `model-${digits(i + 1)}-of-${digits(shards.length)}.safetensors`;
+    await writeSafetensors(join(folder, name), shard, options.metadata ?? {});
+    for (const tensor of shard) weightMap[tensor.name] = name;
+  }
+  const totalSize = tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+  const index = `${JSON.stringify({ metadata: { total_size: totalSize }, weight_map: weightMap }, null, 2)}\n`;
+  await writeWhole(join(folder, "model.safetensors.index.json"), (file) => writeAll(file, Buffer.from(index)));
+}
+
+function tensorBytes({ dtype, shape }: Pick<TensorSource, "dtype" | "shape">): number {
+  return shape.reduce((product, side) => product * side, dtypeBytes[dtype]);
+}
+
+function layout(tensors: readonly TensorSource[]): TensorSource[] {
+  return [...tensors].sort((a, b) => dtypeBytes[b.dtype] - dtypeBytes[a.dtype]);
+}
+
+function encodeHeader(path: string, tensors: readonly TensorSource[], metadata: Readonly<Record<string, string>>): Uint8Array {
+  const header = new Map<string, unknown>();
+  if (Object.keys(metadata).length > 0)
+    header.set("__metadata__", Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))));
+  let end = 0;
+  for (const { name, dtype, shape } of tensors) {
+    if (header.has(name) || name === "__metadata__")
+      throw new WeightsFileError(path, "duplicate", "is given twice or has a reserved name", { tensor: name });
+    const begin = end;
+    end += tensorBytes({ dtype, shape });
+    if (!Number.isSafeInteger(end))
+      throw new WeightsFileError(path, "shape", `has shape [${shape.join(", ")}], which cannot be stored`, { tensor: name });
+    header.set(name, { dtype, shape, data_offsets: [begin, end] });
+  }
+  // Built by hand: a key such as "__proto__" or "1" would be lost or moved in an object.
+  const json = `{${[...header].map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`).join(",")}}`;
+  const text = Buffer.from(json);
+  const padded = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, 0x20);
+  padded.writeBigUInt64LE(BigInt(padded.length - 8));
+  text.copy(padded, 8);
+  return padded;
+}
+
+async function writeTensor(path: string, file: FileHandle, tensor: TensorSource): Promise<void> {
+  const expected = tensorBytes(tensor);
+  const given = await (typeof tensor.data === "function" ? tensor.data() : tensor.data);
+  let written = 0;
+  for await (const chunk of given instanceof Uint8Array ? [given] : given) {
+    written += chunk.byteLength;
+    if (written <= expected) await writeAll(file, chunk);
+  }
+  if (written !== expected)
+    throw new WeightsFileError(
+      path,
+      "write",
+      `has ${written} bytes; ${tensor.dtype} of shape [${tensor.shape.join(", ")}] has ${expected}`,
+      { tensor: tensor.name },
+    );
+}
+
+async function writeAll(file: FileHandle, data: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < data.byteLength) done += (await file.write(data, done, Math.min(data.byteLength - done, 2 ** 30))).bytesWritten;
+}
+
+async function writeWhole(path: string, fill: (file: FileHandle) => Promise<void>): Promise<void> {
+  const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    const file = await open(temporary, "wx");
+    try {
+      await fill(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    if (error instanceof WeightsFileError || !(error instanceof Error && "code" in error)) throw error;
+    throw new WeightsFileError(path, "write", `cannot be written: ${error.message}`, { cause: error });
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Makes the rename itself last. Folders cannot be synced on Windows. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,41 @@
+import { add, concat, conv2d, expand, linear, permute, reshape, select, transpose } from "../engine/ops.ts";
+import type { Tensor } from "../engine/tensor.ts";
+import { activation, block, norm } from "../nn/block.ts";
+import type { View } from "../nn/view.ts";
+import type { VitConfig } from "./architecture.ts";
+
+/**
+ * Image features before normalisation, [B, E], from pixels [B, 3, S, S] in the precision of the weights.
+ * @param weights The view at `visual`.
+ */
+export function visionTransformer(pixels: Tensor, weights: View, config: VitConfig & { readonly quickGelu: boolean }): Tensor {
+  const options = { heads: config.heads, causal: false, quickGelu: config.quickGelu };
+  let x = norm(tokens(pixels, weights, config), weights.at("ln_pre"));
+  for (let i = 0; i < config.layers; i++) x = block(x, weights.at(`transformer.resblocks.${i}`), options);
+  const pooled = norm(select(x, 1, 0), weights.at("ln_post")); // [B, D]
+  return linear(pooled, transpose(weights.get("proj"), 0, 1));
+}
+
+/** Class token, then the patches row by row, positions added: [B, 1 + N, D]. */
+function tokens(pixels: Tensor, weights: View, config: VitConfig & { readonly quickGelu: boolean }): Tensor {
+  let maps = pixels;
+  config.convStem.forEach((_, i) => {
+    const layer = weights.at(`stem.${i}`);
+    maps = activation(conv2d(maps, layer.get("weight"), { stride: 2, padding: 1, bias: layer.get("bias") }), config.quickGelu);
+  });
+  const patches = patchEmbedding(maps, weights.get("conv1.weight"));
+  const [batch = 0, , width = 0] = patches.shape;
+  const first = expand(reshape(weights.get("class_embedding"), [1, 1, width]), [batch, 1, width]);
+  return add(concat([first, patches], 1), weights.get("positional_embedding"));
+}
+
+/** A convolution whose stride is its kernel is a product: each patch is read once. [B, N, D] */
+function patchEmbedding(maps: Tensor, kernel: Tensor): Tensor {
+  const [batch = 0, channels = 0, height = 0, width = 0] = maps.shape;
+  const [outputs = 0, , size = 0] = kernel.shape;
+  const rows = Math.floor(height / size);
+  const columns = Math.floor(width / size);
+  const cut = reshape(maps, [batch, channels, rows, size, columns, size]);
+  const patches = reshape(permute(cut, [0, 2, 4, 1, 3, 5]), [batch, rows * columns, channels * size * size]);
+  return linear(patches, reshape(kernel, [outputs, channels * size * size]));
+}
