@@ -1,0 +1,50 @@
+import type { Concept, SampleId } from "../data/source.ts";
+import type { Stream } from "./stream.ts";
+
+/** The samples that a source of batches draws from, by number. */
+export interface Pool {
+  readonly size: number;
+  /** @throws {RangeError} for a number outside the pool. */
+  sample(index: number): SampleId;
+}
+
+/** Training samples of one task's concepts: data sets by first appearance in the whole stream, inside a data set by stream order. */
+export function updatePool(stream: Stream, task: number): Pool {
+  return joined(inPoolOrder(stream, task));
+}
+
+/** All training samples of all earlier tasks, task by task; empty for task 0. Nothing is copied. */
+export function replayPool(stream: Stream, task: number): Pool {
+  return joined(stream.tasks.slice(0, task).flatMap((_, earlier) => inPoolOrder(stream, earlier)));
+}
+
+function inPoolOrder(stream: Stream, task: number): readonly Concept[] {
+  const rank = new Map<string, number>();
+  for (const { concepts } of stream.tasks) for (const { dataset } of concepts) if (!rank.has(dataset)) rank.set(dataset, rank.size);
+  const concepts = stream.tasks[task]?.concepts ?? [];
+  return [...concepts].sort((a, b) => (rank.get(a.dataset) ?? 0) - (rank.get(b.dataset) ?? 0));
+}
+
+function joined(concepts: readonly Concept[]): Pool {
+  const starts: number[] = [];
+  let size = 0;
+  for (const { samples } of concepts) {
+    starts.push(size);
+    size += samples.length;
+  }
+  return {
+    size,
+    sample(index) {
+      let low = 0;
+      let high = starts.length;
+      while (high - low > 1) {
+        const middle = (low + high) >> 1;
+        if ((starts[middle] as number) <= index) low = middle;
+        else high = middle;
+      }
+      const id = concepts[low]?.samples[index - (starts[low] ?? 0)];
+      if (id === undefined) throw new RangeError(`internal: pool: sample ${index} of ${size}`);
+      return id;
+    },
+  };
+}
