@@ -1,0 +1,104 @@
+import type { Random } from "../util/random.ts";
+import { type Interval, percentileInterval, standardDeviation } from "./intervals.ts";
+
+/** Hits and trials of every item in one direction: (correct, 1) for classification, (own captions found, own captions) for an image. */
+export interface ItemCounts {
+  readonly hits: ArrayLike<number>;
+  /** One each when absent. */
+  readonly trials?: ArrayLike<number>;
+}
+
+/**
+ * Outcomes of one data set. Its score is the mean over directions of hits / trials: one direction for classification; for retrieval
+ * two, whose items are the images, so that an image is resampled together with its captions.
+ */
+export interface SetOutcomes {
+  readonly set: string;
+  readonly items: number;
+  readonly directions: readonly ItemCounts[];
+}
+
+/** What the resamples of a quantity say. */
+export interface Spread {
+  /** Of the data itself, not a mean of resamples. */
+  readonly value: number;
+  readonly standardError: number | undefined;
+  /** The middle 95 % of the resamples. */
+  readonly interval: Interval | undefined;
+}
+
+/** Outcomes by what they are aggregated into. */
+export interface GroupedOutcomes {
+  readonly streamed: readonly SetOutcomes[];
+  readonly heldOut: readonly SetOutcomes[];
+}
+
+export const bootstrapResamples = 1000;
+
+/** KA, ZS and GM by stratified bootstrap: items are resampled inside each set. A group without sets has no spread. */
+export function bootstrapTriple(
+  random: Random,
+  groups: GroupedOutcomes,
+  resamples = bootstrapResamples,
+): Readonly<Record<"knowledge" | "zeroShot" | "geometricMean", Spread | undefined>> {
+  const knowledge = meanResamples(random, [groups.streamed], resamples)[0];
+  const zeroShot = meanResamples(random, [groups.heldOut], resamples)[0];
+  const both = knowledge && zeroShot ? knowledge.map((ka, r) => Math.sqrt(ka * (zeroShot[r] as number))) : undefined;
+  return { knowledge: spread(knowledge), zeroShot: spread(zeroShot), geometricMean: spread(both) };
+}
+
+/**
+ * The difference `a` − `b` of the mean over sets, by paired bootstrap: both runs see the same resampled items.
+ * Undefined without sets.
+ * @throws {RangeError} when the two do not hold the same sets with the same items.
+ */
+export function pairedBootstrap(
+  random: Random,
+  runs: { readonly a: readonly SetOutcomes[]; readonly b: readonly SetOutcomes[] },
+  resamples = bootstrapResamples,
+): Spread | undefined {
+  const signature = (sets: readonly SetOutcomes[]): string => sets.map(({ set, items }) => `${set} (${items})`).join(", ");
+  if (signature(runs.a) !== signature(runs.b))
+    throw new RangeError(`paired bootstrap: the runs hold different items: ${signature(runs.a)} against ${signature(runs.b)}`);
+  const [a, b] = meanResamples(random, [runs.a, runs.b], resamples);
+  return a && b ? spread(a.map((value, r) => value - (b[r] as number))) : undefined;
+}
+
+/** Entry 0 is the value of the data itself, the others are resamples; one array a run, none without sets. */
+function meanResamples(random: Random, runs: readonly (readonly SetOutcomes[])[], resamples: number): Float64Array[] {
+  const sets = runs[0] ?? [];
+  if (sets.length === 0) return [];
+  const means = runs.map(() => new Float64Array(resamples + 1));
+  for (const [index, { set, items }] of sets.entries()) {
+    const draws = random.at(`bootstrap/${set}`);
+    const chosen = Uint32Array.from({ length: items }, (_, i) => i);
+    for (let r = 0; r <= resamples; r++) {
+      if (r > 0) for (let i = 0; i < items; i++) chosen[i] = draws.below(items);
+      for (const [run, mean] of means.entries()) {
+        const own = runs[run]?.[index];
+        if (own) mean[r] = (mean[r] as number) + scoreOf(own, chosen) / sets.length;
+      }
+    }
+  }
+  return means;
+}
+
+function scoreOf({ directions }: SetOutcomes, chosen: Uint32Array): number {
+  let score = 0;
+  for (const { hits, trials } of directions) {
+    let found = 0;
+    let asked = 0;
+    for (const item of chosen) {
+      found += hits[item] as number;
+      asked += trials ? (trials[item] as number) : 1;
+    }
+    score += found / asked / directions.length;
+  }
+  return score;
+}
+
+function spread(values: Float64Array | undefined): Spread | undefined {
+  if (!values) return undefined;
+  const resamples = values.subarray(1);
+  return { value: values[0] as number, standardError: standardDeviation(resamples), interval: percentileInterval(resamples) };
+}
