@@ -1,0 +1,76 @@
+import type { Problem } from "../util/config-problem.ts";
+import { type ConfigPath, formatPath, keyPlaceAt, type MapNode, nodeAt, placeAt } from "../util/config-tree.ts";
+
+/** What a rule may ask: the tree of what was written, and the plain value with defaults where the schema could give them. */
+interface Asked {
+  readonly root: MapNode;
+  readonly value: unknown;
+}
+
+/** Keys that change nothing given the others, and keys that contradict each other. Tolerates a value of a wrong shape: the schema reports that. */
+export function ruleProblems(root: MapNode, value: unknown): readonly Problem[] {
+  const asked = { root, value };
+  return [...mixtureRules(asked), ...optimiserRules(asked), ...trainingRules(asked), ...evaluationRules(asked)];
+}
+
+function mixtureRules(asked: Asked): readonly Problem[] {
+  const path = ["data", "mixture"];
+  const shares = ["update", "buffer", "pretraining"].map((name) => [name, read(asked, [...path, name])] as const);
+  const total = shares.reduce((sum, [, share]) => sum + (typeof share === "number" ? share : Number.NaN), 0);
+  const problems: Problem[] = [];
+  if (Math.abs(total - 1) > 1e-6) {
+    const listed = shares.map(([name, share]) => `${name} ${share}`).join(", ");
+    problems.push({
+      place: placeAt(asked.root, path),
+      path: formatPath(path),
+      message: `shares add up to ${Number(total.toFixed(9))}, expected 1 (${listed})`,
+    });
+  }
+  if (read(asked, [...path, "pretraining"]) === 0) problems.push(...inert(asked, ["data", "pretraining"], "data.mixture.pretraining is 0"));
+  if (read(asked, [...path, "buffer"]) === 0) problems.push(...inert(asked, ["data", "first_task_rule"], "data.mixture.buffer is 0"));
+  return problems;
+}
+
+function optimiserRules(asked: Asked): readonly Problem[] {
+  return read(asked, ["optim", "wd"]) === 0 ? inert(asked, ["optim", "decay_applies_to"], "optim.wd is 0") : [];
+}
+
+function trainingRules(asked: Asked): readonly Problem[] {
+  const train = ["model", "train"];
+  const image = read(asked, [...train, "image"]);
+  const text = read(asked, [...train, "text"]);
+  const scale = read(asked, [...train, "logit_scale"]);
+  const problems: Problem[] = [];
+  if (image === "none" && text === "none" && scale === false)
+    problems.push({
+      place: placeAt(asked.root, train),
+      path: formatPath(train),
+      message: "nothing is left to train; expected image, text or logit_scale to learn",
+    });
+  if (scale === false) problems.push(...inert(asked, ["loss", "clamp_logit_scale"], "model.train.logit_scale is false"));
+  const batch = read(asked, ["data", "batch_size"]);
+  const micro = read(asked, ["engine", "micro_batch"]);
+  if (typeof batch === "number" && typeof micro === "number" && micro >= batch)
+    problems.push(...inert(asked, ["engine", "micro_batch"], `data.batch_size is ${batch}`));
+  return problems;
+}
+
+function evaluationRules(asked: Asked): readonly Problem[] {
+  if (read(asked, ["eval", "suite"]) !== "none") return [];
+  return [
+    ["eval", "during"],
+    ["eval", "batch_size"],
+  ].flatMap((path) => inert(asked, path, "eval.suite is none"));
+}
+
+function inert({ root }: Asked, path: ConfigPath, because: string): readonly Problem[] {
+  if (!nodeAt(root, path)) return [];
+  return [{ place: keyPlaceAt(root, path), path: formatPath(path), message: `has no effect: ${because}`, fix: "remove it" }];
+}
+
+function read({ value }: Asked, path: ConfigPath): unknown {
+  let found = value;
+  for (const part of path)
+    found = found !== null && typeof found === "object" ? (found as Record<string | number, unknown>)[part] : undefined;
+  return found;
+}

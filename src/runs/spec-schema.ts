@@ -1,0 +1,160 @@
+import { z } from "zod";
+import type { JsonSchema } from "../util/config-schema.ts";
+import { parseDuration } from "../util/units.ts";
+import { parseBudget, parseWarmup } from "./spec-values.ts";
+
+/** The first version of the run file; a later one is refused by number. */
+export const specVersion = 1;
+/** Maps that name a part: another name takes the place of the whole map. */
+export const partPaths: ReadonlySet<string> = new Set(["optim", "schedule", "loss", "data.augment"]);
+/** The name each of those parts has when the file gives none. */
+export const defaultParts = { optim: "adamw", schedule: "cosine-warmup", loss: "clip" } as const;
+
+const trainable = z
+  .union([z.literal(["all", "none"]), z.string().regex(/^last:[1-9]\d*$/), z.array(z.string().min(1)).min(1)])
+  .describe('all, none, "last:N" or a list of parameter patterns');
+const budget = z.string().check((context) => {
+  const parsed = parseBudget(context.value);
+  if (typeof parsed === "string") context.issues.push({ code: "custom", message: parsed, input: context.value });
+});
+const word = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+  .describe("a word of letters, digits, dots, dashes and underscores, at most 64");
+const rate = z.number().min(0);
+const beta = z.number().min(0).max(0.999_999_999);
+const step = {
+  lr: rate.default(1e-5),
+  wd: rate.default(0.2),
+  clip_grad_norm: rate.default(1).describe("global L2 norm of the gradient, 0 for no limit"),
+  decay_applies_to: z.enum(["openclip", "standard", "published"]).default("openclip"),
+};
+const warmup = z
+  .union([z.int().min(0), z.string().refine((text) => parseWarmup(text) !== undefined)])
+  .describe('a whole number of steps, or a share of the task under 100 % ("10%")');
+
+const lossOptions = {
+  duplicates: z.enum(["ignore", "mask-caption", "mask-class"]).default("ignore"),
+  clamp_logit_scale: z.boolean().default(true),
+  temperature: z.number().gt(0).optional().describe("a number > 0: the temperature to start from; the model's own when absent"),
+};
+const floor = z.number().min(0).max(1).default(0.001).describe("a number from 0 to 1: what the curve ends at, as a share of the peak");
+
+const model = z.strictObject({
+  arch: z.string().min(1).describe("the name of an architecture, as ViT-B-32"),
+  init: z.string().min(1).describe("a weights file, a run, or random"),
+  precision: z.enum(["fp32", "bf16"]).default("fp32"),
+  train: z
+    .strictObject({ image: trainable.default("all"), text: trainable.default("all"), logit_scale: z.boolean().default(true) })
+    .prefault({}),
+});
+const mixture = z.strictObject({
+  update: z.number().min(0).max(1).default(0),
+  buffer: z.number().min(0).max(1).default(0),
+  pretraining: z.number().min(0).max(1).default(0),
+});
+const data = z.strictObject({
+  mixture: mixture.default({ update: 0.34, buffer: 0.33, pretraining: 0.33 }),
+  pretraining: z.strictObject({ from: z.string().min(1).describe("where the pretraining pool lies") }).optional(),
+  augment: z
+    .union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
+    .default("openclip")
+    .describe("the name of an augmentation, or a map of its name and options"),
+  batch_size: z.int().min(1).default(512).describe("a whole number >= 1: rows of a step over all devices"),
+  workers: z.union([z.literal("auto"), z.int().min(0).max(256)]).default("auto"),
+  first_task_rule: z.enum(["split", "oversample-update"]).default("split"),
+  on_unreadable: z.enum(["skip", "refuse"]).default("skip"),
+});
+const evaluation = z.strictObject({
+  suite: z
+    .union([z.literal(["none", "auto"]), z.array(z.string().min(1)).min(1)])
+    .default("auto")
+    .describe("none, auto or a list of data sets"),
+  during: z
+    .strictObject({
+      every: z
+        .union([z.literal(["task", "never"]), z.int().min(1)])
+        .default("task")
+        .describe("task, never or a number of tasks"),
+    })
+    .prefault({}),
+  batch_size: z.int().min(1).optional(),
+});
+const checkpoint = z.strictObject({
+  every: z
+    .string()
+    .refine((text) => text === "never" || (parseDuration(text) ?? 0) > 0)
+    .default("15m")
+    .describe('a time as "15m" or "2h", or never'),
+  at: z.array(z.enum(["task_end"])).default(["task_end"]),
+  keep_last: z.int().min(1).default(2),
+});
+const engine = z.strictObject({
+  threads: z.union([z.literal("auto"), z.int().min(1)]).default("auto"),
+  device: z
+    .string()
+    .regex(/^[a-z]+(:\d+)?$/)
+    .default("auto")
+    .describe('auto or the name of a device, as "cuda:0"'),
+  micro_batch: z.int().min(1).optional(),
+  activation_checkpointing: z.boolean().default(false),
+});
+
+/** The run file, with its keys as files spell them. Units stay texts here; `toSpec` reads them. */
+export const runSchema = z.strictObject({
+  version: z.literal(specVersion).default(specVersion),
+  extends: z.array(z.string().min(1)).optional().describe('a list of "preset:NAME" and files'),
+  name: word.default("run"),
+  project: word.default("default"),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .default(0),
+  model,
+  stream: z.strictObject({
+    from: z.string().min(1).describe("where the stream's data lies, as ./photos or mini-flux"),
+    tasks: z.int().min(1).optional(),
+    order: z.enum(["given"]).default("given"),
+  }),
+  data: data.prefault({}),
+  budget: z
+    .strictObject({ per_task: budget.optional(), total: budget.optional() })
+    .refine((given) => (given.per_task === undefined) !== (given.total === undefined), {
+      error: 'one of {per_task: "10 steps"} and {total: "6400 samples"}',
+    }),
+  methods: z.array(z.strictObject({ name: z.enum(["finetune"]) })).default([]),
+  optim: z.discriminatedUnion("name", [
+    z.strictObject({
+      name: z.literal("adamw"),
+      ...step,
+      betas: z.tuple([beta, beta]).default([0.9, 0.999]),
+      eps: z.number().gt(0).default(1e-8),
+    }),
+    z.strictObject({ name: z.literal("sgd"), ...step, momentum: z.number().min(0).lt(1).default(0.9) }),
+  ]),
+  schedule: z.discriminatedUnion("name", [
+    z.strictObject({ name: z.literal("constant"), warmup: warmup.default(0) }),
+    z.strictObject({ name: z.literal("cosine"), floor }),
+    z.strictObject({
+      name: z.literal("cosine-warmup"),
+      warmup: warmup.default("10%"),
+      floor,
+      form: z.enum(["code", "equation"]).default("code"),
+    }),
+  ]),
+  loss: z.discriminatedUnion("name", [
+    z.strictObject({ name: z.literal("clip"), ...lossOptions }),
+    z.strictObject({ name: z.literal("siglip"), ...lossOptions }),
+  ]),
+  eval: evaluation.prefault({}),
+  checkpoint: checkpoint.prefault({}),
+  engine: engine.prefault({}),
+});
+/** A run file with every default filled in. */
+export type RunDocument = z.output<typeof runSchema>;
+
+/** JSON Schema of the run file, for editors. */
+export function runJsonSchema(): JsonSchema & Readonly<Record<string, unknown>> {
+  return z.toJSONSchema(runSchema, { io: "input" }) as JsonSchema & Record<string, unknown>;
+}

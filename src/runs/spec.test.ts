@@ -1,0 +1,325 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { ConfigError } from "../util/config-problem.ts";
+import { camelKeys, snakeKeys } from "../util/key-case.ts";
+import { explain, type ParsedSpec, pathHints, readSpec, renderConfig } from "./spec.ts";
+import { partProblems } from "./spec-parts.ts";
+import { runJsonSchema } from "./spec-schema.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "spec-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const parity = "test/fixtures/runs/parity.yaml";
+const base = `stream: {from: mini-flux}\nmodel: {arch: ViT-S-32, init: random}\nbudget: {per_task: 10 steps}\n`;
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
+
+function read(files: readonly string[], more: { set?: readonly string[]; env?: Record<string, string> } = {}): ParsedSpec {
+  return readSpec({ files, env: {}, cwd: process.cwd(), presets: join(folder, "presets"), ...more });
+}
+
+function problems(files: readonly string[], more: { set?: readonly string[]; env?: Record<string, string> } = {}): readonly string[] {
+  try {
+    read(files, more);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    expect(error.exit).toBe("config");
+    return error.problems.map(
+      ({ place, path, message, fix }) => `${place.line ?? ""}:${place.column ?? ""} ${path ?? ""}: ${message}${fix ? `; ${fix}` : ""}`,
+    );
+  }
+  return [];
+}
+
+describe("the parity file", () => {
+  test("parses as it stands, in camelCase, with units read and paths absolute", () => {
+    const { spec } = read([parity]);
+    expect(spec.budget).toEqual({ scope: "task", unit: "steps", total: 10 });
+    expect(spec.optim).toEqual({
+      name: "adamw",
+      lr: 1e-4,
+      wd: 0.2,
+      betas: [0.9, 0.98],
+      eps: 1e-6,
+      clipGradNorm: 1,
+      decayAppliesTo: "openclip",
+    });
+    expect(spec.schedule).toEqual({ name: "constant", warmup: 0 });
+    expect(spec.data).toMatchObject({ mixture: { update: 1, buffer: 0, pretraining: 0 }, augment: { name: "none" }, batchSize: 24 });
+    expect(spec.stream).toEqual({ from: join(process.cwd(), "test/fixtures/runs/data.tsv"), tasks: 1, order: "given" });
+    expect(spec.model).toMatchObject({ init: join(process.cwd(), "test/fixtures/runs/start.safetensors"), precision: "fp32" });
+    expect(spec.eval.suite).toBe("none");
+    expect(spec.checkpoint).toEqual({ everyMs: 900_000, at: ["task_end"], keepLast: 2 });
+  });
+
+  test("its saved form gives the same spec again, from another folder", () => {
+    const parsed = read([parity]);
+    const saved = file("runs/default/x/config.yaml", renderConfig(parsed, join(folder, "runs/default/x"), {}));
+    expect(read([saved]).spec).toEqual(parsed.spec);
+  });
+});
+
+describe("errors", () => {
+  test("all problems are told together, each with line, column and what was meant", () => {
+    const path = file(
+      "wrong.yaml",
+      `${base}seed: -1\noptimm: {}\ndata: {batchSize: 3}\nlr: 1\nmodel2: 3\nhf_token: abc\nengine: {threads: many}\n`,
+    );
+    expect(problems([path])).toEqual([
+      "4:7 seed: expected a whole number >= 0 <= 4294967295, got -1",
+      '5:1 optimm: unknown key; expected one of version, extends, name, project, seed, model, stream, data, budget, methods, optim, schedule, loss, eval, checkpoint, engine; did you mean "optim"?',
+      '6:8 data.batchSize: unknown key; expected one of mixture, pretraining, augment, batch_size, workers, first_task_rule, on_unreadable; did you mean "batch_size"?',
+      '7:1 lr: unknown key; expected one of version, extends, name, project, seed, model, stream, data, budget, methods, optim, schedule, loss, eval, checkpoint, engine; did you mean "optim.lr"?',
+      '8:1 model2: unknown key; expected one of version, extends, name, project, seed, model, stream, data, budget, methods, optim, schedule, loss, eval, checkpoint, engine; did you mean "model"?',
+      "9:1 hf_token: looks like a secret, which a run file never holds; set it in the environment",
+      '10:19 engine.threads: expected auto or a whole number >= 1, got "many"',
+    ]);
+  });
+
+  test.each([
+    ["a: 1\na: 2\n", "2:1 : duplicate key; expected each key once"],
+    ["a: [1\n", "2:1 : not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]"],
+    ["--- \na: 1\n---\nb: 2\n", "3:1 : a second document; expected one"],
+    ["seed: .inf\n", "1:7 : expected a finite number, got .inf"],
+    ["__proto__: {a: 1}\n", '1:1 : expected a word as key, got "__proto__"'],
+    ["1: 2\n", "1:1 : expected a word as key, got 1"],
+    [
+      "a: {b: ${env:X}}\n",
+      "1:9 : not valid YAML: Unexpected flow-map-start at node end; put quotes around a text with ${env:…} inside braces",
+    ],
+    ["- a\n", "1:1 : expected a map of keys at the top, got a list"],
+    ["seed: !!js/function x\n", "1:7 : not valid YAML: Unresolved tag: tag:yaml.org,2002:js/function"],
+    ["version: 2\nnew_key: 1\n", "1:10 version: run files of version 2 are newer than this program, which reads 1; use a newer Evergreen"],
+    ["extends: preset:x\n", '1:10 : extends: expected a list of "preset:NAME" and files'],
+  ])("%j is refused", (text, problem) => {
+    expect(problems([file("bad.yaml", text)])).toEqual([problem]);
+  });
+
+  test("an alias bomb, a cycle and a deep nest end at once", () => {
+    const bomb = `a: &a [x,x,x,x,x,x,x,x,x,x]\n${[..."bcdefgh"].map((name, i) => `${name}: &${name} [${Array(10).fill(`*${"abcdefgh"[i]}`).join(",")}]`).join("\n")}\n`;
+    expect(problems([file("bomb.yaml", bomb)])[0]).toContain("once aliases are expanded");
+    expect(problems([file("cycle.yaml", "a: &a [*a]\n")])[0]).toContain("once aliases are expanded");
+    expect(problems([file("deep.yaml", `a: ${"[".repeat(30_000)}`)]).length).toBeLessThan(6);
+    expect(problems([file("missing-dir/../long.yaml", `# ${"x".repeat(1 << 20)}`)])[0]).toContain("larger than");
+    expect(problems([join(folder, "none.yaml")])).toEqual([": : cannot be read (ENOENT); check the name of the file"]);
+  });
+
+  test.each([
+    ["30 PFLOP", "expected a budget in steps or samples (budgets in PFLOP cannot be counted by this version)"],
+    ["2h", "expected a budget in steps or samples (budgets in h cannot be counted by this version)"],
+    ["3 MAFs", "expected a budget in steps or samples (budgets in MAFs cannot be counted by this version)"],
+    ["10", 'expected a number of steps or samples, as "10 steps"'],
+    ["0 steps", "expected a whole number of steps, at least 1"],
+    ["1.5 steps", "expected a whole number of steps, at least 1"],
+  ])("a budget of %j is refused", (text, message) => {
+    expect(problems([parity], { set: [`budget.per_task="${text}"`] })[0]).toContain(message);
+  });
+
+  test.each([
+    [["eval.batch_size=3"], "eval.batch_size: has no effect: eval.suite is none; remove it"],
+    [["data.pretraining.from=./x"], "data.pretraining: has no effect: data.mixture.pretraining is 0; remove it"],
+    [["data.first_task_rule=split"], "data.first_task_rule: has no effect: data.mixture.buffer is 0; remove it"],
+    [["schedule.floor=0"], 'schedule.floor: has no effect with schedule "constant"; remove it'],
+    [["optim.wd=0", "optim.decay_applies_to=standard"], "optim.decay_applies_to: has no effect: optim.wd is 0; remove it"],
+    [["engine.micro_batch=24"], "engine.micro_batch: has no effect: data.batch_size is 24; remove it"],
+    [
+      ["model.train.logit_scale=false", "loss.clamp_logit_scale=true"],
+      "loss.clamp_logit_scale: has no effect: model.train.logit_scale is false; remove it",
+    ],
+    [["data.mixture.update=0.5"], "data.mixture: shares add up to 0.5, expected 1 (update 0.5, buffer 0, pretraining 0)"],
+    [["optim.name=adam"], 'optim.name: expected one of adamw, sgd, got "adam"; did you mean "adamw"?'],
+    [["methods=[{name: ewc}]"], 'methods[0].name: expected finetune, got "ewc"'],
+    [["model=null"], "model: missing; expected a map"],
+    [["budget.total=5 steps"], 'budget: expected one of {per_task: "10 steps"} and {total: "6400 samples"}, got a map of per_task, total'],
+    [["name=../x"], 'name: expected a word of letters, digits, dots, dashes and underscores, at most 64, got "../x"'],
+    [["seed"], ": expected a.b=value, a.b+=item or a.b=null"],
+    [["methods.0.name=x"], ": expected a.b=value, a.b+=item or a.b=null"],
+    [["seed+=1"], "seed: expected a whole number >= 0 <= 4294967295, got a list of 1"],
+  ])("%j is refused", (set, problem) => {
+    expect(problems([parity], { set }).map((text) => text.slice(2))).toContain(problem);
+  });
+});
+
+describe("layers", () => {
+  test("built-in < presets left to right < files < EVERGREEN_SET < --set, and each value knows which", () => {
+    file("presets/low.yaml", "seed: 1\nname: low\nproject: low\ndata: {batch_size: 7, workers: 1}\n");
+    file("presets/high.yaml", "extends: [preset:low]\nseed: 2\nname: high\n");
+    const first = file("first.yaml", `extends: [preset:high, ./part.yaml]\n${base}name: first\n`);
+    file("part.yaml", "seed: 3\noptim: {lr: 3e-4}\n");
+    const second = file("second.yaml", "optim: {wd: 0.1}\n");
+    const parsed = read([first, second], { env: { EVERGREEN_SET: "data.workers=2; eval.suite=none" }, set: ["data.workers=3"] });
+    expect(parsed.spec).toMatchObject({
+      seed: 3,
+      name: "first",
+      project: "low",
+      optim: { lr: 3e-4, wd: 0.1 },
+      data: { batchSize: 7, workers: 3 },
+    });
+    const layers = Object.fromEntries(
+      explain(parsed).map(({ path, layer, place }) => [
+        path,
+        `${layer} ${place?.file.replace(`${folder}/`, "") ?? ""}:${place?.line ?? ""}`,
+      ]),
+    );
+    expect(layers).toMatchObject({
+      seed: "preset ./part.yaml:1",
+      project: "preset preset:low:3",
+      name: "file first.yaml:5",
+      "optim.wd": "file second.yaml:1",
+      "eval.suite": "environment EVERGREEN_SET eval.suite=none:",
+      "data.workers": "set --set data.workers=3:",
+      "optim.eps": "built-in :",
+    });
+    expect(parsed.inputs.map(({ name }) => name)).toEqual([
+      "0-first.yaml",
+      "1-high.yaml",
+      "2-low.yaml",
+      "3-part.yaml",
+      "4-second.yaml",
+      "environment.txt",
+      "set.txt",
+    ]);
+  });
+
+  test("lists replace, += appends, null clears, and another name takes the whole part's place", () => {
+    const path = file("lists.yaml", `${base}optim: {name: adamw, betas: [0.8, 0.9], lr: 1}\ncheckpoint: {at: []}\n`);
+    expect(read([path], { set: ["optim.betas=[0.1, 0.2]"] }).spec.optim).toMatchObject({ betas: [0.1, 0.2], lr: 1 });
+    expect(read([path], { set: ["checkpoint.at+=task_end"] }).spec.checkpoint.at).toEqual(["task_end"]);
+    expect(read([path], { set: ["optim.lr=null"] }).spec.optim.lr).toBe(1e-5);
+    expect(read([path], { set: ["optim=null"] }).spec.optim).toMatchObject({ betas: [0.9, 0.999] });
+    expect(read([path], { set: ["optim.name=sgd"] }).spec.optim).toEqual({
+      name: "sgd",
+      lr: 1e-5,
+      wd: 0.2,
+      clipGradNorm: 1,
+      decayAppliesTo: "openclip",
+      momentum: 0.9,
+    });
+  });
+
+  test("an unknown preset, one that extends itself and a missing one name the place", () => {
+    file("presets/loop.yaml", "extends: [preset:loop]\n");
+    expect(problems([file("e.yaml", "extends: [preset:hihg, preset:loop, ../no.yaml]\n")])).toEqual([
+      '1:11 : extends: no preset "hihg"; known: high, loop, low; did you mean "preset:high"?',
+      "1:11 : extends: preset:loop extends itself",
+      ": : cannot be read (ENOENT); check the name of the file",
+    ]);
+  });
+});
+
+describe("references", () => {
+  const text = `seed: \${env:SEED}\nstream: {from: "wds:\${env:DATA}/{000..010}.tar"}\nmodel: {arch: B, init: "./w/\${env:SEED}.safetensors"}\nbudget: {total: "\${env:SEED} steps"}\n`;
+
+  test("variables are resolved in memory and stay references in what is saved", () => {
+    const path = file("env.yaml", text);
+    const env = { SEED: "7", DATA: "/secret-place" };
+    const parsed = read([path], { env });
+    expect(parsed.spec).toMatchObject({
+      seed: 7,
+      stream: { from: "wds:/secret-place/{000..010}.tar" },
+      model: { init: join(folder, "w/7.safetensors") },
+      budget: { total: 7 },
+    });
+    const saved = renderConfig(parsed, join(folder, "runs/a/b"), env);
+    expect(saved).not.toContain("secret-place");
+    expect(saved).toContain(`seed: \${env:SEED}`);
+    expect(saved).toContain(`init: ../../../w/\${env:SEED}.safetensors`);
+    expect(read([file("runs/a/b/config.yaml", saved)], { env }).spec).toEqual(parsed.spec);
+    expect(JSON.stringify(pathHints(parsed, env))).not.toContain("secret-place");
+    expect(problems([path])).toEqual(
+      ["1:7 seed", "2:16 stream.from", "3:24 model.init", "4:17 budget.total"].map(
+        (at) => `${at}: the environment variable ${at.startsWith("2") ? "DATA" : "SEED"} is not set`,
+      ),
+    );
+  });
+
+  test.each([
+    ["mini-flux", "mini-flux"],
+    ["hf://laion/x@main", "hf://laion/x@main"],
+    ["open_clip:ViT-B-32/laion2b", "open_clip:ViT-B-32/laion2b"],
+    ["/abs/x.tsv", "/abs/x.tsv"],
+    ["x.tsv", "<folder>/x.tsv"],
+    ["folder:photos", "folder:<folder>/photos"],
+    ["../photos", "<parent>/photos"],
+    ["~/photos", "/home/me/photos"],
+  ])("%s stands for %s", (from, absolute) => {
+    const path = file("from.yaml", base.replace("mini-flux", from));
+    expect(read([path], { env: { HOME: "/home/me" } }).spec.stream.from).toBe(
+      absolute.replace("<folder>", folder).replace("<parent>", dirname(folder)),
+    );
+  });
+});
+
+test("keys survive the way from files to the program and back", () => {
+  const word = fc.stringMatching(/^[a-z][a-z0-9]{0,5}(_[a-z][a-z0-9]{0,5}){0,3}$/);
+  fc.assert(
+    fc.property(
+      fc.dictionary(word, fc.oneof(fc.integer(), fc.dictionary(word, fc.string()), fc.array(fc.dictionary(word, fc.integer())))),
+      (value) => {
+        expect(snakeKeys(camelKeys(value))).toEqual({ ...value });
+      },
+    ),
+  );
+});
+
+test("any text gives a spec or problems, never another failure", () => {
+  const piece = fc.constantFrom(
+    "seed",
+    ": ",
+    "\n",
+    "  ",
+    "[",
+    "]",
+    "{",
+    "}",
+    "&a",
+    "*a",
+    "- ",
+    "?",
+    "|",
+    "'",
+    '"',
+    "model",
+    "1e-4",
+    "null",
+    "!!x",
+    "#",
+    "<<",
+    "é",
+    "\u0000",
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+      expect(problems([file("fuzz.yaml", pieces.join(""))]).length).toBeGreaterThan(0);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("the JSON Schema refuses unknown keys and knows every section", () => {
+  const schema = runJsonSchema();
+  expect(schema.additionalProperties).toBe(false);
+  expect(Object.keys(schema.properties ?? {})).toContain("checkpoint");
+});
+
+test("what a part's own schema refuses is shown at its place in the file", () => {
+  const parsed = read([file("part-options.yaml", `${base}data:\n  augment: {name: drawings, shading_dept: 3}\n`)]);
+  const options = z.strictObject({ shadingDepth: z.number() });
+  const checked = options.safeParse({ shadingDept: 3 });
+  const found = checked.error ? partProblems(parsed, { path: ["data", "augment"], options, error: checked.error }) : [];
+  expect(found.map(({ place, message, fix }) => [place.line, place.column, message, fix])).toContainEqual([
+    5,
+    29,
+    "unknown key; expected one of shading_depth",
+    'did you mean "shading_depth"?',
+  ]);
+});

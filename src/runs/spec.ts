@@ -1,0 +1,189 @@
+import { stringify } from "yaml";
+import type { ComponentSpec } from "../util/component.ts";
+import { ConfigError, type Problem } from "../util/config-problem.ts";
+import { explainIssues } from "../util/config-schema.ts";
+import {
+  type ConfigLayer,
+  type ConfigPath,
+  type ConfigSource,
+  formatPath,
+  type MapNode,
+  nodeAt,
+  plainOf,
+  type ScalarNode,
+  scalars,
+} from "../util/config-tree.ts";
+import type { Place } from "../util/errors.ts";
+import { type CamelKeys, camelKeys } from "../util/key-case.ts";
+import { parseDuration } from "../util/units.ts";
+import { readYaml, readYamlMap } from "../util/yaml-config.ts";
+import { type ConfigInput, mergeLayers, type SpecRequest, secretProblems, unsetVariables } from "./spec-layers.ts";
+import { absoluteReference, type Environment, mayBePath, rebasedReference, substituteEnv } from "./spec-references.ts";
+import { ruleProblems } from "./spec-rules.ts";
+import { type RunDocument, runJsonSchema, runSchema, specVersion } from "./spec-schema.ts";
+import { type BudgetSpec, parseBudget, parseWarmup } from "./spec-values.ts";
+
+type Filled = CamelKeys<RunDocument>;
+
+/** When checkpoints are made and how many stay. */
+export interface CheckpointSpec {
+  /** Time between two; undefined for never. */
+  readonly everyMs?: number;
+  readonly at: readonly "task_end"[];
+  /** Generations kept beside those of task ends. */
+  readonly keepLast: number;
+}
+
+/** A schedule of the catalogue. Its warm-up below 1 is a share of a task's steps, else a number of steps. */
+export type ScheduleSpec = Filled["schedule"] & { readonly warmup?: number };
+
+/** A run as its files describe it: every default filled in, units read, paths absolute, references to the environment resolved. */
+export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "schedule" | "checkpoint" | "methods"> {
+  readonly data: Omit<Filled["data"], "augment"> & { readonly augment: ComponentSpec };
+  readonly budget: BudgetSpec;
+  readonly methods: readonly ComponentSpec[];
+  readonly schedule: ScheduleSpec;
+  readonly checkpoint: CheckpointSpec;
+}
+
+/** What reading a configuration gives. */
+export interface ParsedSpec {
+  readonly spec: RunSpec;
+  /** The same with keys and units as files spell them. */
+  readonly document: RunDocument;
+  /** All layers merged, references unresolved, each value with its place. */
+  readonly tree: MapNode;
+  /** The texts as the user gave them. */
+  readonly inputs: readonly ConfigInput[];
+}
+
+/** A value and where it came from. */
+export interface ExplainedValue {
+  readonly path: string;
+  readonly value: unknown;
+  readonly layer: ConfigLayer;
+  readonly place?: Place;
+}
+
+export type { BudgetSpec, ConfigInput, Environment, RunDocument, SpecRequest };
+
+/**
+ * Reads, merges and checks a run's configuration.
+ * @throws {ConfigError} with every problem of the configuration, each with its file, line and column.
+ */
+export function readSpec(request: SpecRequest): ParsedSpec {
+  const schema = runJsonSchema();
+  const { tree, inputs, problems: unapplied } = mergeLayers(request, schema);
+  const version = versionProblem(tree);
+  if (version) throw new ConfigError([version]);
+  const secrets = secretProblems(tree);
+  const value = plainOf(tree, (node, path) => resolved(node, path, request.env));
+  const parsed = runSchema.safeParse(value);
+  const issues = parsed.success ? [] : explainIssues(parsed.error.issues, tree, schema);
+  const unset = unsetVariables(tree, request.env);
+  const told = new Set([...secrets, ...unset].map(({ path }) => path));
+  const rules = ruleProblems(tree, parsed.success ? parsed.data : value);
+  const problems = [...unapplied, ...secrets, ...unset, ...issues.filter(({ path }) => !told.has(path)), ...rules];
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
+  return { spec: specOf(parsed.data), document: parsed.data, tree, inputs };
+}
+
+function versionProblem(tree: MapNode): Problem | undefined {
+  const node = nodeAt(tree, ["version"]);
+  if (node?.kind !== "scalar" || typeof node.value !== "number" || node.value <= specVersion) return undefined;
+  return {
+    place: node.place,
+    path: "version",
+    message: `run files of version ${node.value} are newer than this program, which reads ${specVersion}`,
+    fix: "use a newer Evergreen",
+  };
+}
+
+function resolved(node: ScalarNode, path: ConfigPath, env: Environment): unknown {
+  if (typeof node.value !== "string") return node.value;
+  const text = substituteEnv(node.value, env);
+  if (mayBePath(path)) return absoluteReference(text, node.source.base, env);
+  if (text === node.value || !/^\$\{env:\w+\}$/.test(node.value)) return text;
+  const scalar = readYaml(text, node.place.file, node.source);
+  return scalar.kind === "scalar" ? scalar.value : text;
+}
+
+/** The one mapping from the file's keys and units to the program's. */
+export function specOf(document: RunDocument): RunSpec {
+  const { extends: _, budget, data, schedule, checkpoint, ...rest } = camelKeys(document);
+  const [scope, text] = budget.perTask === undefined ? (["run", budget.total ?? ""] as const) : (["task", budget.perTask] as const);
+  const amount = parseBudget(text);
+  if (typeof amount === "string") throw new TypeError(`internal: budget ${text} passed the schema`);
+  const { augment } = data;
+  const everyMs = parseDuration(checkpoint.every);
+  return {
+    ...rest,
+    data: { ...data, augment: typeof augment === "string" ? { name: augment } : (augment as ComponentSpec) },
+    budget: { scope, ...amount },
+    schedule: scheduleOf(schedule),
+    checkpoint: { at: checkpoint.at, keepLast: checkpoint.keepLast, ...(everyMs === undefined ? {} : { everyMs }) },
+  };
+}
+
+function scheduleOf(schedule: Filled["schedule"]): ScheduleSpec {
+  if (!("warmup" in schedule)) return schedule;
+  const { warmup } = schedule;
+  return { ...schedule, warmup: typeof warmup === "string" ? (parseWarmup(warmup) ?? 0) : warmup };
+}
+
+/** The configuration as `config.yaml` in `folder` holds it: complete, re-runnable, references to the environment kept as references. */
+export function renderConfig(parsed: ParsedSpec, folder: string, env: Environment): string {
+  const saved = plainOf(parsed.tree, (node, path) =>
+    typeof node.value === "string" && mayBePath(path) ? rebasedReference(node.value, node.source.base, folder, env) : node.value,
+  );
+  const complete = filled(saved, parsed.document);
+  const source: ConfigSource = { layer: "file", base: folder };
+  const written = readYamlMap(JSON.stringify(complete), "config.yaml", source);
+  const inert = new Set(ruleProblems(written, parsed.document).map(({ path }) => path));
+  return stringify(without(complete, inert, []), { lineWidth: 0, version: "1.2" });
+}
+
+function without(value: unknown, dropped: ReadonlySet<string | undefined>, path: ConfigPath): unknown {
+  if (!isMap(value)) return value;
+  const kept = Object.entries(value).filter(([key]) => !dropped.has(formatPath([...path, key])));
+  return Object.fromEntries(kept.map(([key, item]) => [key, without(item, dropped, [...path, key])]));
+}
+
+function filled(saved: unknown, complete: unknown): unknown {
+  if (!isMap(saved) || !isMap(complete)) return saved;
+  const keys = [...Object.keys(complete), ...Object.keys(saved).filter((key) => !(key in complete))];
+  return Object.fromEntries(keys.map((key) => [key, key in saved ? filled(saved[key], complete[key]) : complete[key]]));
+}
+
+/** Absolute paths of the references, as hints for a run whose folder was moved away from its data. */
+export function pathHints(parsed: ParsedSpec, env: Environment): Readonly<Record<string, string>> {
+  const hints: Record<string, string> = {};
+  for (const [path, node] of scalars(parsed.tree)) {
+    if (typeof node.value !== "string" || node.value.includes("${env:") || !mayBePath(path)) continue;
+    const absolute = absoluteReference(node.value, node.source.base, env);
+    if (absolute !== node.value) hints[formatPath(path)] = absolute;
+  }
+  return hints;
+}
+
+/** Every value of the configuration with where it came from, in the order of the schema. */
+export function explain(parsed: ParsedSpec): readonly ExplainedValue[] {
+  const values: ExplainedValue[] = [];
+  const visit = (value: unknown, path: ConfigPath): void => {
+    if (isMap(value)) {
+      for (const [key, item] of Object.entries(value)) visit(item, [...path, key]);
+      return;
+    }
+    const node = nodeAt(parsed.tree, path);
+    const origin = node
+      ? { layer: node.source.layer, ...(node.source.layer === "built-in" ? {} : { place: node.place }) }
+      : { layer: "built-in" as const };
+    values.push({ path: formatPath(path), value: node ? plainOf(node, (scalar) => scalar.value) : value, ...origin });
+  };
+  visit(parsed.document, []);
+  return values;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
