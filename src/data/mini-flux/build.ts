@@ -1,0 +1,77 @@
+import { mkdir, open } from "node:fs/promises";
+import { join } from "node:path";
+import { canonicalJson } from "../../util/json.ts";
+import { planSets } from "./families.ts";
+import { MiniFluxError } from "./mini-flux-error.ts";
+import type { Packages } from "./packages.ts";
+import { type PlannedSet, pictureBytes } from "./planned.ts";
+import type { Progress } from "./progress.ts";
+import { picturesPath, type StoredManifest, storedManifest, storedSet } from "./stored.ts";
+
+/** The renderer works on libuv's threads, four unless the user says otherwise; a few more in flight keep them busy. */
+const inFlight = 8;
+
+export interface BuildOptions {
+  readonly packages: Packages;
+  /** Empty; everything is written below it. */
+  readonly folder: string;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Plans, draws and writes every set, and gives the manifest that was written last. */
+export async function buildSets({ packages, folder, progress, signal }: BuildOptions): Promise<StoredManifest> {
+  progress({ phase: "plan", done: 0, total: 1 });
+  const sets = await planSets(packages);
+  progress({ phase: "plan", done: 1, total: 1 });
+  await mkdir(join(folder, "sets"), { recursive: true });
+  const total = sets.reduce((sum, set) => sum + set.records.length, 0);
+  let done = 0;
+  for (const set of sets) {
+    await drawSet(set, picturesPath(folder, set.name), () => {
+      signal?.throwIfAborted();
+      done++;
+      if (done % 100 === 0 || done === total) progress({ phase: "render", done, total, bytes: done * pictureBytes });
+    });
+  }
+  const stored = sets.map(storedSet);
+  const manifest = storedManifest(stored);
+  for (const [i, set] of stored.entries()) {
+    await writeDurably(join(folder, "sets", `${set.name}.json`), canonicalJson(set));
+    progress({ phase: "write", done: i + 1, total: stored.length });
+  }
+  await writeDurably(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  return manifest;
+}
+
+async function drawSet({ name, records }: PlannedSet, path: string, onPicture: () => void): Promise<void> {
+  const pixels = new Uint8Array(records.length * pictureBytes);
+  let next = 0;
+  const draw = async (): Promise<void> => {
+    while (next < records.length) {
+      const i = next++;
+      const record = records[i];
+      if (!record) return;
+      const picture = await record.paint();
+      if (picture.every((value) => value === picture[0]))
+        throw new MiniFluxError(
+          `internal: ${name}: the picture of ${record.file} is blank`,
+          "add it to exclusions.json, or mend its drawing",
+        );
+      pixels.set(picture, i * pictureBytes);
+      onPicture();
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, draw));
+  await writeDurably(path, pixels);
+}
+
+async function writeDurably(path: string, data: string | Uint8Array): Promise<void> {
+  const file = await open(path, "w");
+  try {
+    await file.writeFile(data);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

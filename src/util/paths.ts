@@ -1,0 +1,12 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** Environment variables as they are handed in; `process.env` fits. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** Where downloads and built data lie: `EVERGREEN_CACHE`, else the user's cache folder. The set-up scripts follow the same rule. */
+export function cacheRoot(env: Env): string {
+  if (env.EVERGREEN_CACHE) return resolve(env.EVERGREEN_CACHE);
+  if (env.XDG_CACHE_HOME) return resolve(env.XDG_CACHE_HOME, "evergreen");
+  return join(env.HOME || homedir(), ".cache", "evergreen");
+}
