@@ -1,6 +1,6 @@
 """Writes test/vectors/architectures.json: what OpenCLIP's models hold, for every preset in src/models/presets.
 
-Needs open_clip_torch 3.3.0 and torch. Models are built on the meta device; two small ones are built really, so that the
+Needs open_clip_torch 3.3.0, transformers and torch. Models are built on the meta device; two small ones are built really, so that the
 statistics of their fresh weights can be compared.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import open_clip
 import torch
 from open_clip.model import CLIP
+from transformers import CLIPConfig, CLIPModel
 
 ROOT = Path(__file__).resolve().parents[2]
 INITIALISED = ["ViT-S-32-alt", "RN50"]
@@ -59,11 +60,23 @@ def statistics(name):
     return rows
 
 
+def transformers_model():
+    tower = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_act": "gelu"}
+    config = CLIPConfig(
+        text_config={**tower, "hidden_size": 128, "intermediate_size": 256, "vocab_size": 100, "max_position_embeddings": 24, "eos_token_id": 99},
+        vision_config={**tower, "hidden_size": 192, "intermediate_size": 320, "image_size": 32, "patch_size": 8},
+        projection_dim=16,
+    )
+    tensors = {key: list(tensor.shape) for key, tensor in CLIPModel(config).state_dict().items()}
+    return {"config": json.loads(config.to_json_string()), "tensors": tensors}
+
+
 def main():
     presets = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "src/models/presets").glob("*.json"))}
     result = {
         "open_clip": open_clip.__version__,
         "models": {name: describe(name, preset) for name, preset in presets.items()},
+        "transformers": transformers_model(),
         "fresh": {name: statistics(name) for name in INITIALISED},
     }
     (ROOT / "test/vectors/architectures.json").write_text(json.dumps(result, separators=(",", ":")) + "\n")
