@@ -162,20 +162,23 @@ void checkAdamW(const Tensor& w, const Tensor& g, const Tensor& m, const Tensor&
 
 /**
  * One AdamW step over all parameters in one pass over memory (arXiv:1711.05101, as torch.optim.AdamW computes it), the gradient scaled by `scale`
- * (clipping) on the way. `copies` is empty, or holds for each parameter a bfloat16 tensor that receives the new weights.
+ * (clipping) on the way. `copies` holds for each parameter a bfloat16 tensor that receives the new weights, or nothing.
  */
 void adamw(const std::vector<Tensor>& weights, const std::vector<Tensor>& gradients, const std::vector<Tensor>& first, const std::vector<Tensor>& second,
-           const std::vector<Tensor>& copies, at::ArrayRef<double> rates, at::ArrayRef<double> decays, double beta1, double beta2, double epsilon, int64_t step, const Tensor& scale) {
+           const c10::List<std::optional<Tensor>>& copies, at::ArrayRef<double> rates, at::ArrayRef<double> decays, double beta1, double beta2, double epsilon, int64_t step, const Tensor& scale) {
   const size_t count = weights.size();
   TORCH_CHECK(gradients.size() == count && first.size() == count && second.size() == count && rates.size() == count && decays.size() == count,
               "evergreen::adamw_: lists differ in length");
-  TORCH_CHECK(copies.empty() || copies.size() == count, "evergreen::adamw_: copies must be empty or one for each weight");
+  TORCH_CHECK(copies.size() == count, "evergreen::adamw_: expected one copy, or none, for each weight");
+  std::vector<Tensor> targets;
+  for (const std::optional<Tensor> copy : copies) targets.push_back(copy.value_or(Tensor()));
   TORCH_CHECK(step >= 1, "evergreen::adamw_: steps count from 1, got ", step);
   TORCH_CHECK(scale.numel() == 1, "evergreen::adamw_: scale must hold one number");
   const auto clip = scale.item<float>();
   for (size_t i = 0; i < count; i++) checkAdamW(weights[i], gradients[i], first[i], second[i]);
-  for (size_t i = 0; i < copies.size(); i++)
-    TORCH_CHECK(copies[i].layout() == at::kStrided && copies[i].device().is_cpu() && copies[i].scalar_type() == at::kBFloat16 && copies[i].is_contiguous() && copies[i].sizes() == weights[i].sizes(),
+  for (size_t i = 0; i < count; i++)
+    TORCH_CHECK(!targets[i].defined() || (targets[i].layout() == at::kStrided && targets[i].device().is_cpu() && targets[i].scalar_type() == at::kBFloat16 &&
+                                          targets[i].is_contiguous() && targets[i].sizes() == weights[i].sizes()),
                 "evergreen::adamw_: a copy must be contiguous bfloat16 of its weight's shape");
   for (size_t i = 0; i < count; i++) {
     const double correction1 = 1 - std::pow(beta1, static_cast<double>(step));
@@ -186,7 +189,7 @@ void adamw(const std::vector<Tensor>& weights, const std::vector<Tensor>& gradie
     float* w = weights[i].mutable_data_ptr<float>();
     float* m = first[i].mutable_data_ptr<float>();
     float* v = second[i].mutable_data_ptr<float>();
-    at::BFloat16* copy = copies.empty() ? nullptr : copies[i].mutable_data_ptr<at::BFloat16>();
+    at::BFloat16* copy = targets[i].defined() ? targets[i].mutable_data_ptr<at::BFloat16>() : nullptr;
     at::parallel_for(0, gradient.numel(), kBlock, [&](int64_t from, int64_t to) {
       if (gradient.scalar_type() == at::kFloat) adamwBlock(w + from, gradient.const_data_ptr<float>() + from, m + from, v + from, to - from, a);
       else adamwBlock(w + from, gradient.const_data_ptr<at::BFloat16>() + from, m + from, v + from, to - from, a);
@@ -201,7 +204,7 @@ TORCH_LIBRARY(evergreen, library) {
   library.def("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor", linear);
   library.def("global_norm(Tensor[] gradients) -> Tensor", globalNorm);
   library.def(
-      "adamw_(Tensor[] weights, Tensor[] gradients, Tensor[] first, Tensor[] second, Tensor[] copies, float[] rates, float[] decays, float beta1, float beta2, "
+      "adamw_(Tensor[] weights, Tensor[] gradients, Tensor[] first, Tensor[] second, Tensor?[] copies, float[] rates, float[] decays, float beta1, float beta2, "
       "float epsilon, int step, Tensor scale) -> ()",
       adamw);
 }

@@ -6,11 +6,8 @@ import { guard, Tensor } from "./tensor.ts";
 export type Argument = Tensor | number | boolean | string | null | undefined | { readonly float: number } | readonly Argument[];
 export type Result = Tensor | number | boolean | string | null | readonly Result[];
 
-export interface Operator {
-  readonly name: string;
-  readonly arguments: NativeOperator["arguments"];
-  (...args: readonly Argument[]): readonly Result[];
-}
+/** Calls an operator: arguments in the schema's order, results in theirs. */
+export type Operator = (...args: readonly Argument[]) => readonly Result[];
 
 const known = new Map<string, Operator>();
 const watchers = new Set<(name: string, args: readonly Argument[]) => void>();
@@ -32,11 +29,9 @@ export function operator(fullName: string): Operator {
   const resolved = guard(fullName, () =>
     native.resolve(dot < 0 ? fullName : fullName.slice(0, dot), dot < 0 ? "" : fullName.slice(dot + 1)),
   );
-  const made = Object.assign((...args: readonly Argument[]) => run(fullName, resolved, args), { arguments: resolved.arguments });
-  Object.defineProperty(made, "name", { value: fullName });
-  const typed = made as unknown as Operator;
-  known.set(fullName, typed);
-  return typed;
+  const made: Operator = (...args) => run(fullName, resolved, args);
+  known.set(fullName, made);
+  return made;
 }
 
 function run(name: string, resolved: NativeOperator, args: readonly Argument[]): readonly Result[] {

@@ -1,3 +1,4 @@
+import { noGrad } from "./grad.ts";
 import { type Argument, one, operator } from "./operator.ts";
 import type { Device, DType, Tensor } from "./tensor.ts";
 
@@ -53,6 +54,11 @@ export const conv2d = (
 export const avgPool2d = (x: Tensor, size: number): Tensor => call("aten::avg_pool2d", x, [size, size]);
 export const layerNorm = (x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor =>
   call("aten::layer_norm", x, weight.shape, weight, bias, epsilon);
+/** Momentum 0.1 and ε 1e-5, as PyTorch's defaults. In training the running `mean` and `variance` are moved in place. */
+export const batchNorm = (
+  x: Tensor,
+  at: { readonly weight: Tensor; readonly bias: Tensor; readonly mean: Tensor; readonly variance: Tensor; readonly training: boolean },
+): Tensor => call("aten::batch_norm", x, at.weight, at.bias, at.mean, at.variance, at.training, 0.1, 1e-5, false);
 /** Softmax(q kᵀ/√d) v over [B, heads, L, d]; causal: a token sees none that come after it. */
 export const attention = (q: Tensor, k: Tensor, v: Tensor, causal: boolean): Tensor =>
   call("aten::scaled_dot_product_attention", q, k, v, null, 0, causal);
@@ -92,9 +98,34 @@ export const arange = (n: number, device: Device = "cpu"): Tensor => call("aten:
 
 /** Overwrites `target` with `source`; only an owner of `target` may. */
 export const copyInto = (target: Tensor, source: Tensor): void => {
-  operator("aten::copy_")(target, source);
+  noGrad(() => operator("aten::copy_")(target, source));
 };
-/** Clamps in place; only an owner may. */
+/** Clamps in place, outside of any graph; only an owner may. */
 export const clampInPlace = (target: Tensor, low: number, high: number): void => {
-  operator("aten::clamp_")(target, fraction(low), fraction(high));
+  noGrad(() => operator("aten::clamp_")(target, fraction(low), fraction(high)));
+};
+
+/** L2 norm over all entries of all tensors: a float32 scalar with the same bits for any number of threads. */
+export const globalNorm = (gradients: readonly Tensor[]): Tensor => call("evergreen::global_norm", gradients);
+
+export interface AdamWStep {
+  readonly weights: readonly Tensor[];
+  readonly gradients: readonly Tensor[];
+  readonly first: readonly Tensor[];
+  readonly second: readonly Tensor[];
+  /** For each weight a bfloat16 tensor that receives its new value, or null. */
+  readonly copies: readonly (Tensor | null)[];
+  readonly rates: readonly number[];
+  readonly decays: readonly number[];
+  readonly betas: readonly [number, number];
+  readonly epsilon: number;
+  /** Counts from 1. */
+  readonly step: number;
+  /** Factor of every gradient: a scalar. */
+  readonly scale: Tensor;
+}
+/** One AdamW step over all parameters, in place, in one pass over memory. */
+export const fusedAdamW = (at: AdamWStep): void => {
+  const { weights, gradients, first, second, copies, rates, decays, betas, epsilon, step, scale } = at;
+  operator("evergreen::adamw_")(weights, gradients, first, second, copies, rates, decays, betas[0], betas[1], epsilon, step, scale);
 };

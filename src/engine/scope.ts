@@ -52,6 +52,16 @@ export function keep<State>(state: State): State {
   return state;
 }
 
+/** Gives the tensors of a state into the current scope's care, whatever held them before. */
+export function handOver<State>(state: State): State {
+  const current = open.at(-1);
+  for (const each of tensorsIn(state)) {
+    for (const mine of open) mine.delete(each);
+    current?.add(each);
+  }
+  return state;
+}
+
 /** Frees the tensors of a state now. */
 export function release(state: unknown): void {
   const held = new Set<Tensor>();

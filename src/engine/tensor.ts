@@ -69,9 +69,9 @@ const arrays = {
 } as const;
 type ArrayOf<D extends DType> = InstanceType<(typeof arrays)[D]>;
 
-/** A tensor with a copy of `data`, row by row. */
-export function tensor<D extends DType>(data: ArrayOf<D> | readonly number[], shape: readonly number[], dtype: D): Tensor {
-  const bytes = Array.isArray(data) ? typed(data, dtype) : (data as ArrayOf<D>);
+/** A tensor with a copy of `data`, row by row. A typed array must hold exactly the bytes of the shape. */
+export function tensor(data: ArrayBufferView | readonly number[], shape: readonly number[], dtype: DType): Tensor {
+  const bytes = ArrayBuffer.isView(data) ? data : typed(data, dtype);
   return new Tensor(guard("tensor", () => native.fromBytes(bytes, dtype, shape)));
 }
 

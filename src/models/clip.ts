@@ -1,5 +1,6 @@
 import { normalize, to } from "../engine/ops.ts";
 import type { DType, Tensor, Weights } from "../engine/tensor.ts";
+import { run, type Tower } from "../nn/tower.ts";
 import { viewOf } from "../nn/view.ts";
 import type { ClipConfig } from "./architecture.ts";
 import { modifiedResNet } from "./resnet.ts";
@@ -56,24 +57,30 @@ export function rowFinder(ids: readonly number[]): (id: number) => number {
   return (id) => rows.get(id) ?? 0;
 }
 
-/** Image features [B, E] in float32, before normalisation, from float32 pixels [B, 3, S, S]. */
-export function encodeImage(model: ComputeWeights, pixels: Tensor): Tensor {
+/** The image tower over float32 pixels [B, 3, S, S]; its output is [B, E], float32, not normalised. */
+export function imageTower(model: ComputeWeights, pixels: Tensor): Tower {
   const { config, training } = model;
   const input = to(pixels, dtypes[model.precision]);
   const view = viewOf(model.buffers.size > 0 ? new Map([...model.weights, ...model.buffers]) : model.weights, "visual.");
-  const features =
+  return exact(
     config.vision.kind === "vit"
       ? visionTransformer(input, view, { ...config.vision, quickGelu: config.quickGelu })
-      : modifiedResNet(input, view, { ...config.vision, training });
-  return to(features, "float32");
+      : modifiedResNet(input, view, { ...config.vision, training }),
+  );
 }
 
-/** Text features [B, E] in float32, before normalisation. */
-export function encodeText(model: ComputeWeights, batch: TokenBatch): Tensor {
+/** The text tower over token ids; its output is [B, E], float32, not normalised. */
+export function textTower(model: ComputeWeights, batch: TokenBatch): Tower {
   const { config, rowOf } = model;
-  return to(textTransformer(batch, viewOf(model.weights), { ...config.text, quickGelu: config.quickGelu, ...(rowOf ? { rowOf } : {}) }), "float32");
+  return exact(textTransformer(batch, viewOf(model.weights), { ...config.text, quickGelu: config.quickGelu, ...(rowOf ? { rowOf } : {}) }));
+}
+
+/** The same tower with a float32 output. */
+function exact(tower: Tower): Tower {
+  const last = tower.stages.at(-1) as (x: Tensor) => Tensor;
+  return { start: tower.start, stages: [...tower.stages.slice(0, -1), (x) => to(last(x), "float32")] };
 }
 
 /** Features of unit length. */
-export const embedImage = (model: ComputeWeights, pixels: Tensor): Tensor => normalize(encodeImage(model, pixels));
-export const embedText = (model: ComputeWeights, batch: TokenBatch): Tensor => normalize(encodeText(model, batch));
+export const embedImage = (model: ComputeWeights, pixels: Tensor): Tensor => normalize(run(imageTower(model, pixels)));
+export const embedText = (model: ComputeWeights, batch: TokenBatch): Tensor => normalize(run(textTower(model, batch)));

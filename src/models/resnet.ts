@@ -1,6 +1,7 @@
 import { add, attention, avgPool2d, batchNorm, concat, conv2d, meanOver, permute, relu, reshape, slice, transpose } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { dense } from "../nn/block.ts";
+import type { Tower } from "../nn/tower.ts";
 import type { View } from "../nn/view.ts";
 import type { ResNetConfig } from "./architecture.ts";
 
@@ -9,15 +10,28 @@ import type { ResNetConfig } from "./architecture.ts";
  * In training, batch norm uses the batch's statistics and moves the running ones.
  * @param weights The view at `visual`, buffers included.
  */
-export function modifiedResNet(pixels: Tensor, weights: View, config: ResNetConfig & { readonly training: boolean }): Tensor {
+export function modifiedResNet(pixels: Tensor, weights: View, config: ResNetConfig & { readonly training: boolean }): Tower {
   const { training } = config;
   const layer = (x: Tensor, i: number, stride: number): Tensor =>
     relu(normed(conv2d(x, weights.get(`conv${i}.weight`), { stride, padding: 1 }), weights.at(`bn${i}`), training));
-  let x = avgPool2d(layer(layer(layer(pixels, 1, 2), 2, 1), 3, 1), 2);
-  config.layers.forEach((blocks, stage) => {
-    for (let i = 0; i < blocks; i++) x = bottleneck(x, weights.at(`layer${stage + 1}.${i}`), { stride: stage > 0 && i === 0 ? 2 : 1, first: i === 0, training });
-  });
-  return attentionPool(x, weights.at("attnpool"), config.heads);
+  const blocks = config.layers.flatMap((count, stage) =>
+    Array.from({ length: count }, (_, i) => ({
+      view: weights.at(`layer${stage + 1}.${i}`),
+      stride: stage > 0 && i === 0 ? 2 : 1,
+      first: i === 0,
+    })),
+  );
+  return {
+    start: () => avgPool2d(layer(layer(layer(pixels, 1, 2), 2, 1), 3, 1), 2),
+    stages: [
+      ...blocks.map(
+        ({ view, stride, first }) =>
+          (x: Tensor) =>
+            bottleneck(x, view, { stride, first, training }),
+      ),
+      (x) => attentionPool(x, weights.at("attnpool"), config.heads),
+    ],
+  };
 }
 
 const normed = (x: Tensor, weights: View, training: boolean): Tensor =>
@@ -29,13 +43,19 @@ const normed = (x: Tensor, weights: View, training: boolean): Tensor =>
     training,
   });
 
-function bottleneck(x: Tensor, weights: View, options: { readonly stride: number; readonly first: boolean; readonly training: boolean }): Tensor {
+function bottleneck(
+  x: Tensor,
+  weights: View,
+  options: { readonly stride: number; readonly first: boolean; readonly training: boolean },
+): Tensor {
   const { stride, first, training } = options;
   const pooled = (maps: Tensor): Tensor => (stride > 1 ? avgPool2d(maps, stride) : maps);
   const narrow = relu(normed(conv2d(x, weights.get("conv1.weight"), { stride: 1 }), weights.at("bn1"), training));
   const middle = relu(normed(conv2d(narrow, weights.get("conv2.weight"), { stride: 1, padding: 1 }), weights.at("bn2"), training));
   const wide = normed(conv2d(pooled(middle), weights.get("conv3.weight"), { stride: 1 }), weights.at("bn3"), training);
-  const shortcut = first ? normed(conv2d(pooled(x), weights.get("downsample.0.weight"), { stride: 1 }), weights.at("downsample.1"), training) : x;
+  const shortcut = first
+    ? normed(conv2d(pooled(x), weights.get("downsample.0.weight"), { stride: 1 }), weights.at("downsample.1"), training)
+    : x;
   return relu(add(wide, shortcut));
 }
 

@@ -1,6 +1,7 @@
-import { add, embedding, indexSelect, linear, reshape, slice, toDevice as onDevice, transpose } from "../engine/ops.ts";
+import { add, embedding, indexSelect, linear, reshape, slice, toDevice, transpose } from "../engine/ops.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
 import { block, norm } from "../nn/block.ts";
+import type { Tower } from "../nn/tower.ts";
 import type { View } from "../nn/view.ts";
 import type { TextConfig } from "./architecture.ts";
 
@@ -40,18 +41,35 @@ export function endPositions(batch: TokenBatch): number[] {
 /**
  * Text features before normalisation, [B, E].
  * @param weights The view of the whole model.
- * @param places Row of the embedding table for each id; absent where the table has every id.
  */
-export function textTransformer(batch: TokenBatch, weights: View, config: TextConfig & { readonly quickGelu: boolean; readonly rowOf?: (id: number) => number }): Tensor {
+export function textTransformer(batch: TokenBatch, weights: View, config: TextConfig & TextOptions): Tower {
   const { ids, rows, length } = cutToLongest(batch);
-  const table = config.rowOf ? ids.map(config.rowOf) : ids;
-  const ends = endPositions({ ids, rows, length }).map((position, row) => row * length + position);
-  const device = weights.get("token_embedding.weight").device;
-  const positions = slice(weights.get("positional_embedding"), 0, 0, length);
-  let x = add(embedding(weights.get("token_embedding.weight"), onDevice(tensor(table, [rows, length], "int32"), device)), positions); // [B, L, D]
+  const { device } = weights.get("token_embedding.weight");
+  const table = toDevice(tensor(config.rowOf ? ids.map(config.rowOf) : ids, [rows, length], "int32"), device);
+  const ends = toDevice(
+    tensor(
+      endPositions({ ids, rows, length }).map((position, row) => row * length + position),
+      [rows],
+      "int64",
+    ),
+    device,
+  );
   const options = { heads: config.heads, causal: true, quickGelu: config.quickGelu };
-  for (let i = 0; i < config.layers; i++) x = block(x, weights.at(`transformer.resblocks.${i}`), options);
-  // Norm and projection act on each token alone, so they are asked of the pooled ones only.
-  const pooled = indexSelect(reshape(x, [rows * length, config.width]), 0, onDevice(tensor(ends, [rows], "int64"), device));
-  return linear(norm(pooled, weights.at("ln_final")), transpose(weights.get("text_projection"), 0, 1));
+  const blocks = Array.from({ length: config.layers }, (_, i) => weights.at(`transformer.resblocks.${i}`));
+  return {
+    start: () => add(embedding(weights.get("token_embedding.weight"), table), slice(weights.get("positional_embedding"), 0, 0, length)), // [B, L, D]
+    stages: [
+      ...blocks.map((view) => (x: Tensor) => block(x, view, options)),
+      (x) => {
+        const pooled = indexSelect(reshape(x, [rows * length, config.width]), 0, ends);
+        return linear(norm(pooled, weights.at("ln_final")), transpose(weights.get("text_projection"), 0, 1));
+      },
+    ],
+  };
+}
+
+interface TextOptions {
+  readonly quickGelu: boolean;
+  /** Row of the embedding table for a true id; absent where the table has every id. */
+  readonly rowOf?: (id: number) => number;
 }

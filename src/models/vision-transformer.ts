@@ -1,6 +1,7 @@
 import { add, concat, conv2d, expand, linear, permute, reshape, select, transpose } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { activation, block, norm } from "../nn/block.ts";
+import type { Tower } from "../nn/tower.ts";
 import type { View } from "../nn/view.ts";
 import type { VitConfig } from "./architecture.ts";
 
@@ -8,12 +9,17 @@ import type { VitConfig } from "./architecture.ts";
  * Image features before normalisation, [B, E], from pixels [B, 3, S, S] in the precision of the weights.
  * @param weights The view at `visual`.
  */
-export function visionTransformer(pixels: Tensor, weights: View, config: VitConfig & { readonly quickGelu: boolean }): Tensor {
+export function visionTransformer(pixels: Tensor, weights: View, config: VitConfig & { readonly quickGelu: boolean }): Tower {
   const options = { heads: config.heads, causal: false, quickGelu: config.quickGelu };
-  let x = norm(tokens(pixels, weights, config), weights.at("ln_pre"));
-  for (let i = 0; i < config.layers; i++) x = block(x, weights.at(`transformer.resblocks.${i}`), options);
-  const pooled = norm(select(x, 1, 0), weights.at("ln_post")); // [B, D]
-  return linear(pooled, transpose(weights.get("proj"), 0, 1));
+  const blocks = Array.from({ length: config.layers }, (_, i) => weights.at(`transformer.resblocks.${i}`));
+  return {
+    start: () => norm(tokens(pixels, weights, config), weights.at("ln_pre")),
+    stages: [
+      ...blocks.map((view) => (x: Tensor) => block(x, view, options)),
+      // Norm and projection act on each token alone, so they are asked of the class token only.
+      (x) => linear(norm(select(x, 1, 0), weights.at("ln_post")), transpose(weights.get("proj"), 0, 1)),
+    ],
+  };
 }
 
 /** Class token, then the patches row by row, positions added: [B, 1 + N, D]. */

@@ -1,0 +1,48 @@
+import { slice } from "../engine/ops.ts";
+import { type Tensor, tensor } from "../engine/tensor.ts";
+import { Catalog, type Component } from "../util/component.ts";
+
+/** What a contrastive loss sees: the whole joined batch, B pairs. */
+export interface ObjectiveInput {
+  /** Unit-length features [B, E], float32. */
+  readonly image: Tensor;
+  readonly text: Tensor;
+  /** exp(logit_scale), a scalar. */
+  readonly scale: Tensor;
+  readonly bias?: Tensor;
+  /** Pairs (i, j), i ≠ j, written i · B + j, that are not negatives of each other. */
+  readonly excluded?: readonly number[];
+  /**
+   * Gathered form: this process answers for the pairs `from` … `to` (exclusive) alone, against the features of all.
+   * The mean over processes of equal share is the loss of the whole batch.
+   */
+  readonly share?: { readonly from: number; readonly to: number };
+}
+
+export interface ObjectiveDefinition extends Component {
+  /** A scalar whose gradient reaches features, scale and bias. */
+  loss(input: ObjectiveInput): Tensor;
+}
+
+export const objectives = new Catalog<ObjectiveDefinition>("objective", [new URL("./objectives/", import.meta.url)]);
+
+/** Rows of this process's share: the whole where there is one process. */
+export function ownRows(features: Tensor, share: ObjectiveInput["share"]): Tensor {
+  return share ? slice(features, 0, share.from, share.to) : features;
+}
+
+/** [rows, B] float32 with `excluded` at excluded pairs and `otherwise` elsewhere, for the rows of the share; transposed pairs on request. */
+export function pairMatrix(
+  input: ObjectiveInput,
+  values: { readonly excluded: number; readonly otherwise: number; readonly transposed?: boolean },
+): Tensor {
+  const all = input.image.shape[0] ?? 0;
+  const { from, to } = input.share ?? { from: 0, to: all };
+  const entries = new Float32Array((to - from) * all).fill(values.otherwise);
+  for (const pair of input.excluded ?? []) {
+    const [i, j] = [Math.floor(pair / all), pair % all];
+    const [row, column] = values.transposed ? [j, i] : [i, j];
+    if (row >= from && row < to) entries[(row - from) * all + column] = values.excluded;
+  }
+  return tensor(entries, [to - from, all], "float32");
+}

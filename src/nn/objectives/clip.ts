@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { add, arange, crossEntropy, linear, mul, mulNumber, slice } from "../../engine/ops.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { type ObjectiveDefinition, type ObjectiveInput, ownRows, pairMatrix } from "../objective.ts";
+
+/** ½[mean CE of images over texts + mean CE of texts over images] of A = scale · f gᵀ. */
+const clip: ObjectiveDefinition = {
+  summary: "Contrastive loss of CLIP: each image finds its text among all texts of the batch, each text its image.",
+  source: "arXiv:2103.00020, figure 3",
+  options: z.strictObject({}),
+  loss(input) {
+    return mulNumber(add(oneWay(input, false), oneWay(input, true)), 0.5);
+  },
+};
+export default clip;
+
+function oneWay(input: ObjectiveInput, fromText: boolean): Tensor {
+  const { image, text, scale, share, excluded } = input;
+  const [asking, answering] = fromText ? [text, image] : [image, text];
+  const own = ownRows(asking, share);
+  const logits = mul(linear(own, answering), scale); // [rows, B]
+  // A finite number: an infinite one would make 0 · ∞ in the backward pass. exp(-1e4) is 0 in float32.
+  const masked = excluded?.length ? add(logits, pairMatrix(input, { excluded: -1e4, otherwise: 0, transposed: fromText })) : logits;
+  const labels = slice(arange(image.shape[0] ?? 0, image.device), 0, share?.from ?? 0, share?.to ?? image.shape[0] ?? 0);
+  return crossEntropy(masked, labels);
+}
