@@ -1,0 +1,4 @@
+import { coreAdapters, engineRows } from "./golden-adapters.ts";
+import { testRows } from "./golden-runner.ts";
+
+testRows("core", coreAdapters, engineRows);
