@@ -1,0 +1,154 @@
+import { z } from "zod";
+import type { Draws } from "../../util/random.ts";
+import { defineAugment, type Preprocess } from "../augment.ts";
+import { type OpenedImage, render } from "../decode.ts";
+import { sinCos } from "../elementary.ts";
+import type { Size } from "../geometry.ts";
+
+const share = z.number().min(0).max(1);
+const range = z.tuple([z.number().nonnegative(), z.number().nonnegative()]);
+const options = z.strictObject({
+  scale: range.default([0.7, 1.2]).describe("size of the drawing, 1 fills the square"),
+  rotation: z.number().min(0).max(3.2).default(0.25).describe("radians to either side"),
+  translation: share.default(0.15).describe("shift as a share of the side, in each direction"),
+  fill: z.int().min(0).max(255).default(255).describe("level beyond the drawing's border"),
+  grey: share.default(0.2).describe("how often colour is dropped"),
+  contrast: range.default([0.6, 1.4]).describe("factor around the mean level"),
+  brightness: z.number().min(0).max(255).default(40).describe("levels to either side"),
+  blur: share.default(0.2).describe("how often a 3 x 3 binomial blur is laid over"),
+  shading: share.default(0.3).describe("how often light falls from one side"),
+  shadingDepth: z.number().min(0).max(255).default(60).describe("levels between the middle and the border, at most"),
+});
+type Options = z.output<typeof options>;
+
+export default defineAugment({
+  summary: "For small drawings on a plain ground: affine, grey, contrast, brightness, blur, shading.",
+  options,
+  async apply(image, chosen, { preprocess, draws }) {
+    const { size } = preprocess;
+    const ground = await shrunkTo(image, preprocess);
+    const placed = affine(ground, size, drawAffine(chosen, size, ground, draws), chosen.fill);
+    if (draws.uniform() < chosen.grey) greyen(placed);
+    tone(placed, chosen, draws);
+    if (draws.uniform() < chosen.blur) blur(placed, size);
+    if (draws.uniform() < chosen.shading) shade(placed, size, chosen, draws);
+    return Uint8Array.from(placed, (level) => Math.min(255, Math.max(0, Math.floor(level + 0.5))));
+  },
+});
+
+interface Ground extends Size {
+  readonly data: Uint8Array;
+}
+
+/**
+ * The whole image, at most twice the square's side: from there one bilinear look-up per pixel is smooth enough, as the drawing is seldom shown
+ * smaller than 0.7 of the square. An image of no more than that side is taken as it is.
+ */
+async function shrunkTo(image: OpenedImage, { size, interpolation, fill }: Preprocess): Promise<Ground> {
+  const longest = Math.max(image.width, image.height);
+  const factor = Math.min(1, (2 * size) / longest);
+  const target = { width: Math.max(1, Math.round(image.width * factor)), height: Math.max(1, Math.round(image.height * factor)) };
+  const region = { left: 0, top: 0, width: image.width, height: image.height };
+  return { ...target, data: await render(image, { region, target, window: { left: 0, top: 0, ...target }, interpolation, fill }, "exact") };
+}
+
+/** From the middle of the square's pixel (x, y) to the ground: u = a·x + b·y + c, v = −b·x + a·y + d, in pixels. */
+interface Affine {
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly d: number;
+}
+
+function between([low, high]: readonly [number, number], draws: Draws): number {
+  return low + (high - low) * draws.uniform();
+}
+
+function drawAffine(chosen: Options, size: number, ground: Ground, draws: Draws): Affine {
+  const scale = between(chosen.scale, draws);
+  const { sin, cos } = sinCos(between([-chosen.rotation, chosen.rotation], draws));
+  const shift = (): number => between([-chosen.translation, chosen.translation], draws) * size;
+  const [x, y] = [size / 2 + shift(), size / 2 + shift()];
+  const perPixel = Math.max(ground.width, ground.height) / (size * Math.max(scale, 1e-3));
+  const [a, b] = [cos * perPixel, sin * perPixel];
+  return { a, b, c: ground.width / 2 - a * x - b * y, d: ground.height / 2 + b * x - a * y };
+}
+
+/** [S, S, 3]. Where the ground is shown smaller, each pixel is the mean of 2 x 2 look-ups. */
+function affine(ground: Ground, size: number, { a, b, c, d }: Affine, fill: number): Float32Array {
+  const out = new Float32Array(size * size * 3);
+  const taps = a * a + b * b > 1.1 ? 2 : 1;
+  for (let y = 0, o = 0; y < size; y++)
+    for (let x = 0; x < size; x++, o += 3) {
+      for (let tap = 0; tap < taps * taps; tap++) {
+        const px = x + ((tap % taps) + 0.5) / taps;
+        const py = y + (Math.floor(tap / taps) + 0.5) / taps;
+        addBilinear(out, o, ground, { u: a * px + b * py + c - 0.5, v: a * py - b * px + d - 0.5, weight: 1 / (taps * taps), fill });
+      }
+    }
+  return out;
+}
+
+interface Lookup {
+  readonly u: number;
+  readonly v: number;
+  readonly weight: number;
+  readonly fill: number;
+}
+
+function addBilinear(out: Float32Array, o: number, { width, height, data }: Ground, { u, v, weight, fill }: Lookup): void {
+  const left = Math.floor(u);
+  const top = Math.floor(v);
+  const [right, down] = [u - left, v - top];
+  for (let corner = 0; corner < 4; corner++) {
+    const x = left + (corner & 1);
+    const y = top + (corner >> 1);
+    const part = weight * ((corner & 1) === 1 ? right : 1 - right) * (corner >> 1 === 1 ? down : 1 - down);
+    const isInside = x >= 0 && y >= 0 && x < width && y < height;
+    const p = (y * width + x) * 3;
+    for (let channel = 0; channel < 3; channel++)
+      out[o + channel] = (out[o + channel] as number) + part * (isInside ? (data[p + channel] as number) : fill);
+  }
+}
+
+function greyen(image: Float32Array): void {
+  for (let i = 0; i < image.length; i += 3) {
+    // ITU-R 601 luma, as torchvision's Grayscale.
+    const luma = 0.299 * (image[i] as number) + 0.587 * (image[i + 1] as number) + 0.114 * (image[i + 2] as number);
+    image.fill(luma, i, i + 3);
+  }
+}
+
+function tone(image: Float32Array, chosen: Options, draws: Draws): void {
+  const contrast = between(chosen.contrast, draws);
+  const brightness = between([-chosen.brightness, chosen.brightness], draws);
+  let mean = 0;
+  for (let i = 0; i < image.length; i++) mean += image[i] as number;
+  mean /= image.length;
+  for (let i = 0; i < image.length; i++) image[i] = mean + contrast * ((image[i] as number) - mean) + brightness;
+}
+
+/** [1 2 1] / 4 along rows, then columns; border pixels repeat. */
+function blur(image: Float32Array, size: number): void {
+  for (const step of [3, size * 3]) {
+    const before = image.slice();
+    const last = (size - 1) * step;
+    for (let i = 0; i < image.length; i++) {
+      const along = step === 3 ? (i % (size * 3)) - (i % 3) : i - (i % (size * 3));
+      const previous = along > 0 ? i - step : i;
+      const next = along < last ? i + step : i;
+      image[i] = ((before[previous] as number) + 2 * (before[i] as number) + (before[next] as number)) / 4;
+    }
+  }
+}
+
+/** A ramp of brightness across the square, in any direction, zero in the middle. */
+function shade(image: Float32Array, size: number, { shadingDepth }: Options, draws: Draws): void {
+  const { sin, cos } = sinCos(2 * Math.PI * draws.uniform());
+  const slope = (2 * shadingDepth * draws.uniform()) / size;
+  for (let y = 0, i = 0; y < size; y++)
+    for (let x = 0; x < size; x++, i += 3) {
+      const light = slope * (cos * (x + 0.5 - size / 2) + sin * (y + 0.5 - size / 2));
+      for (let channel = i; channel < i + 3; channel++) image[channel] = (image[channel] as number) + light;
+    }
+}

@@ -1,0 +1,64 @@
+/** Formats that are decoded. */
+export type ImageFormat = "jpeg" | "png" | "webp" | "gif" | "tiff" | "avif";
+
+/** What an image's first bytes say it is; `supported` is undefined for what is not decoded. */
+export interface FoundFormat {
+  readonly supported: ImageFormat | undefined;
+  /** For messages. */
+  readonly found: string;
+}
+
+const signatures: readonly (readonly [ImageFormat, string])[] = [
+  ["jpeg", "\xff\xd8\xff"],
+  ["png", "\x89PNG\r\n\x1a\n"],
+  ["gif", "GIF87a"],
+  ["gif", "GIF89a"],
+  ["tiff", "II*\0"],
+  ["tiff", "MM\0*"],
+];
+
+const others: readonly (readonly [string, RegExp])[] = [
+  ["SVG, which is a program and not a picture", /^\s*(<(\?xml|!--|!doctype)[\s\S]*)?<svg[\s>]/i],
+  ["PDF", /^%PDF/],
+  ["BMP", /^BM/],
+  ["a Git LFS pointer instead of the file", /^version https:\/\/git-lfs/],
+  ["HTML", /^\s*<(!doctype html|html)/i],
+  ["XML", /^\s*<\?xml/],
+];
+
+/** Reads the first bytes only. */
+export function imageFormat(bytes: Uint8Array): FoundFormat {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 1024)).toString("latin1");
+  const known = signatures.find(([, magic]) => head.startsWith(magic))?.[0];
+  if (known) return { supported: known, found: known };
+  if (head.startsWith("RIFF") && head.slice(8, 12) === "WEBP") return { supported: "webp", found: "webp" };
+  if (head.slice(4, 12) === "ftypavif") return { supported: "avif", found: "avif" };
+  if (head.length === 0) return { supported: undefined, found: "an empty file" };
+  const text = head.replace("\u00ef\u00bb\u00bf", "");
+  const other = others.find(([, pattern]) => pattern.test(text))?.[0];
+  return { supported: undefined, found: other ?? `something that begins with ${Buffer.from(head.slice(0, 4), "latin1").toString("hex")}` };
+}
+
+/** Bit depth and colour type of a PNG whose signature was seen; zeros where the file ends before them. */
+export function pngHeader(bytes: Uint8Array): { readonly bitDepth: number; readonly colourType: number } {
+  return { bitDepth: bytes[24] ?? 0, colourType: bytes[25] ?? 0 };
+}
+
+/** The format a file's name promises. */
+export function promisedFormat(name: string): ImageFormat | undefined {
+  const ending = /\.([a-z0-9]+)$/i.exec(name)?.[1]?.toLowerCase();
+  return ending === undefined ? undefined : endings[ending];
+}
+
+const endings: Readonly<Record<string, ImageFormat>> = {
+  jpg: "jpeg",
+  jpeg: "jpeg",
+  jpe: "jpeg",
+  jfif: "jpeg",
+  png: "png",
+  webp: "webp",
+  gif: "gif",
+  tif: "tiff",
+  tiff: "tiff",
+  avif: "avif",
+};
