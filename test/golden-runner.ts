@@ -49,26 +49,25 @@ export interface Comparison {
   readonly open: readonly string[];
 }
 
-export function compare({ expected, tolerance }: Pick<GoldenRow, "expected" | "tolerance">, answer: Tree): Comparison {
-  const found = { checked: [] as string[], wrong: [] as string[], open: [] as string[] };
-  walk({ expected, tolerance, answer, path: "" });
-  return found;
-
-  function walk(at: { expected: Tree; tolerance: Tree; answer: Tree; path: string }): void {
-    if (at.answer === undefined) {
-      found.open.push(at.path || "all");
-    } else if (isBranch(at.expected)) {
-      const keys = new Set([...Object.keys(at.expected), ...(isBranch(at.answer) ? Object.keys(at.answer) : [])]);
-      for (const key of keys) {
-        const answer = isBranch(at.answer) ? child(at.answer, key) : null;
-        walk({ expected: child(at.expected, key), tolerance: child(at.tolerance, key), answer, path: at.path ? `${at.path}.${key}` : key });
-      }
-    } else {
-      found.checked.push(at.path);
-      if (!agrees(at.expected, at.tolerance, at.answer))
-        found.wrong.push(`${at.path || "value"}: expected ${at.expected} ± ${at.tolerance}, got ${JSON.stringify(at.answer)}`);
-    }
+export function compare({ expected, tolerance }: Pick<GoldenRow, "expected" | "tolerance">, answer: Tree, path = ""): Comparison {
+  if (answer === undefined) return { checked: [], wrong: [], open: [path || "all"] };
+  if (!isBranch(expected)) {
+    const wrong = agrees(expected, tolerance, answer)
+      ? []
+      : [`${path || "value"}: expected ${expected} ± ${tolerance}, got ${JSON.stringify(answer)}`];
+    return { checked: [path], wrong, open: [] };
   }
+  // A name that only the answer has is wrong; so is a branch answered by a single value.
+  const keys = new Set([...Object.keys(expected), ...(isBranch(answer) ? Object.keys(answer) : [])]);
+  const parts = [...keys].map((key) => {
+    const own = { expected: child(expected, key), tolerance: child(tolerance, key) };
+    return compare(own, isBranch(answer) ? child(answer, key) : null, path ? `${path}.${key}` : key);
+  });
+  return {
+    checked: parts.flatMap(({ checked }) => checked),
+    wrong: parts.flatMap(({ wrong }) => wrong),
+    open: parts.flatMap(({ open }) => open),
+  };
 }
 
 function agrees(expected: Tree, tolerance: Tree, answer: Tree): boolean {
