@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../util/random.ts";
-import { createRowDraws, passOrder, pickCaption, type SampleOrder, type StepRows, shardedOrder } from "./positions.ts";
+import { createRowDraws, passOrder, pickCaption, rowsBefore, type SampleOrder, type StepRows, shardedOrder } from "./positions.ts";
 
 const uses = (order: SampleOrder, size: number, upTo: number): number[] => {
   const counts = new Array<number>(size).fill(0);
@@ -74,7 +74,7 @@ describe("rows of a step", () => {
   const base: StepRows = {
     task: 1,
     step: 0,
-    rows: { pretraining: 3, update: 4, buffer: 2 },
+    phases: [{ from: 0, rows: { pretraining: 3, update: 4, buffer: 2 } }],
     pools: { update: 10, buffer: 7 },
     pretrainingDrawn: 30,
   };
@@ -106,10 +106,26 @@ describe("rows of a step", () => {
       }),
     );
   });
+  test("a change of rows in mid-task leaves no position out and gives none twice", () => {
+    const draw = createRowDraws(random, { shards: [25] });
+    const phases = [
+      { from: 0, rows: { pretraining: 3, update: 4, buffer: 2 } },
+      { from: 3, rows: { pretraining: 1, update: 5, buffer: 0 } },
+      { from: 5, rows: { pretraining: 0, update: 2, buffer: 4 } },
+    ];
+    const all = Array.from({ length: 8 }, (_, step) => draw({ ...base, phases, step })).flat();
+    for (const [source, count] of Object.entries({ update: 28, buffer: 18, pretraining: 11 })) {
+      const first = source === "pretraining" ? base.pretrainingDrawn : 0;
+      expect(all.filter((row) => row.source === source).map(({ position }) => position)).toEqual(
+        Array.from({ length: count }, (_, i) => first + i),
+      );
+    }
+    expect(rowsBefore(phases, 8)).toEqual({ pretraining: 11, update: 28, buffer: 18 });
+  });
   test("a pool as small as its part gives each sample once a batch", () => {
     const draw = createRowDraws(random, { shards: [25] });
     for (let step = 0; step < 5; step++) {
-      const rows = draw({ ...base, step, rows: { pretraining: 0, update: 0, buffer: 7 } });
+      const rows = draw({ ...base, step, phases: [{ from: 0, rows: { pretraining: 0, update: 0, buffer: 7 } }] });
       expect(rows.map(({ sample }) => sample).sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);
     }
   });

@@ -14,12 +14,18 @@ export interface RowDraw {
   readonly position: number;
 }
 
+/** Rows of every batch from step `from` of a task on, until the next phase. */
+export interface RowPhase {
+  readonly from: number;
+  readonly rows: BatchRows;
+}
+
 /** A step whose rows are asked for. */
 export interface StepRows {
   readonly task: number;
   readonly step: number;
-  /** The same at every step of the task. */
-  readonly rows: BatchRows;
+  /** Of this task, by rising `from`; the first begins at 0. */
+  readonly phases: readonly RowPhase[];
   /** Samples in the pools of this task. */
   readonly pools: { readonly update: number; readonly buffer: number };
   /** Rows that earlier tasks took from pretraining. */
@@ -88,14 +94,34 @@ export function shardedOrder(random: Random, { shards, window = 8 }: ShardedPool
 export function createRowDraws(random: Random, pretraining: ShardedPool): (at: StepRows) => readonly RowDraw[] {
   const pretrainingOrder = shardedOrder(random, pretraining);
   const orders = rememberOrders((source: "update" | "buffer", task: number, size: number) => passOrder(random, source, { task, size }));
-  return ({ task, step, rows, pools, pretrainingDrawn }) =>
-    joinOrder.flatMap((source) => {
+  return ({ task, step, phases, pools, pretrainingDrawn }) => {
+    const rows = rowsAt(phases, step);
+    const before = rowsBefore(phases, step);
+    return joinOrder.flatMap((source) => {
       const count = rows[source];
       if (count === 0) return [];
       const order = source === "pretraining" ? pretrainingOrder : orders(source, task, pools[source]);
-      const first = step * count + (source === "pretraining" ? pretrainingDrawn : 0);
+      const first = before[source] + (source === "pretraining" ? pretrainingDrawn : 0);
       return Array.from({ length: count }, (_, j) => ({ source, sample: order(first + j), position: first + j }));
     });
+  };
+}
+
+/** Rows of the batch at a step of a task. */
+export function rowsAt(phases: readonly RowPhase[], step: number): BatchRows {
+  const phase = phases.findLast(({ from }) => from <= step);
+  if (!phase) throw new RangeError(`internal: positions: no phase holds step ${step}`);
+  return phase.rows;
+}
+
+/** Rows that each source gave in the steps of a task before this one; with all its steps, what the task takes. */
+export function rowsBefore(phases: readonly RowPhase[], step: number): BatchRows {
+  const drawn = { pretraining: 0, update: 0, buffer: 0 };
+  for (const [i, { from, rows }] of phases.entries()) {
+    const steps = Math.max(0, Math.min(step, phases[i + 1]?.from ?? step) - from);
+    for (const source of joinOrder) drawn[source] += steps * rows[source];
+  }
+  return drawn;
 }
 
 /** Where the draws of one row (crop, flip, caption) are made: neither workers nor read-ahead can change it. */
