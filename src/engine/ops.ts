@@ -27,6 +27,7 @@ export const sub = (a: Tensor, b: Tensor): Tensor => call("aten::sub.Tensor", a,
 export const mul = (a: Tensor, b: Tensor): Tensor => call("aten::mul.Tensor", a, b);
 export const mulNumber = (a: Tensor, b: number): Tensor => call("aten::mul.Scalar", a, fraction(b));
 export const div = (a: Tensor, b: Tensor): Tensor => call("aten::div.Tensor", a, b);
+export const divNumber = (a: Tensor, b: number): Tensor => call("aten::div.Scalar", a, fraction(b));
 export const neg = (a: Tensor): Tensor => call("aten::neg", a);
 export const exp = (a: Tensor): Tensor => call("aten::exp", a);
 export const sigmoid = (a: Tensor): Tensor => call("aten::sigmoid", a);

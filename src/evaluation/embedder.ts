@@ -1,0 +1,99 @@
+import type { RowRequest } from "../data/loader.ts";
+import type { SampleRecord } from "../data/source.ts";
+import { noGrad } from "../engine/grad.ts";
+import { concat, indexSelect } from "../engine/ops.ts";
+import { keep, release, scope } from "../engine/scope.ts";
+import { type Tensor, tensor } from "../engine/tensor.ts";
+import { type ComputeWeights, embedImage, embedText } from "../models/clip.ts";
+import { pixelsOf } from "../models/pixels.ts";
+import type { ImagePreprocess } from "../models/preprocess.ts";
+import { distinctTexts, type Tokenize } from "../models/texts.ts";
+import { EvergreenError } from "../util/errors.ts";
+import type { Embedder } from "./evaluator.ts";
+
+/** Batches of decoded images; the data loader is one. */
+export interface ImageBatches {
+  start(plan: { readonly firstStep: number; rowsAt(step: number): readonly RowRequest[] | undefined }): void;
+  take(step: number): { readonly images: Uint8Array; readonly rows: readonly RowRequest[] } | undefined;
+}
+
+export interface EmbedderOptions {
+  readonly model: ComputeWeights;
+  readonly preprocess: ImagePreprocess;
+  readonly images: ImageBatches;
+  /** Key of the evaluation transform among the loader's. */
+  readonly transform: string;
+  readonly tokenize: Tokenize;
+  readonly batchSize: number;
+}
+
+/** An embedder that must be closed: it keeps the text embeddings of one evaluation. */
+export interface ClosableEmbedder extends Embedder {
+  close(): void;
+}
+
+/** Embeds with the model in evaluation mode, without a graph. */
+export function createEmbedder(options: EmbedderOptions): ClosableEmbedder {
+  const { model, batchSize } = options;
+  const known = new Map<string, Tensor>();
+  return {
+    images: (records) => scope(() => noGrad(() => concat([...imageBlocks(options, records)], 0))),
+    texts: (texts) => {
+      const missing = [...new Set(texts)].filter((text) => !known.has(text));
+      for (let from = 0; from < missing.length; from += batchSize) embedTexts(options, missing.slice(from, from + batchSize), known);
+      return scope(() => {
+        const rows = [...new Set(texts)];
+        const place = new Map(rows.map((text, i) => [text, i]));
+        const table = concat(
+          rows.map((text) => known.get(text) as Tensor),
+          0,
+        );
+        return indexSelect(
+          table,
+          0,
+          tensor(
+            texts.map((text) => place.get(text) as number),
+            [texts.length],
+            "int64",
+          ),
+        );
+      });
+    },
+    close: () => {
+      release(known);
+      known.clear();
+    },
+  };
+}
+
+function embedTexts({ model, tokenize }: EmbedderOptions, texts: readonly string[], into: Map<string, Tensor>): void {
+  scope(() => {
+    const { batch, rowOf } = distinctTexts(texts, tokenize, model.config.text.contextLength);
+    const embedded = noGrad(() => embedText(model, batch));
+    texts.forEach((text, i) => {
+      into.set(text, keep(indexSelect(embedded, 0, tensor([rowOf[i] ?? 0], [1], "int64"))));
+    });
+  });
+}
+
+function* imageBlocks(options: EmbedderOptions, records: readonly SampleRecord[]): Generator<Tensor> {
+  const { images, batchSize, transform } = options;
+  const rowsAt = (step: number): readonly RowRequest[] | undefined => {
+    const block = records.slice(step * batchSize, (step + 1) * batchSize);
+    return block.length === 0
+      ? undefined
+      : block.map(({ id, image }) => ({ id, image, transform, draws: { purpose: "evaluation", task: 0, index: 0 } }));
+  };
+  if (records.length === 0)
+    throw new EvergreenError("evaluation: the set has no test samples", {
+      code: "EG-4211",
+      exit: "data",
+      fix: "give it a test split, or leave it out",
+    });
+  images.start({ firstStep: 0, rowsAt });
+  for (let step = 0; step * batchSize < records.length; step++) {
+    const batch = images.take(step);
+    if (!batch) throw new Error("internal: the loader ended before the records did");
+    yield scope(() => embedImage(options.model, pixelsOf(batch.images, batch.rows.length, options.preprocess)));
+  }
+}

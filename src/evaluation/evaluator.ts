@@ -1,0 +1,31 @@
+import type { z } from "zod";
+import type { DataSource, SampleRecord } from "../data/source.ts";
+import type { Tensor } from "../engine/tensor.ts";
+import type { Measurement } from "../runs/measurement.ts";
+import { Catalog, type Component } from "../util/component.ts";
+import type { Outcomes } from "./outcome-bits.ts";
+
+/** A model as evaluators see it: embeddings of unit length, nothing to change. */
+export interface Embedder {
+  /** [N, E] float32 in the order of the records. */
+  images(records: readonly SampleRecord[]): Tensor;
+  /** [N, E] float32; a text that was asked for before in the same evaluation is not encoded again. */
+  texts(texts: readonly string[]): Tensor;
+}
+
+export interface Evaluation {
+  /** The one metric that stands for the set in KA or ZS. */
+  readonly headline: string;
+  readonly measurements: readonly Measurement[];
+  /** Per-item outcomes by metric, in the order of item ids. */
+  readonly outcomes: readonly Outcomes[];
+}
+
+export interface EvaluatorDefinition<S extends z.ZodType = z.ZodType> extends Component<S> {
+  /** Kinds of data sets it can score. */
+  readonly tasks: readonly DataSource["task"][];
+  /** Changes nothing: the same weights and data give the same numbers. */
+  evaluate(model: Embedder, source: DataSource, options: z.output<S>): Evaluation;
+}
+
+export const evaluators = new Catalog<EvaluatorDefinition>("evaluator", [new URL("./evaluators/", import.meta.url)]);
