@@ -64,8 +64,9 @@ export function pairedBootstrap(
   return a && b ? spread(a.map((value, r) => value - (b[r] as number))) : undefined;
 }
 
-/** Entry 0 is the value of the data itself, the others are resamples; one array a run, none without sets. */
-function meanResamples(random: Random, runs: readonly (readonly SetOutcomes[])[], resamples: number): Float64Array[] {
+/** Entry 0 is the value of the data itself, the others are resamples; one array a run, none without sets. A set without items has no score and is left out. */
+function meanResamples(random: Random, given: readonly (readonly SetOutcomes[])[], resamples: number): Float64Array[] {
+  const runs = given.map((sets) => sets.filter(({ items }) => items > 0));
   const sets = runs[0] ?? [];
   if (sets.length === 0) return [];
   const means = runs.map(() => new Float64Array(resamples + 1));

@@ -91,6 +91,8 @@ describe("bootstrap", () => {
     // Both directions agree image by image, so the error is that of 60 images, not of 360 outcomes.
     expect(Math.abs((got.knowledge?.standardError ?? 0) / Math.sqrt(0.25 / images) - 1)).toBeLessThan(0.05);
     expect([got.zeroShot, got.geometricMean]).toEqual([undefined, undefined]);
+    const empty: SetOutcomes = { set: "e", items: 0, directions: [{ hits: [] }] };
+    expect(bootstrapTriple(random, { streamed: [captions, empty], heldOut: [empty] }, 3000)).toEqual(got);
   });
   test("pairing removes what the two runs share", () => {
     const better: SetOutcomes = { ...(streamed[0] as SetOutcomes) };

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { EvergreenError } from "../util/errors.ts";
 
 /** Where a batch's rows come from, in the order in which left-over rows are given out. */
@@ -7,7 +6,7 @@ export const batchSources = ["pretraining", "update", "buffer"] as const;
 export const joinOrder = ["update", "buffer", "pretraining"] as const satisfies readonly BatchSource[];
 export type BatchSource = (typeof batchSources)[number];
 
-/** Shares of a batch by source; they add up to 1. */
+/** Shares of a batch by source; they add up to 1 within 1e-6. */
 export type Mixture = Readonly<Record<BatchSource, number>>;
 /** Rows of one batch by source. */
 export type BatchRows = Readonly<Record<BatchSource, number>>;
@@ -20,18 +19,6 @@ export type PoolSizes = Readonly<Record<BatchSource, number>>;
  */
 export const shortBufferRules = ["split", "oversample-update"] as const;
 export type ShortBufferRule = (typeof shortBufferRules)[number];
-
-const share = z.number().min(0).max(1);
-/** Shares that add up to 1 within 1e-6. */
-export const mixtureSchema = z
-  .strictObject({ pretraining: share, update: share, buffer: share })
-  .refine((shares) => Math.abs(total(shares) - 1) <= 1e-6, {
-    error: ({ input }) => {
-      const shares = input as Mixture;
-      const listed = batchSources.map((source) => `${source} ${shares[source]}`).join(", ");
-      return `shares add up to ${Number(total(shares).toPrecision(7))}, expected 1 (${listed})`;
-    },
-  });
 
 /** A batch that no pool can fill. */
 export class MixtureError extends EvergreenError {
