@@ -1,0 +1,101 @@
+import type { Measurement } from "./measurement.ts";
+
+/** Which weights were evaluated. */
+export type WeightsState = "live" | "deployed" | "ema" | "merged";
+/** Why a checkpoint was made. */
+export type CheckpointKind = "interval" | "task_end" | "stop" | "finish";
+
+/** Knowledge accumulation, zero-shot retention and their geometric mean, each over the sets it lists. */
+export interface Scores {
+  readonly ka?: Measurement;
+  readonly zs?: Measurement;
+  readonly gm?: Measurement;
+  readonly kaSets: readonly string[];
+  readonly zsSets: readonly string[];
+  /** Sets with the role of adaptation that this stream does not hold. */
+  readonly notStreamed?: readonly string[];
+}
+
+/** One step, as the trainer saw it. Steps count from 1: `step` is the number of applied steps after it. */
+export interface StepEvent {
+  readonly type: "step";
+  readonly task: number;
+  /** Over the whole run. */
+  readonly step: number;
+  /** Rows of all sources drawn so far. */
+  readonly samples: number;
+  /** By name; `loss` is what was minimised. */
+  readonly losses: Readonly<Record<string, number>>;
+  readonly learningRate: number;
+  readonly logitScale?: number;
+  readonly gradientNorm?: number;
+  /** Wall time of the step and the part of it spent waiting for data; not reproducible, and kept out of digests. */
+  readonly timing?: { readonly batchMs: number; readonly dataMs: number };
+}
+
+export interface EvaluatedEvent {
+  readonly type: "evaluated";
+  /** -1 before the first task. */
+  readonly task: number;
+  readonly step: number;
+  readonly state: WeightsState;
+  /** Data set. */
+  readonly source: string;
+  readonly role: "adapt" | "eval" | "pool";
+  readonly evaluator: string;
+  /** The one metric that enters KA or ZS. */
+  readonly headline: string;
+  readonly measurements: readonly Measurement[];
+  readonly durationMs?: number;
+  /** Digests of the weights and of the data. */
+  readonly digests?: Readonly<Record<string, string>>;
+}
+
+export interface SavedEvent {
+  readonly type: "saved";
+  readonly task: number;
+  readonly step: number;
+  readonly kind: CheckpointKind;
+  /** Name of the checkpoint's folder. */
+  readonly checkpoint: string;
+  readonly bytes: number;
+  readonly durationMs?: number;
+}
+
+/** What a run tells, in the order it happens. Tasks count from 0. */
+export type RunEvent =
+  | { readonly type: "started"; readonly plan: string }
+  | { readonly type: "task-started"; readonly task: number; readonly name?: string; readonly step: number; readonly steps: number }
+  | StepEvent
+  | { readonly type: "task-ended"; readonly task: number; readonly step: number }
+  | { readonly type: "evaluating"; readonly task: number; readonly sets: number }
+  | EvaluatedEvent
+  | { readonly type: "scored"; readonly task: number; readonly step: number; readonly state: WeightsState; readonly scores: Scores }
+  | SavedEvent
+  | {
+      readonly type: "resumed";
+      readonly from: string;
+      readonly task: number;
+      readonly step: number;
+      readonly exact: boolean;
+      readonly allowed: readonly string[];
+    }
+  | { readonly type: "signal"; readonly signal: string }
+  | { readonly type: "warning"; readonly code: string; readonly message: string }
+  | { readonly type: "stopped"; readonly task: number; readonly step: number; readonly checkpoint: string }
+  | { readonly type: "finished"; readonly step: number }
+  | FailedEvent;
+
+export interface FailedEvent {
+  readonly type: "failed";
+  readonly code: string;
+  readonly message: string;
+  readonly exit: number;
+  readonly task?: number;
+  readonly step?: number;
+  /** Sample ids of the batch that failed. */
+  readonly samples?: readonly string[];
+}
+
+/** An event as it is stored: with its time in milliseconds since 1970. */
+export type StoredEvent = RunEvent & { readonly t: number };

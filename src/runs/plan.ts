@@ -1,0 +1,131 @@
+import { hashOf } from "../util/hash.ts";
+import type { Json } from "../util/json.ts";
+import type { RunSpec } from "./spec.ts";
+
+/** Fixed when a run is created and read from its plan on resume. */
+export interface EngineFacts {
+  readonly threads: number;
+  /** Instruction set that kernels may use, as `avx512_bf16`. */
+  readonly instructions: string;
+  readonly device: string;
+  /** Version or digest of libtorch. */
+  readonly libtorch: string;
+  readonly node: string;
+  /** Which kernel serves which operator, type and shape class. */
+  readonly kernels: Json;
+}
+
+/** Where a set stands in the run. */
+export type SourceUse = "update" | "pretraining" | "evaluation";
+
+/** A data set the run reads. */
+export interface PlannedSource {
+  readonly name: string;
+  readonly uses: readonly SourceUse[];
+  /** KA counts the sets of the stream, ZS those that are only evaluated. */
+  readonly role: "adapt" | "eval" | "pool";
+  readonly fingerprint: string;
+}
+
+/** Rows that each source gives to a batch. */
+export interface PlannedRows {
+  readonly update: number;
+  readonly buffer: number;
+  readonly pretraining: number;
+}
+
+/** One stage of the stream, worked out. */
+export interface PlannedTask {
+  readonly index: number;
+  readonly name?: string;
+  readonly steps: number;
+  readonly concepts: readonly string[];
+  /** Update samples that arrive with the task. */
+  readonly samples: number;
+  /** Rows of a batch from step `from` of the task on. */
+  readonly phases: readonly { readonly from: number; readonly rows: PlannedRows }[];
+}
+
+/** The model that a run starts from. */
+export interface PlannedModel {
+  readonly arch: string;
+  /** SHA-256 of the weights it starts from; of the initialisation's name and seed where there is no file. */
+  readonly digest: string;
+  readonly parameters: number;
+  readonly trainable: number;
+}
+
+/** What a plan holds beside its hash. */
+export interface PlanContent {
+  readonly spec: RunSpec;
+  readonly model: PlannedModel;
+  readonly sources: readonly PlannedSource[];
+  readonly tasks: readonly PlannedTask[];
+  /** Version of the code that makes the results, as a digest or a package version. */
+  readonly code: string;
+  readonly engine: EngineFacts;
+}
+
+/** A run as the trainer takes it: every default filled, every name found, every count worked out. Plain JSON. */
+export interface RunPlan extends PlanContent {
+  readonly hash: string;
+}
+
+/** The plan with its hash. */
+export function sealPlan(content: PlanContent): RunPlan {
+  return { ...content, hash: planHash(content) };
+}
+
+/**
+ * SHA-256 over the canonical JSON of all that determines a run's results. Names, paths, worker counts and the rhythm of
+ * checkpoints are left out: data and weights are known by their digests, and the others change no number.
+ */
+export function planHash(content: PlanContent): string {
+  return hashOf(determining(content));
+}
+
+/** Kinds of difference that a resume asks about, each allowed by its own name. */
+export type PlanAspect = "config" | "data" | "model" | "tasks" | "code" | "engine";
+
+export interface PlanDifference {
+  readonly aspect: PlanAspect;
+  /** Dotted path inside the aspect. */
+  readonly path: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** Where two plans would give other results; empty when their hashes agree. */
+export function planDifferences(before: PlanContent, after: PlanContent): readonly PlanDifference[] {
+  const from = determining(before);
+  const to = determining(after);
+  return (Object.keys(from) as PlanAspect[]).flatMap((aspect) =>
+    differences(from[aspect], to[aspect], "").map((found) => ({ aspect, ...found })),
+  );
+}
+
+function determining({ spec, model, sources, tasks, code, engine }: PlanContent): Readonly<Record<PlanAspect, unknown>> {
+  const { name: _name, project: _project, checkpoint: _checkpoint, stream, data, engine: wanted, eval: evaluation, ...rest } = spec;
+  const { workers: _workers, pretraining: _pretraining, ...batches } = data;
+  const { init: _init, ...built } = rest.model;
+  const config = {
+    ...rest,
+    model: built,
+    stream: { order: stream.order },
+    data: batches,
+    engine: { microBatch: wanted.microBatch, activationCheckpointing: wanted.activationCheckpointing },
+    eval: { during: evaluation.during, batchSize: evaluation.batchSize },
+  };
+  return { config, data: sources, model, tasks, code, engine };
+}
+
+function differences(before: unknown, after: unknown, path: string): readonly { path: string; before: unknown; after: unknown }[] {
+  if (hashOf(before) === hashOf(after)) return [];
+  if (!isTree(before) || !isTree(after) || Array.isArray(before) !== Array.isArray(after)) return [{ path, before, after }];
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return keys.flatMap((key) => differences(before[key], after[key], path ? `${path}.${key}` : key));
+}
+
+function isTree(value: unknown): value is Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === "object";
+}

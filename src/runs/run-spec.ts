@@ -1,0 +1,28 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { readRecord } from "./run-record.ts";
+import { type Environment, type ParsedSpec, pathHints, readSpec } from "./spec.ts";
+import { splitReference } from "./spec-references.ts";
+
+/**
+ * The configuration of a stored run. Paths that lead nowhere, because the folder was moved without its data, are looked for where they lay
+ * when the run was made.
+ */
+export function readRunSpec(folder: string, { env, presets }: { readonly env: Environment; readonly presets: string }): ParsedSpec {
+  const { EVERGREEN_SET: _, ...rest } = env;
+  const request = { files: [join(folder, "config.yaml")], env: rest, cwd: folder, presets };
+  const parsed = readSpec(request);
+  const { paths } = readRecord(folder);
+  const here = pathHints(parsed, rest);
+  const set = Object.entries(paths).flatMap(([key, hint]) => {
+    const now = here[key];
+    const moved = now !== undefined && now !== hint && !exists(now) && exists(hint) && !key.includes("[");
+    return moved ? [`${key}=${JSON.stringify(hint)}`] : [];
+  });
+  return set.length > 0 ? readSpec({ ...request, set }) : parsed;
+}
+
+function exists(reference: string): boolean {
+  const { rest } = splitReference(reference);
+  return existsSync(rest.replace(/[/\\][^/\\]*[{*?].*$/, ""));
+}
