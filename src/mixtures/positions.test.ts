@@ -138,6 +138,38 @@ describe("rows of a step", () => {
   });
 });
 
+describe("addresses of the draws", () => {
+  const random = createRandom(4);
+  const first = (order: SampleOrder, size: number, from = 0): number[] => Array.from({ length: size }, (_, i) => order(from + i));
+  test("buffer and update draw from order/<source> at (task, pass)", () => {
+    for (const source of ["update", "buffer"] as const)
+      expect(first(passOrder(random, source, { task: 3, size: 9 }), 9, 18)).toEqual([
+        ...random.at(`order/${source}`, { task: 3, index: 2 }).permutation(9),
+      ]);
+  });
+  test("pretraining draws shards from pretrain/shards and a window's samples from order/pretraining, task word 0", () => {
+    const order = shardedOrder(random, { shards: [2, 3, 4], window: 2 });
+    const shards = random.at("pretrain/shards", { index: 1 }).permutation(3);
+    const samples = (shard: number): number[] =>
+      [
+        [0, 1],
+        [2, 3, 4],
+        [5, 6, 7, 8],
+      ][shard] ?? [];
+    const windows = [[...shards.subarray(0, 2)], [...shards.subarray(2)]].map((members) => members.flatMap(samples));
+    const want = windows.flatMap((pool, step) =>
+      [...random.at("order/pretraining", { index: 1, step }).permutation(pool.length)].map((i) => pool[i]),
+    );
+    expect(first(order, 9, 9)).toEqual(want);
+  });
+  test("captions draw from caption/<source> at (task, position)", () => {
+    for (let position = 0; position < 30; position++) {
+      const want = random.at("caption/pretraining", { task: 2, index: position }).below(3);
+      expect(pickCaption(random, { source: "pretraining", task: 2, position }, ["0", "1", "2"])).toBe(String(want));
+    }
+  });
+});
+
 describe("pickCaption", () => {
   test("takes each of three captions a third of the time, within five standard errors, by position alone", () => {
     const n = 9000;
