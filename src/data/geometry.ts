@@ -1,5 +1,5 @@
+import { ln } from "../util/elementary.ts";
 import type { Draws } from "../util/random.ts";
-import { exp, log } from "./elementary.ts";
 
 export interface Size {
   readonly width: number;
@@ -56,7 +56,7 @@ export interface CropRange {
  */
 export function randomCrop(image: Size, range: CropRange, draws: Draws): Region {
   const area = image.width * image.height;
-  const [low, high] = [log(range.ratio[0]), log(range.ratio[1])];
+  const [low, high] = [ln(range.ratio[0]), ln(range.ratio[1])];
   for (let attempt = 0; attempt < 10; attempt++) {
     const share = range.scale[0] + (range.scale[1] - range.scale[0]) * draws.uniform();
     const aspect = exp(low + (high - low) * draws.uniform());
@@ -83,4 +83,17 @@ export function roundHalfEven(x: number): number {
   const rest = x - floor;
   if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
   return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** eˣ for moderate x from IEEE additions and multiplications alone: `Math.exp` may differ between versions of Node, and a crop's side is rounded from this. */
+function exp(x: number): number {
+  const reduced = x / 2 ** 10;
+  let term = 1;
+  let sum = 1;
+  for (let n = 1; n <= 8; n++) {
+    term = (term * reduced) / n;
+    sum += term;
+  }
+  for (let i = 0; i < 10; i++) sum *= sum;
+  return sum;
 }

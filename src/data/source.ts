@@ -44,6 +44,12 @@ export interface Concept {
   readonly stats: Readonly<Partial<Record<"matchingLoss" | "frequency" | "year", number>>>;
 }
 
+/** Something that lies among the data and is no sample, and why. */
+export interface LeftOut {
+  readonly item: string;
+  readonly reason: string;
+}
+
 /** One data set. Opening reads its index; images are read by location. */
 export interface DataSource {
   readonly name: string;
@@ -57,6 +63,8 @@ export interface DataSource {
   readonly templates: readonly string[];
   /** Licence and attribution, one line each; empty when unknown. */
   readonly licences: readonly string[];
+  /** What was found and cannot be a sample (no caption, no image); absent where nothing can be. */
+  readonly leftOut?: readonly LeftOut[];
   /** Sorted by id. */
   records(split: Split): readonly SampleRecord[];
   concepts(): readonly Concept[];

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { cosPi } from "../../util/elementary.ts";
 import type { Draws } from "../../util/random.ts";
 import { defineAugment, type Preprocess } from "../augment.ts";
 import { type OpenedImage, render } from "../decode.ts";
-import { sinCos } from "../elementary.ts";
 import type { Size } from "../geometry.ts";
 
 const share = z.number().min(0).max(1);
@@ -32,7 +32,8 @@ export default defineAugment({
     tone(placed, chosen, draws);
     if (draws.uniform() < chosen.blur) blur(placed, size);
     if (draws.uniform() < chosen.shading) shade(placed, size, chosen, draws);
-    return Uint8Array.from(placed, (level) => Math.min(255, Math.max(0, Math.floor(level + 0.5))));
+    // The clamped array rounds and clips.
+    return new Uint8Array(new Uint8ClampedArray(placed).buffer);
   },
 });
 
@@ -75,40 +76,57 @@ function drawAffine(chosen: Options, size: number, ground: Ground, draws: Draws)
 }
 
 /** [S, S, 3]. Where the ground is shown smaller, each pixel is the mean of 2 x 2 look-ups. */
-function affine(ground: Ground, size: number, { a, b, c, d }: Affine, fill: number): Float32Array {
+function affine(ground: Ground, size: number, map: Affine, fill: number): Float32Array {
   const out = new Float32Array(size * size * 3);
-  const taps = a * a + b * b > 1.1 ? 2 : 1;
-  for (let y = 0, o = 0; y < size; y++)
-    for (let x = 0; x < size; x++, o += 3) {
-      for (let tap = 0; tap < taps * taps; tap++) {
-        const px = x + ((tap % taps) + 0.5) / taps;
-        const py = y + (Math.floor(tap / taps) + 0.5) / taps;
-        addBilinear(out, o, ground, { u: a * px + b * py + c - 0.5, v: a * py - b * px + d - 0.5, weight: 1 / (taps * taps), fill });
-      }
-    }
+  if (map.a * map.a + map.b * map.b <= 1.1) {
+    lookUp(out, ground, map, { size, fill, x: 0.5, y: 0.5, weight: 1 });
+    return out;
+  }
+  for (const y of [0.25, 0.75]) for (const x of [0.25, 0.75]) lookUp(out, ground, map, { size, fill, x, y, weight: 0.25 });
   return out;
 }
 
-interface Lookup {
-  readonly u: number;
-  readonly v: number;
-  readonly weight: number;
+interface Grid {
+  readonly size: number;
   readonly fill: number;
+  /** Where in each pixel the ground is looked up, and how much that counts. */
+  readonly x: number;
+  readonly y: number;
+  readonly weight: number;
 }
 
-function addBilinear(out: Float32Array, o: number, { width, height, data }: Ground, { u, v, weight, fill }: Lookup): void {
-  const left = Math.floor(u);
-  const top = Math.floor(v);
-  const [right, down] = [u - left, v - top];
-  for (let corner = 0; corner < 4; corner++) {
-    const x = left + (corner & 1);
-    const y = top + (corner >> 1);
-    const part = weight * ((corner & 1) === 1 ? right : 1 - right) * (corner >> 1 === 1 ? down : 1 - down);
-    const isInside = x >= 0 && y >= 0 && x < width && y < height;
-    const p = (y * width + x) * 3;
-    for (let channel = 0; channel < 3; channel++)
-      out[o + channel] = (out[o + channel] as number) + part * (isInside ? (data[p + channel] as number) : fill);
-  }
+/** Adds one bilinear look-up for each pixel. */
+function lookUp(out: Float32Array, { width, height, data }: Ground, { a, b, c, d }: Affine, grid: Grid): void {
+  const { size, fill, weight } = grid;
+  for (let row = 0, o = 0; row < size; row++)
+    for (let column = 0; column < size; column++, o += 3) {
+      const u = a * (column + grid.x) + b * (row + grid.y) + c - 0.5;
+      const v = a * (row + grid.y) - b * (column + grid.x) + d - 0.5;
+      const left = Math.floor(u);
+      const top = Math.floor(v);
+      const right = u - left;
+      const down = v - top;
+      // Four weights; a corner beyond the border counts as the fill level.
+      const hasLeft = left >= 0 && left < width;
+      const hasRight = left >= -1 && left < width - 1;
+      const above = top >= 0 && top < height ? weight * (1 - down) : 0;
+      const below = top >= -1 && top < height - 1 ? weight * down : 0;
+      const w0 = hasLeft ? above * (1 - right) : 0;
+      const w1 = hasRight ? above * right : 0;
+      const w2 = hasLeft ? below * (1 - right) : 0;
+      const w3 = hasRight ? below * right : 0;
+      const rest = (weight - w0 - w1 - w2 - w3) * fill;
+      const p = (top * width + left) * 3;
+      const q = p + width * 3;
+      for (let channel = 0; channel < 3; channel++) {
+        let level = rest;
+        if (w0 > 0) level += w0 * (data[p + channel] as number);
+        if (w1 > 0) level += w1 * (data[p + 3 + channel] as number);
+        if (w2 > 0) level += w2 * (data[q + channel] as number);
+        if (w3 > 0) level += w3 * (data[q + 3 + channel] as number);
+        out[o + channel] = (out[o + channel] as number) + level;
+      }
+    }
 }
 
 function greyen(image: Float32Array): void {
@@ -151,4 +169,8 @@ function shade(image: Float32Array, size: number, { shadingDepth }: Options, dra
       const light = slope * (cos * (x + 0.5 - size / 2) + sin * (y + 0.5 - size / 2));
       for (let channel = i; channel < i + 3; channel++) image[channel] = (image[channel] as number) + light;
     }
+}
+
+function sinCos(radians: number): { readonly sin: number; readonly cos: number } {
+  return { sin: cosPi(radians / Math.PI - 0.5), cos: cosPi(radians / Math.PI) };
 }
