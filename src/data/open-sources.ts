@@ -19,6 +19,12 @@ export async function openSources(spec: string | ComponentSpec, baseDir: string)
   return source.open(source.options.parse(typeof path === "string" ? { ...given, path: absolute(path, baseDir) } : given));
 }
 
+/** A reference without its selection: `mini-flux:emoji-2018` → `mini-flux`. What selects nothing is returned as it is. */
+export async function wholePlace(reference: string): Promise<string> {
+  const scheme = /^([a-z][a-z0-9-]+):([^/\\]+)$/s.exec(reference)?.[1];
+  return scheme && sources.names().includes(scheme) && (await sources.load(scheme)).selects ? scheme : reference;
+}
+
 function absolute(path: string, baseDir: string): string {
   return isAbsolute(path) ? path : resolve(baseDir, path);
 }
@@ -27,7 +33,12 @@ async function named(spec: string, baseDir: string): Promise<ComponentSpec> {
   const known = [...sources.names(), ...Object.keys(aliases)];
   if (known.includes(spec)) return { name: spec };
   const scheme = /^([a-z][a-z0-9-]+):(.+)$/s.exec(spec);
-  if (scheme && known.includes(scheme[1] ?? "")) return { name: scheme[1] ?? "", path: scheme[2] };
+  if (scheme && known.includes(scheme[1] ?? "")) {
+    const name = scheme[1] ?? "";
+    const rest = scheme[2] ?? "";
+    const { selects } = await sources.load(aliases[name] ?? name);
+    return selects && !/[/\\]/.test(rest) ? { name, sets: rest.split(",") } : { name, path: rest };
+  }
   const path = absolute(spec, baseDir);
   for (const name of sources.names()) if ((await sources.load(name)).recognises(path)) return { name, path };
   const exists = statSync(path, { throwIfNoEntry: false }) !== undefined;

@@ -72,6 +72,8 @@ export interface DataSource {
 
 /** A kind of place where data lies. Its file's name is the scheme a config names it by (`folder:./photos`, `webdataset:…`). */
 export interface SourceDefinition<S extends z.ZodType = z.ZodType> extends Component<S> {
+  /** What stands behind the scheme picks sets by name or role (`mini-flux:pool`, `mini-flux:emoji-2018,emoji-2019`), where it is no path. */
+  readonly selects?: boolean;
   /** True when this source reads what lies at `path` and no scheme was given. */
   recognises(path: string): boolean;
   /** Every data set found there, sorted by name. @throws {DataError} naming the item that cannot be used. */

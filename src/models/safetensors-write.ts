@@ -74,11 +74,13 @@ function tensorBytes({ dtype, shape }: Pick<TensorSource, "dtype" | "shape">): n
   return shape.reduce((product, side) => product * side, dtypeBytes[dtype]);
 }
 
-function layout(tensors: readonly TensorSource[]): TensorSource[] {
+/** The order in which tensors lie in a file: by falling value size, within that as given. */
+export function layout<T extends Pick<TensorSource, "dtype">>(tensors: readonly T[]): T[] {
   return [...tensors].sort((a, b) => dtypeBytes[b.dtype] - dtypeBytes[a.dtype]);
 }
 
-function encodeHeader(path: string, tensors: readonly TensorSource[], metadata: Readonly<Record<string, string>>): Uint8Array {
+/** Length, JSON and padding of a file whose tensors lie in the order given. @throws {WeightsFileError} for a name given twice. */
+export function encodeHeader(path: string, tensors: readonly Omit<TensorSource, "data">[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const header = new Map<string, unknown>();
   if (Object.keys(metadata).length > 0)
     header.set("__metadata__", Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))));

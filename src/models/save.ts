@@ -5,7 +5,8 @@ import type { Clip } from "./clip.ts";
 import { modelMetadata } from "./model-folder.ts";
 import type { ImagePreprocess } from "./preprocess.ts";
 import type { Dtype } from "./safetensors.ts";
-import { type TensorSource, writeSafetensors } from "./safetensors-write.ts";
+import { writeSafetensors } from "./safetensors-write.ts";
+import type { ReadyTensor } from "./safetensors-write-sync.ts";
 import { exportRecipes, type Naming, type Recipe } from "./weight-names.ts";
 
 const dtypes: Readonly<Partial<Record<DType, Dtype>>> = {
@@ -19,7 +20,7 @@ const dtypes: Readonly<Partial<Record<DType, Dtype>>> = {
 };
 
 /** A tensor as a safetensors writer takes it: read from the engine when its turn comes. */
-export function tensorSource(name: string, value: Tensor): TensorSource {
+export function tensorSource(name: string, value: Tensor): ReadyTensor {
   const dtype = dtypes[value.dtype];
   if (!dtype) throw new Error(`internal: ${name} is ${value.dtype}, which safetensors files of ours do not hold`);
   return { name, dtype, shape: value.shape, data: () => bytesOf(value) };
@@ -45,7 +46,7 @@ export async function saveModel(
 }
 
 /** The model's tensors under the names of `naming`. */
-export function modelTensors(model: Clip, naming: Naming, dtype: "float32" | "float16" | "bfloat16" = "float32"): readonly TensorSource[] {
+export function modelTensors(model: Clip, naming: Naming, dtype: "float32" | "float16" | "bfloat16" = "float32"): readonly ReadyTensor[] {
   const state = new Map([...model.weights, ...model.buffers]);
   const stored: Dtype = dtypes[dtype] ?? "F32";
   return exportRecipes(model.config, naming).map((recipe) => {

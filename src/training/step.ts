@@ -56,9 +56,14 @@ export function createLearner(model: Clip, options: StepOptions, moments?: Optim
       leaves.push(leaf);
     }
     requireGrad(leaves);
-    const learning: Weights = new Map(slots.map((slot) => [slot.name, slot.weight]));
-    return { model, compute, moments: moments ?? keep(options.optimizer.init(learning)), options, slots, leaves };
+    return { model, compute, moments: moments ?? freshMoments({ options, slots }), options, slots, leaves };
   });
+}
+
+/** Moments before a first step; they live until they are released. */
+export function freshMoments({ options, slots }: Pick<Learner, "options" | "slots">): OptimizerState {
+  const learning: Weights = new Map(slots.map((slot) => [slot.name, slot.weight]));
+  return scope(() => keep(options.optimizer.init(learning)));
 }
 
 /**

@@ -8,16 +8,17 @@ import { miniFluxFolder } from "../mini-flux/ensure.ts";
 import { licenceLines } from "../mini-flux/licences.ts";
 import { MiniFluxError } from "../mini-flux/mini-flux-error.ts";
 import { picturesPath, readManifest, readSet, type StoredSet } from "../mini-flux/stored.ts";
-import type { Concept, DataSource, SampleRecord, SourceDefinition, Split } from "../source.ts";
+import type { Concept, DataSource, Role, SampleRecord, SourceDefinition, Split } from "../source.ts";
 
 const options = z.strictObject({
   path: z.string().optional().describe("folder of the built data; default: the one in the cache"),
-  sets: z.array(z.string()).min(1).optional().describe("sets to open; default: all"),
+  sets: z.array(z.string()).min(1).optional().describe("sets to open, by name or role (adapt, eval, pool); default: all"),
 });
 
 const definition: SourceDefinition<typeof options> = {
   summary: "The embedded benchmark: drawings, glyphs, flags, shapes and digits with dates, captions and roles.",
   options,
+  selects: true,
   recognises: (path) => path === "mini-flux" || isBuilt(path),
   async open({ path, sets }) {
     const folder = path === undefined || path === "mini-flux" ? miniFluxFolder(cacheRoot(process.env)) : path;
@@ -25,8 +26,10 @@ const definition: SourceDefinition<typeof options> = {
       throw new MiniFluxError(`no built data at ${folder}`, "run `evergreen data mini-flux`, which fetches about 60 MB and draws the sets");
     const { sets: rows, side } = readManifest(folder);
     const known = rows.map(({ name }) => name);
-    for (const name of sets ?? []) if (!known.includes(name)) throw unknownSet(name, known);
-    return known.filter((name) => !sets || sets.includes(name)).map((name) => openSet(folder, name, side));
+    const roles = new Map(rows.map(({ name, role }) => [name, role]));
+    for (const name of sets ?? []) if (!known.includes(name) && ![...roles.values()].includes(name as Role)) throw unknownSet(name, known);
+    const picked = known.filter((name) => !sets || sets.includes(name) || sets.includes(roles.get(name) ?? ""));
+    return picked.map((name) => openSet(folder, name, side));
   },
 };
 export default definition;
