@@ -1,6 +1,6 @@
 // @ts-check
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
-import { cpus, freemem } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { digestOfTree, filesUnder } from "./digest.mjs";
 import { checkoutCure, explainSystemError, SetupFailure } from "./failure.mjs";
@@ -154,7 +154,7 @@ function explainConfigure(output) {
  */
 async function compile({ env, lock, terminal }, made) {
   const cmake = findProgram(["cmake"], env) ?? "cmake";
-  const jobs = Math.max(1, Math.min(cpus().length, Math.floor(freemem() / compilerBytes)));
+  const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(process.availableMemory() / compilerBytes)));
   const began = Date.now();
   let state = "compiling";
   const watch = setInterval(() => terminal.progress("addon", `${state}, ${formatDuration(Date.now() - began)}`), 250);

@@ -160,14 +160,26 @@ export function requirementOf({ name, version, sha256 }) {
 }
 
 /**
- * Arguments after `python3` that download one wheel into a folder, the same whatever Python runs them.
+ * Arguments after `python3` that download one wheel into a folder, the same whatever Python runs them. Verbose, because pip
+ * says only then why an index gave nothing; the words are read, not shown.
  * @param {Recipe} recipe
  * @param {Wheel} wheel
  * @param {{ requirements: string, folder: string }} paths
  */
 export function pipArguments(recipe, wheel, { requirements, folder }) {
   return [
-    ...["-m", "pip", "download", "--no-input", "--no-deps", "--no-cache-dir", "--progress-bar", "off", "--disable-pip-version-check"],
+    ...[
+      "-m",
+      "pip",
+      "download",
+      "-vv",
+      "--no-input",
+      "--no-deps",
+      "--no-cache-dir",
+      "--progress-bar",
+      "off",
+      "--disable-pip-version-check",
+    ],
     ...["--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"],
     ...recipe.tags.flatMap((tag) => ["--platform", tag]),
     ...(wheel.sha256 === undefined ? [] : ["--require-hashes"]),
