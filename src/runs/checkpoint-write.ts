@@ -86,7 +86,8 @@ export function writeCheckpoint(request: CheckpointRequest, context: CheckpointC
     failpoint("checkpoint:sync-parent");
     syncFolder(folder);
     pointLatest(context.runFolder, { name, task, step, manifest: sha256(text) });
-    prune(folder, name, context);
+    prune(context, name);
+    clearLeftovers(folder, context, (left) => left.startsWith(".aside-"));
     const bytes = Object.values(files).reduce((sum, file) => sum + file.bytes, 0);
     return { name, folder: join(folder, name), task, step, kind, manifest: JSON.parse(text) as CheckpointManifest, bytes, journals, state };
   } catch (error) {
@@ -167,7 +168,9 @@ function sealFiles(folder: string): CheckpointManifest["files"] {
   return files;
 }
 
-function prune(folder: string, newest: string, context: CheckpointContext): void {
+/** Removes the checkpoints that the retention does not keep. One that cannot be removed is told and left. */
+export function prune(context: Pick<CheckpointContext, "runFolder" | "retention" | "onLeftover">, newest: string): void {
+  const folder = join(context.runFolder, "checkpoints");
   const { keepLast, keepTaskEnds } = context.retention;
   const names = checkpointNames(context.runFolder);
   for (const name of names.filter((known) => known !== newest).slice(Math.max(0, keepLast - 1))) {
@@ -179,7 +182,7 @@ function prune(folder: string, newest: string, context: CheckpointContext): void
       context.onLeftover?.(name, error);
     }
   }
-  clearLeftovers(folder, context, (left) => left.startsWith(".trash-") || left.startsWith(".aside-"));
+  clearLeftovers(folder, context, (left) => left.startsWith(".trash-"));
 }
 
 /** A checkpoint whose kind cannot be read is not kept as a task's end. */
@@ -191,7 +194,7 @@ function kindOf(folder: string): CheckpointKind | undefined {
   }
 }
 
-function clearLeftovers(folder: string, context: CheckpointContext, isLeftover: (name: string) => boolean): void {
+function clearLeftovers(folder: string, context: Pick<CheckpointContext, "onLeftover">, isLeftover: (name: string) => boolean): void {
   for (const name of readdirSync(folder).filter((found) => found.startsWith(".") && isLeftover(found))) {
     try {
       failpoint("checkpoint:remove");

@@ -1,5 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { syncFolder, writeDurably, writeFileAtomic } from "../util/atomic-file.ts";
 import { failpoint } from "../util/failpoint.ts";
@@ -49,8 +61,8 @@ export function acquireLock(folder: string): RunLock {
     const lock = join(folder, "LOCK");
     const content = newContent();
     const own = `${lock}.${content.nonce}`;
-    writeDurably(own, JSON.stringify(content), "lock");
     try {
+      writeDurably(own, JSON.stringify(content), "lock");
       failpoint("lock:link");
       for (let attempt = 0; ; attempt++) {
         if (linked(own, lock)) break;
@@ -63,8 +75,20 @@ export function acquireLock(folder: string): RunLock {
       rmSync(own, { force: true });
     }
     syncFolder(folder);
+    sweepLocks(folder);
     return handle(folder, content.nonce);
   });
+}
+
+/** Removes what processes left that died while they asked for the lock. A torn file may be one that is being written: it gets a minute. */
+function sweepLocks(folder: string): void {
+  const lock = join(folder, "LOCK");
+  for (const name of readdirSync(folder).filter((found) => found.startsWith("LOCK."))) {
+    const path = join(folder, name);
+    const content = name.endsWith(".tmp") ? null : readLock(path);
+    const torn = content === null && Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > 60_000;
+    if (torn || (content && stateOf(content, path, lock).state === "dead")) rmSync(path, { force: true });
+  }
 }
 
 /** The lock that a parent process holds, joined: it is dead only when both processes are. @throws {RunConflictError} when `holder` does not hold it. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
-import { syncFolder, writeFileAtomic } from "../util/atomic-file.ts";
+import { sweepTemporary, syncFolder, writeFileAtomic } from "../util/atomic-file.ts";
 import { failpoint } from "../util/failpoint.ts";
 import { sha256 } from "../util/hash.ts";
 import {
@@ -14,7 +14,7 @@ import {
   type RefusedCheckpoint,
   verifyCheckpoint,
 } from "./checkpoint.ts";
-import { pointLatest, type Retention, setAside } from "./checkpoint-write.ts";
+import { pointLatest, prune, type Retention, setAside } from "./checkpoint-write.ts";
 import type { RunEnvironment } from "./environment.ts";
 import { formatted } from "./formats.ts";
 import { truncateJournal } from "./journal.ts";
@@ -146,7 +146,10 @@ export class RunStore {
     return storing(`run ${record.id}`, () => {
       cutBack(folder, checkpoint);
       const writer = new RunWriter(folder, this.writerOptions(request));
-      if (checkpoint) writer.append(savedEvent(checkpoint));
+      if (checkpoint) {
+        writer.append(savedEvent(checkpoint));
+        prune({ runFolder: folder, retention: request.retention }, checkpoint.name);
+      }
       for (const { name, reason } of refused) writer.note("warn", `checkpoint ${name} was refused`, { reason });
       const attempt = { ...this.newAttempt(), ...(checkpoint ? { from: checkpoint.name } : {}) };
       const { exit: _, ...rest } = record;
@@ -252,6 +255,7 @@ function named(folder: string, name: string): { readonly checkpoint?: Checkpoint
 
 /** Makes the folder what it was when the checkpoint was complete, or when the run began. */
 function cutBack(folder: string, checkpoint: Checkpoint | undefined): void {
+  for (const inner of [".", "checkpoints", "eval/items"]) sweepTemporary(join(folder, inner));
   const later = checkpointNames(folder).filter((name) => !checkpoint || compareAge(name, checkpoint.name) > 0);
   setAside(folder, later);
   if (checkpoint) {

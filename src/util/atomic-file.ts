@@ -1,6 +1,6 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
-import { dieNow, type FailpointName, failpoint, tornAt, type WholeFile } from "./failpoint.ts";
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { dieNow, type FailpointName, failpoint, type InnerFile, tornAt, type WholeFile } from "./failpoint.ts";
 
 /** Makes renames and new names in a folder durable. A no-op where folders cannot be opened (Windows). */
 export function syncFolder(path: string): void {
@@ -54,7 +54,7 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, point: 
 }
 
 /** Writes a file and flushes it, without the rename: for names that are temporary already. */
-export function writeDurably(path: string, data: string | Uint8Array, point: WholeFile): void {
+export function writeDurably(path: string, data: string | Uint8Array, point: WholeFile | InnerFile): void {
   const fd = openSync(path, "w");
   try {
     writeAll(fd, typeof data === "string" ? Buffer.from(data) : data, `${point}:write`);
@@ -63,4 +63,10 @@ export function writeDurably(path: string, data: string | Uint8Array, point: Who
   } finally {
     closeSync(fd);
   }
+}
+
+/** Removes temporary files of `writeFileAtomic` that a death left in a folder. Only for a folder's one writer. */
+export function sweepTemporary(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) if (/\.\d+\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
 }

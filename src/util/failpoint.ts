@@ -9,13 +9,12 @@ interface Armed {
   readonly pass: number;
 }
 
-const armed = parseFailpoint(process.env.EVERGREEN_FAILPOINT);
-const passes = new Map<string, number>();
-
 /** Steps of writing a file in place of another one. */
 export const fileStages = ["write", "fsync", "rename", "sync-folder"] as const;
-/** Files written as a whole, temporary name first. */
-export const wholeFiles = ["run", "config", "config-input", "plan", "env", "items", "state", "manifest", "latest", "lock"] as const;
+/** Files that take another one's place, temporary name first. */
+export const wholeFiles = ["run", "config", "config-input", "plan", "env", "items", "latest", "lock"] as const;
+/** Files inside a folder that has a temporary name itself. */
+export const innerFiles = ["state", "manifest"] as const;
 /** Everything else that can fail between two durable states. */
 export const otherPoints = [
   "create:folder",
@@ -46,11 +45,22 @@ export const otherPoints = [
   "phase:finish",
 ] as const;
 export type WholeFile = (typeof wholeFiles)[number];
-export type FailpointName = `${WholeFile}:${(typeof fileStages)[number]}` | (typeof otherPoints)[number];
+export type InnerFile = (typeof innerFiles)[number];
+export type FailpointName =
+  | `${InnerFile}:write`
+  | `${InnerFile}:fsync`
+  | `${WholeFile}:${(typeof fileStages)[number]}`
+  | (typeof otherPoints)[number];
+
+// Read once: a failpoint costs one comparison when nothing is armed.
+const armed = parseFailpoint(process.env.EVERGREEN_FAILPOINT);
+const passes = new Map<string, number>();
 
 /** Every name that `EVERGREEN_FAILPOINT` may give, sorted. */
 export function failpointNames(): readonly FailpointName[] {
-  return [...wholeFiles.flatMap((file) => fileStages.map((stage) => `${file}:${stage}` as const)), ...otherPoints].sort();
+  const whole = wholeFiles.flatMap((file) => fileStages.map((stage) => `${file}:${stage}` as const));
+  const inner = innerFiles.flatMap((file) => [`${file}:write`, `${file}:fsync`] as const);
+  return [...whole, ...inner, ...otherPoints].sort();
 }
 
 /**
