@@ -86,7 +86,7 @@ async function configure({ places, env, lock }, libtorch, made) {
       "install it (Debian and Ubuntu: apt install cmake; Fedora: dnf install cmake; macOS: brew install cmake)",
     );
   }
-  const compiler = env.CXX ?? findProgram(["c++", "g++", "clang++"], env);
+  const compiler = env.CXX || findProgram(["c++", "g++", "clang++"], env);
   if (compiler === undefined) throw noCompiler("no C++ compiler was found");
   const generator = findProgram(["ninja"], env) !== undefined ? "Ninja" : "Unix Makefiles";
   if (generator !== "Ninja" && findProgram(["make", "gmake"], env) === undefined) throw noCompiler("neither make nor ninja was found");

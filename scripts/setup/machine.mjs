@@ -1,6 +1,9 @@
 // @ts-check
 import { findProgram, runTool } from "./tool.mjs";
 
+/** A few times as fast as `pip --version`. */
+const askForPip = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pip') is None)";
+
 /** @typedef {{ kind: "pip" | "uv", command: string }} Client */
 
 /**
@@ -18,7 +21,7 @@ export function detectLibc() {
 }
 
 /**
- * The Python package client to use: a pip that answers, else uv.
+ * The Python package client to use: pip where a Python has it, else uv.
  * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<Client | undefined>}
  */
@@ -26,7 +29,7 @@ export async function findClient(env) {
   for (const name of ["python3", "python"]) {
     const command = findProgram([name], env);
     if (command === undefined) continue;
-    const { code } = await runTool({ command, args: ["-m", "pip", "--version"], env }).catch(() => ({ code: 1 }));
+    const { code } = await runTool({ command, args: ["-c", askForPip], env }).catch(() => ({ code: 1 }));
     if (code === 0) return { kind: "pip", command };
   }
   const uv = findProgram(["uv"], env);

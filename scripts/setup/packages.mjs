@@ -115,7 +115,7 @@ export function explainNpm(output, root) {
   }
   if (/\bEROFS\b|\bEACCES\b|\bEPERM\b/.test(output))
     return new SetupFailure("resources", "EG-5102", `cannot write to ${root}`, checkoutCure);
-  if (/\b407\b|tunneling socket|proxy/i.test(output)) {
+  if (/\b407\b|tunneling socket|ERR_INVALID_PROXY|proxy (server )?(refused|authentication)/i.test(output)) {
     return new SetupFailure(
       "network",
       "EG-6102",
@@ -144,7 +144,7 @@ export function explainNpm(output, root) {
       "network",
       "EG-6101",
       `${what}: the npm registry cannot be reached`,
-      "check the network, or set npm_config_registry to a mirror, then run the same command again",
+      "check the network and HTTPS_PROXY, or set npm_config_registry to a mirror, then run the same command again",
     );
   }
   if (/\bE404\b|ETARGET/.test(output)) {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { explainClient } from "../../scripts/setup/client-failure.mjs";
 import { findLibtorch, provideLibtorch } from "../../scripts/setup/libtorch.mjs";
 import { createTerminal } from "../../scripts/setup/terminal.mjs";
 import { makeFolder, makeWheel, pathWith, quietEnv, startNode } from "./sandbox.ts";
@@ -36,7 +37,7 @@ async function serve(answer: Parameters<typeof createServer>[1] & object): Promi
   return { PIP_INDEX_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/simple` };
 }
 
-test("pip's wheel is unpacked, only what is needed, and nothing else is left", async () => {
+test("pip's wheel is unpacked, only what is needed, found again without a client, and fetched again when cut short", async () => {
   const request = asking(fromFolder());
   const { root, origin } = await provideLibtorch(request);
   expect(origin).toBe("cache");
@@ -45,17 +46,7 @@ test("pip's wheel is unpacked, only what is needed, and nothing else is left", a
   expect(readFileSync(join(root, "lib", "libtorch_cpu.so")).length).toBe(100_000);
   expect(readdirSync(join(request.cache, "libtorch"))).toEqual(["test"]);
   expect(request.said.join("")).toMatch(/torch 2\.15\.0, \d+(\.\d)? kB at [\d.]+ [kM]?B\/s/);
-});
-
-test("a second call finds it without a package client", async () => {
-  const request = asking(fromFolder());
-  const first = await provideLibtorch(request);
-  expect(await provideLibtorch({ ...request, env: { PATH: "" } })).toEqual(first);
-});
-
-test("a library cut short in the cache is noticed and fetched again", async () => {
-  const request = asking(fromFolder());
-  const { root } = await provideLibtorch(request);
+  expect(await provideLibtorch({ ...request, env: { PATH: "" } })).toEqual({ root, origin, version: "2.15.0" });
   writeFileSync(join(root, "lib", "libtorch_cpu.so"), "short");
   expect(findLibtorch(request)).toBeUndefined();
   await provideLibtorch(request);
@@ -105,13 +96,74 @@ test("a download that breaks off is begun again", async () => {
   expect(downloads).toBe(2);
 });
 
-test.each<[string, number, string, RegExp]>([
-  ["an index that asks for a login", 401, "EG-6103", /PIP_INDEX_URL|netrc/],
-  ["an index that forbids", 403, "EG-6103", /PIP_INDEX_URL|netrc/],
-  ["an index that does not have it", 404, "EG-6106", /mirrored/],
-])("%s is named with its cure", async (_title, status, code, fix) => {
-  const env = await serve((_request, response) => void response.writeHead(status).end());
-  await expect(provideLibtorch(asking({ ...env, no_proxy: "127.0.0.1" }))).rejects.toMatchObject({ code, fix: expect.stringMatching(fix) });
+test("an index that asks for a login is named with its cure", async () => {
+  const env = await serve((_request, response) => void response.writeHead(401).end());
+  const request = asking({ ...env, no_proxy: "127.0.0.1" });
+  await expect(provideLibtorch(request)).rejects.toMatchObject({ code: "EG-6103", fix: expect.stringContaining("PIP_INDEX_URL") });
+});
+
+// What pip and uv print.
+const none = "ERROR: No matching distribution found for torch==2.15.0";
+const sayings: readonly {
+  readonly title: string;
+  readonly output: string;
+  readonly client?: "uv";
+  readonly code: string;
+  readonly fix: RegExp;
+}[] = [
+  {
+    title: "forbidden",
+    output: `Could not fetch URL: 403 Client Error: Forbidden for url: ... - skipping\n${none}`,
+    code: "EG-6103",
+    fix: /PIP_INDEX_URL/,
+  },
+  {
+    title: "not there",
+    output: `Could not fetch URL: 404 Client Error: Not Found for url: ... - skipping\n${none}`,
+    code: "EG-6106",
+    fix: /mirrored/,
+  },
+  {
+    title: "no name server",
+    output: `NewConnectionError(... [Errno -2] Name or service not known)\n${none}`,
+    code: "EG-6101",
+    fix: /HTTPS_PROXY/,
+  },
+  {
+    title: "own certificate",
+    output: `SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]'))\n${none}`,
+    code: "EG-6104",
+    fix: /PIP_CERT/,
+  },
+  {
+    title: "full disk",
+    output: "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+    code: "EG-5103",
+    fix: /EVERGREEN_CACHE/,
+  },
+  {
+    title: "full disk, uv",
+    output: "error: failed to write: No space left on device (os error 28)",
+    client: "uv",
+    code: "EG-5103",
+    fix: /EVERGREEN_CACHE/,
+  },
+  {
+    title: "no name server, uv",
+    output: "error: error sending request\n  Caused by: dns error",
+    client: "uv",
+    code: "EG-6101",
+    fix: /UV_INDEX_URL/,
+  },
+  { title: "something new", output: "noise\nERROR: the moon is full", code: "EG-6107", fix: /mend what pip says/ },
+];
+test.each(sayings)("what the client says is understood: $title", ({ output, client, code, fix }) => {
+  const [wheel] = makeWheel(place.folder).recipe.wheels;
+  if (wheel === undefined) throw new Error("the recipe has no wheel");
+  const failure = explainClient(output, { client: client ?? "pip", wheel, folder: "cache" });
+  expect(failure.code).toBe(code);
+  expect(failure.fix).toMatch(fix);
+  expect(failure.message.includes("the moon is full")).toBe(code === "EG-6107");
 });
 
 test("no network is named with its cure", async () => {
@@ -176,7 +228,7 @@ test("killed at any moment, the next call ends whole; a second process waits for
     console.log(root);`;
   const args = ["--input-type=module", "-e", script];
   const env = quietEnv(place.folder, fromFolder());
-  for (const afterMs of [60, 250, 600, 900]) {
+  for (const afterMs of [60, 400, 900]) {
     const { child, ended } = startNode(args, env);
     await sleep(afterMs);
     child.kill("SIGKILL");
