@@ -1,7 +1,7 @@
 import sharp, { type Sharp } from "sharp";
 import { DataLimitError, reasonOf, UnreadableImageError } from "./data-error.ts";
 import type { Size } from "./geometry.ts";
-import { imageFormat, pngHeader } from "./image-format.ts";
+import { gifIsGrey, imageFormat, pngHeader } from "./image-format.ts";
 import type { PixelKind, Pixels, Rendering } from "./pixels.ts";
 import { renderPixels } from "./pixels.ts";
 import type { Plane } from "./resample.ts";
@@ -89,6 +89,7 @@ function kindOf(format: string, { space, channels, depth, isPalette }: HeaderFac
     if (colourType === 2) return "rgb";
     return colourType === 4 && bitDepth === 8 ? "grey-alpha" : "rgb-alpha";
   }
+  if (format === "gif" && gifIsGrey(bytes)) return "grey";
   if (format === "gif" || isPalette) return "indexed";
   if (space === "cmyk") return "cmyk";
   if (space === "grey16" && depth === "ushort") return "grey-16";

@@ -75,16 +75,26 @@ function drawAffine(chosen: Options, size: number, ground: Ground, draws: Draws)
   return { a, b, c: ground.width / 2 - a * x - b * y, d: ground.height / 2 + b * x - a * y };
 }
 
-/** [S, S, 3]. Where the ground is shown smaller, each pixel is the mean of 2 x 2 look-ups. */
+/** [S, S, 3]. One bilinear look-up reaches over two pixels of the ground; where a pixel of the square covers more, it is the mean of two on its diagonal, or of four. */
 function affine(ground: Ground, size: number, map: Affine, fill: number): Float32Array {
   const out = new Float32Array(size * size * 3);
-  if (map.a * map.a + map.b * map.b <= 1.1) {
-    lookUp(out, ground, map, { size, fill, x: 0.5, y: 0.5, weight: 1 });
-    return out;
-  }
-  for (const y of [0.25, 0.75]) for (const x of [0.25, 0.75]) lookUp(out, ground, map, { size, fill, x, y, weight: 0.25 });
+  const perPixel = Math.sqrt(map.a * map.a + map.b * map.b);
+  const taps = perPixel <= 1.1 ? taps1 : perPixel <= 2.4 ? taps2 : taps4;
+  for (const [x, y] of taps) lookUp(out, ground, map, { size, fill, x, y, weight: 1 / taps.length });
   return out;
 }
+
+const taps1 = [[0.5, 0.5]] as const;
+const taps2 = [
+  [0.25, 0.25],
+  [0.75, 0.75],
+] as const;
+const taps4 = [
+  [0.25, 0.25],
+  [0.75, 0.25],
+  [0.25, 0.75],
+  [0.75, 0.75],
+] as const;
 
 interface Grid {
   readonly size: number;
@@ -96,8 +106,9 @@ interface Grid {
 }
 
 /** Adds one bilinear look-up for each pixel. */
-function lookUp(out: Float32Array, { width, height, data }: Ground, { a, b, c, d }: Affine, grid: Grid): void {
+function lookUp(out: Float32Array, ground: Ground, { a, b, c, d }: Affine, grid: Grid): void {
   const { size, fill, weight } = grid;
+  const { width, height, data } = ground;
   for (let row = 0, o = 0; row < size; row++)
     for (let column = 0; column < size; column++, o += 3) {
       const u = a * (column + grid.x) + b * (row + grid.y) + c - 0.5;
@@ -106,27 +117,46 @@ function lookUp(out: Float32Array, { width, height, data }: Ground, { a, b, c, d
       const top = Math.floor(v);
       const right = u - left;
       const down = v - top;
-      // Four weights; a corner beyond the border counts as the fill level.
-      const hasLeft = left >= 0 && left < width;
-      const hasRight = left >= -1 && left < width - 1;
-      const above = top >= 0 && top < height ? weight * (1 - down) : 0;
-      const below = top >= -1 && top < height - 1 ? weight * down : 0;
-      const w0 = hasLeft ? above * (1 - right) : 0;
-      const w1 = hasRight ? above * right : 0;
-      const w2 = hasLeft ? below * (1 - right) : 0;
-      const w3 = hasRight ? below * right : 0;
-      const rest = (weight - w0 - w1 - w2 - w3) * fill;
-      const p = (top * width + left) * 3;
-      const q = p + width * 3;
-      for (let channel = 0; channel < 3; channel++) {
-        let level = rest;
-        if (w0 > 0) level += w0 * (data[p + channel] as number);
-        if (w1 > 0) level += w1 * (data[p + 3 + channel] as number);
-        if (w2 > 0) level += w2 * (data[q + channel] as number);
-        if (w3 > 0) level += w3 * (data[q + 3 + channel] as number);
-        out[o + channel] = (out[o + channel] as number) + level;
+      if (left >= 0 && top >= 0 && left < width - 1 && top < height - 1) {
+        const p = (top * width + left) * 3;
+        const q = p + width * 3;
+        for (let channel = 0; channel < 3; channel++) {
+          const i = p + channel;
+          const j = q + channel;
+          const above = (data[i] as number) + right * ((data[i + 3] as number) - (data[i] as number));
+          const below = (data[j] as number) + right * ((data[j + 3] as number) - (data[j] as number));
+          out[o + channel] = (out[o + channel] as number) + weight * (above + down * (below - above));
+        }
+      } else if (left < -1 || top < -1 || left >= width || top >= height) {
+        for (let channel = o; channel < o + 3; channel++) out[channel] = (out[channel] as number) + weight * fill;
+      } else {
+        addBorder(out, o, ground, { left, top, right, down, weight, fill });
       }
     }
+}
+
+interface Corner {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly down: number;
+  readonly weight: number;
+  readonly fill: number;
+}
+
+/** A look-up at the border, where some of the four pixels are not there and count as the fill level. */
+function addBorder(out: Float32Array, o: number, { width, height, data }: Ground, { left, top, right, down, weight, fill }: Corner): void {
+  for (let corner = 0; corner < 4; corner++) {
+    const x = left + (corner & 1);
+    const y = top + (corner >> 1);
+    const part = weight * ((corner & 1) === 1 ? right : 1 - right) * (corner >> 1 === 1 ? down : 1 - down);
+    const isInside = x >= 0 && y >= 0 && x < width && y < height;
+    const p = (y * width + x) * 3;
+    for (let channel = 0; channel < 3; channel++) {
+      const level = isInside ? (data[p + channel] as number) : fill;
+      out[o + channel] = (out[o + channel] as number) + part * level;
+    }
+  }
 }
 
 function greyen(image: Float32Array): void {
@@ -148,14 +178,22 @@ function tone(image: Float32Array, chosen: Options, draws: Draws): void {
 
 /** [1 2 1] / 4 along rows, then columns; border pixels repeat. */
 function blur(image: Float32Array, size: number): void {
-  for (const step of [3, size * 3]) {
-    const before = image.slice();
-    const last = (size - 1) * step;
-    for (let i = 0; i < image.length; i++) {
-      const along = step === 3 ? (i % (size * 3)) - (i % 3) : i - (i % (size * 3));
-      const previous = along > 0 ? i - step : i;
-      const next = along < last ? i + step : i;
-      image[i] = ((before[previous] as number) + 2 * (before[i] as number) + (before[next] as number)) / 4;
+  const length = size * 3;
+  for (let y = 0; y < size; y++) blurLine(image, { first: y * length, step: 3, size });
+  for (let x = 0; x < length; x += 3) blurLine(image, { first: x, step: length, size });
+}
+
+function blurLine(
+  image: Float32Array,
+  { first, step, size }: { readonly first: number; readonly step: number; readonly size: number },
+): void {
+  for (let channel = first; channel < first + 3; channel++) {
+    let previous = image[channel] as number;
+    for (let i = 0, at = channel; i < size; i++, at += step) {
+      const here = image[at] as number;
+      const next = i < size - 1 ? (image[at + step] as number) : here;
+      image[at] = (previous + 2 * here + next) / 4;
+      previous = here;
     }
   }
 }
