@@ -45,6 +45,13 @@ const index = ({ client }) => (client === "pip" ? "PIP_INDEX_URL" : "UV_INDEX_UR
 const causes = [
   {
     exit: "resources",
+    code: "EG-5112",
+    sign: /No interpreter found/i,
+    says: "uv needs a Python",
+    fix: () => "install one (Debian and Ubuntu: apt install python3; any system: uv python install), or set EVERGREEN_LIBTORCH",
+  },
+  {
+    exit: "resources",
     code: "EG-5102",
     sign: /Permission denied|Read-only file system|Errno 13|Errno 30/i,
     says: "its folder cannot be written",

@@ -1,7 +1,7 @@
 // @ts-check
 import { spawn } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
-import { constants } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { readJson } from "./files.mjs";
 
@@ -31,13 +31,13 @@ export async function check({ root, modules }) {
  * @param {Places} places
  * @param {readonly string[]} args for vitest
  */
-export async function test({ root, modules, build }, args) {
-  const report = join(build, `tests.${process.pid}.json`);
-  mkdirSync(build, { recursive: true });
+export async function test({ root, modules }, args) {
+  const folder = mkdtempSync(join(tmpdir(), "evergreen-tests-"));
+  const report = join(folder, "report.json");
   const vitest = [join(modules, "vitest", "vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const code = await runHere([...vitest, ...args], root);
   const { passed, failed } = countTests(readJson(report), code);
-  rmSync(report, { force: true });
+  rmSync(folder, { recursive: true, force: true });
   process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
   return failed > 0 ? code || 1 : code;
 }

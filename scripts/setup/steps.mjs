@@ -44,9 +44,21 @@ export async function bringUpToDate(steps, context) {
  */
 async function lockCheckout(places, onWait) {
   try {
-    mkdirSync(dirname(places.lock), { recursive: true });
+    makeFolder(dirname(places.lock));
     return await acquireLock(places.lock, { onWait: ({ pid }) => onWait(pid) });
   } catch (error) {
     throw explainSystemError(error, places.root, checkoutCure);
+  }
+}
+
+/**
+ * Not the recursive mkdir, which reports a read-only file system as ENOENT.
+ * @param {string} folder
+ */
+function makeFolder(folder) {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
 }
