@@ -11,7 +11,7 @@ import { type LogOptions, RunLog } from "./log.ts";
 import type { ArtifactId } from "./measurement.ts";
 import { type LedgerRow, metricRows, resultRows } from "./rows.ts";
 import { type RunRecord, type RunState, readRecord, writeRecord } from "./run-record.ts";
-import { storing } from "./store-error.ts";
+import { NonFiniteError, storing } from "./store-error.ts";
 
 /** What a writer needs beside its folder. */
 export interface WriterOptions {
@@ -59,7 +59,10 @@ export class RunWriter {
   append(event: RunEvent): void {
     const t = this.options.clock();
     if (event.type === "step") {
-      for (const row of metricRows(event, t)) this.journals.metrics.append(row);
+      const rows = metricRows(event, t);
+      const bad = rows.find(({ v }) => !Number.isFinite(v));
+      if (bad) throw new NonFiniteError(`task ${event.task}, step ${event.step}: ${bad.k}`, bad.v);
+      for (const row of rows) this.journals.metrics.append(row);
       return;
     }
     this.journals.events.append({ t, ...event });

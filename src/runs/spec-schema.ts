@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JsonSchema } from "../util/config-schema.ts";
-import { parseDuration } from "../util/units.ts";
+import { parseBytes, parseDuration } from "../util/units.ts";
 import { parseBudget, parseWarmup } from "./spec-values.ts";
 
 /** The first version of the run file; a later one is refused by number. */
@@ -98,6 +98,11 @@ const engine = z.strictObject({
     .describe('auto or the name of a device, as "cuda:0"'),
   micro_batch: z.int().min(1).optional(),
   activation_checkpointing: z.boolean().default(false),
+  memory_limit: z
+    .string()
+    .refine((text) => (parseBytes(text) ?? 0) > 0)
+    .optional()
+    .describe('a size as "8 GiB": what the engine may take; 90 % of the machine when absent'),
 });
 
 /** The run file, with its keys as files spell them. Units stay texts here; `toSpec` reads them. */
