@@ -10,6 +10,7 @@ import { type BatchRows, type ShortBufferRule, splitBatch } from "../src/mixture
 import { mixturePresets } from "../src/mixtures/presets.ts";
 import { architecture } from "../src/models/architecture.ts";
 import { parameterCounts } from "../src/models/parameters.ts";
+import { tokenCount, tokenize } from "../src/models/tokenizer.ts";
 import { againstTradeOff } from "../src/report/plane.ts";
 import { schedules } from "../src/schedules/schedule.ts";
 import { cutIntoTasks } from "../src/streams/stream.ts";
@@ -170,6 +171,10 @@ const parameters = adapter(z.strictObject({ model: z.string() }), ({ model }) =>
   return { ...counts, publishedMillions: counts.total / 1e6 };
 });
 
+const tokens = adapter(z.strictObject({ texts: names }), ({ texts }) =>
+  texts.map((text) => [...tokenize(text).subarray(0, tokenCount(text))]),
+);
+
 /** Product code of the rows that need no engine. */
 export const coreAdapters: ReadonlyMap<string, Adapter> = new Map([
   ...["training.g1", "training.g2", "training.g3"].map((id) => [id, knownAnswer] as const),
@@ -212,6 +217,7 @@ export const coreAdapters: ReadonlyMap<string, Adapter> = new Map([
   ["evaluation.g10", wilsons],
   ["evaluation.g11", errors],
   ...["g1", "g2", "g3", "g4", "g5", "g6", "g7"].map((row) => [`backbones.${row}`, parameters] as const),
+  ["backbones.g8", tokens],
 ]);
 
 /** Rows whose product code needs the engine; test/engine/golden-engine.test.ts runs them. */
