@@ -11,6 +11,8 @@ import { setTimeout as sleep } from "node:timers/promises";
  */
 
 const pollMs = 200;
+/** How long the tools of a killed set-up have to end themselves. */
+const graceMs = 3_000;
 const heartbeatMs = 5_000;
 /** A holder on another host cannot be asked, so its lock counts as left behind after this silence. */
 const silenceMs = 10 * 60_000;
@@ -32,7 +34,7 @@ export async function acquireLock(file, { onWait } = {}) {
     if (text === undefined) continue;
     const holder = parse(text);
     if (isAbandoned(holder, file)) {
-      takeOver(file, text, holder);
+      await takeOver(file, text, holder);
       continue;
     }
     if (!told && holder) onWait?.(holder);
@@ -89,21 +91,20 @@ function create(file, text) {
 }
 
 /**
- * Moves the dead holder's lock aside. Two processes may try at once: the one that moved a live lock puts it back.
+ * Ends what the dead holder left running, then moves its lock aside. Two processes may try at once: the one that moved a live lock puts it back.
  * @param {string} file
  * @param {string} text what the dead holder wrote
  * @param {Holder | undefined} holder
  */
-function takeOver(file, text, holder) {
+async function takeOver(file, text, holder) {
+  if (holder?.child && holder.host === hostname()) await endGroup(holder.child);
   const aside = `${file}.${process.pid}.${randomBytes(4).toString("hex")}`;
   try {
     renameSync(file, aside);
   } catch {
     return;
   }
-  if (read(aside) === text) {
-    if (holder?.child && holder.host === hostname()) endGroup(holder.child);
-  } else {
+  if (read(aside) !== text) {
     try {
       linkSync(aside, file);
     } catch {
@@ -113,13 +114,20 @@ function takeOver(file, text, holder) {
   rmSync(aside, { force: true });
 }
 
-/** @param {{ pid: number, start: string }} child leader of a process group */
-function endGroup(child) {
-  if (!isAlive(child)) return;
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch {
-    // It ended by itself in the meantime.
+/**
+ * First a word, because ninja's compilers lead groups of their own and only ninja can end them; then force.
+ * @param {{ pid: number, start: string }} child leader of a process group
+ */
+async function endGroup(child) {
+  for (const signal of /** @type {const} */ (["SIGTERM", "SIGKILL"])) {
+    for (let waited = 0; isAlive(child) && waited < graceMs; waited += pollMs) {
+      try {
+        if (waited === 0) process.kill(-child.pid, signal);
+      } catch {
+        return;
+      }
+      await sleep(pollMs);
+    }
   }
 }
 
@@ -141,7 +149,17 @@ function isAlive({ pid, start }) {
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
-  return startOf(pid) === start;
+  return startOf(pid) === start && !isZombie(pid);
+}
+
+/** @param {number} pid */
+function isZombie(pid) {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return text.startsWith("Z", text.lastIndexOf(")") + 2);
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -53,11 +53,11 @@ export function runTool({ command, args, cwd, env, lock, onLine }) {
   });
 }
 
-/** Ends every tool that is still running, with the processes it started. */
+/** Ends every tool that is still running, with the processes it started: asked, not killed, so that ninja ends its compilers. */
 export function endTools() {
   for (const pid of running) {
     try {
-      process.kill(isPosix ? -pid : pid, "SIGKILL");
+      process.kill(isPosix ? -pid : pid, "SIGTERM");
     } catch {
       // It ended by itself in the meantime.
     }
