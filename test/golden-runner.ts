@@ -26,7 +26,7 @@ export function adapter<S extends z.ZodType>(inputs: S, run: (inputs: z.output<S
 
 const folder = new URL("./golden/", import.meta.url);
 
-/** All rows of test/golden/*.json, page by page. */
+/** All golden rows of test/golden/*.json, page by page. */
 export function goldenRows(): readonly GoldenRow[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
@@ -36,6 +36,8 @@ export function goldenRows(): readonly GoldenRow[] {
         readonly format: string;
         readonly rows: readonly GoldenRow[];
       };
+      // Other records that must not drift lie here too, in formats of their own.
+      if (!file.format.startsWith("evergreen-golden/")) return [];
       if (file.format !== "evergreen-golden/1") throw new Error(`${name}: format ${file.format}`);
       return file.rows;
     });
