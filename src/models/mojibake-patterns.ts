@@ -12,6 +12,7 @@ export const badnessPattern = once(() => {
   const odd = `${accented} box start_punctuation end_punctuation currency numeric law`;
   const arabic = `[ØÙ]${set("common currency bad numeric start_punctuation", "ŸŠ®°µ»")}`;
   const space = `[${pythonSpace}]`;
+  const younger = classOf([...textTables().newLetters, ...textTables().newNumbers]);
   const rules = [
     set("c1"),
     set(`bad ${odd}`) + set("bad"),
@@ -29,7 +30,7 @@ export const badnessPattern = once(() => {
     set("box") + set("kaomoji"),
     set(`${accented} currency numeric start_punctuation end_punctuation law`) + set("box"),
     set("box") + set("end_punctuation"),
-    `${set(accented)}${set("start_punctuation end_punctuation")}(?![${classOf(textTables().unassigned)}])[\\p{L}\\p{N}_]`,
+    `${set(accented)}${set("start_punctuation end_punctuation")}(?![${younger}])[\\p{L}\\p{N}_]`,
     "[Œœ][^A-Za-z]",
     `${set("upper_accented")}°`,
     `[ÂÃÎÐ]${set("start_punctuation end_punctuation", "€œŠš¢£Ÿž\\xa0\\xad®©°·»–—´")}`,

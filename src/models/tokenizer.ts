@@ -51,12 +51,16 @@ const words = once(() => {
   return new RegExp(`<[sſ]tart_of_text>|<end_of_text>|'[sſtmd]|'re|'ve|'ll|[${letter}]+|[${number}]|[^ \\u0345${letter}${number}]+`, "gu");
 });
 
+/** {@link words} for text that is all ASCII, as nearly all captions are; needs no table. */
+const asciiWords = /<start_of_text>|<end_of_text>|'[stmd]|'re|'ve|'ll|[a-z]+|[0-9]|[^ a-z0-9]+/g;
+
 const marks: ReadonlyMap<string, readonly number[]> = new Map([
   ["<start_of_text>", [startToken]],
   ["<end_of_text>", [endToken]],
 ]);
 
 function* tokenIds(text: string): Generator<number> {
+  const clean = cleanText(text);
   // Not matchAll, which compiles the pattern anew each time.
-  for (const word of cleanText(text).match(words()) ?? []) yield* marks.get(word) ?? wordIds(word);
+  for (const word of clean.match(/[^\0-\x7f]/.test(clean) ? words() : asciiWords) ?? []) yield* marks.get(word) ?? wordIds(word);
 }

@@ -1,13 +1,21 @@
-import { classOf, once, textTables } from "./text-tables.ts";
+import { textTables } from "./text-tables.ts";
 
 /**
  * CLIP's texts were cleaned by Pythons of their time. Characters that Unicode 14 did not know have no case there and combine with
  * nothing; this runtime may know better, so they are kept out of what it changes.
  */
-const unassigned = once(() => {
-  const run = `[${classOf(textTables().unassigned)}]+`;
-  return { any: new RegExp(run, "u"), parts: new RegExp(`${run}|[^${run.slice(1, -2)}]+`, "gu") };
-});
+function isUnassigned(point: number): boolean {
+  const { unassigned } = textTables();
+  // The first run that ends at or after the point.
+  let low = 0;
+  let high = unassigned.length / 2;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((unassigned[middle * 2 + 1] ?? 0) < point) low = middle + 1;
+    else high = middle;
+  }
+  return point >= (unassigned[low * 2] ?? Number.POSITIVE_INFINITY);
+}
 
 /** Python 3.11's `str.lower`. */
 export function lowerCase(text: string): string {
@@ -20,8 +28,18 @@ export function composed(text: string): string {
 }
 
 function betweenUnassigned(text: string, change: (part: string) => string): string {
-  const { any, parts } = unassigned();
   // Nothing below U+0378 is unassigned.
-  if (!/[^\0-\u0377]/.test(text) || !any.test(text)) return change(text);
-  return text.replace(parts, (part) => (any.test(part) ? part : change(part)));
+  if (!/[^\0-\u0377]/.test(text)) return change(text);
+  let result = "";
+  let begin = 0;
+  let at = 0;
+  for (const letter of text) {
+    const end = at + letter.length;
+    if (isUnassigned(letter.codePointAt(0) ?? 0)) {
+      result += change(text.slice(begin, at)) + letter;
+      begin = end;
+    }
+    at = end;
+  }
+  return result + change(text.slice(begin));
 }

@@ -29,12 +29,13 @@ const slots = 1 << 17;
 const slotOf = (key: number): number => Math.imul(key ^ (key >>> 15), 0x9e3779b1) >>> 15;
 
 const merges = once((): Merges => {
-  const pairs = gunzipSync(readFileSync(new URL("./vocabulary.bin.gz", import.meta.url)));
+  const bytes = gunzipSync(readFileSync(new URL("./vocabulary.bin.gz", import.meta.url)));
+  const pairs = new Uint16Array(bytes.length / 2).map((_, i) => (bytes[2 * i] ?? 0) | ((bytes[2 * i + 1] ?? 0) << 8));
   const keys = new Uint32Array(slots);
   const ranks = new Uint16Array(slots);
-  for (let rank = 0; rank * 4 < pairs.length; rank++) {
+  for (let rank = 0; rank * 2 < pairs.length; rank++) {
     // One more than the key, so that 0 marks a free slot.
-    const key = pairs.readUInt16LE(rank * 4) * 65_536 + pairs.readUInt16LE(rank * 4 + 2) + 1;
+    const key = (pairs[rank * 2] ?? 0) * 65_536 + (pairs[rank * 2 + 1] ?? 0) + 1;
     let slot = slotOf(key);
     while (keys[slot] !== 0) slot = (slot + 1) % slots;
     keys[slot] = key;
