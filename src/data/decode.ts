@@ -1,7 +1,7 @@
 import sharp, { type Sharp } from "sharp";
 import { DataLimitError, reasonOf, UnreadableImageError } from "./data-error.ts";
 import type { Size } from "./geometry.ts";
-import { gifIsGrey, imageFormat, pngHeader } from "./image-format.ts";
+import { gifIsGrey, type ImageFormat, imageFormat, pngHeader } from "./image-format.ts";
 import type { PixelKind, Pixels, Rendering } from "./pixels.ts";
 import { renderPixels } from "./pixels.ts";
 import type { Plane } from "./resample.ts";
@@ -24,6 +24,8 @@ export interface OpenedImage extends Size {
 }
 
 const defaultMaxPixels = 100_000_000;
+/** A longer side is no picture, and its square's scaled side would be counted in millions. */
+const maxSide = 1 << 18;
 
 /**
  * Reads an encoded image's header. JPEG, PNG, WebP, GIF (first frame), TIFF and AVIF are read by content, whatever the name says; SVG and everything else
@@ -47,6 +49,8 @@ export async function openImage(bytes: Uint8Array, item: string, options: Decode
       `${item}: ${width} x ${height} is more than ${maxPixels} pixels`,
       "make the image smaller or raise max_pixels",
     );
+  if (Math.max(width, height) > maxSide)
+    throw new DataLimitError(`${item}: ${width} x ${height} has a side of more than ${maxSide} pixels`);
   const turned = options.exif === "apply" && (header.orientation ?? 1) > 1;
   const facts = { space: header.space, channels: header.channels, depth: header.depth, isPalette: header.isPalette === true };
   const kind = kindOf(format.supported, facts, bytes);
@@ -80,21 +84,24 @@ interface HeaderFacts {
   readonly isPalette: boolean;
 }
 
-/** The mode Pillow opens the file in. A PNG's transparent colour gives it no alpha there. */
-function kindOf(format: string, { space, channels, depth, isPalette }: HeaderFacts, bytes: Uint8Array): PixelKind {
-  if (format === "png") {
-    const { bitDepth, colourType } = pngHeader(bytes);
-    if (colourType === 3 || (colourType === 0 && bitDepth === 1)) return "indexed";
-    if (colourType === 0) return bitDepth === 16 ? "grey-16" : "grey";
-    if (colourType === 2) return "rgb";
-    return colourType === 4 && bitDepth === 8 ? "grey-alpha" : "rgb-alpha";
-  }
-  if (format === "gif" && gifIsGrey(bytes)) return "grey";
-  if (format === "gif" || isPalette) return "indexed";
+/** The mode Pillow opens the file in. */
+function kindOf(format: ImageFormat, facts: HeaderFacts, bytes: Uint8Array): PixelKind {
+  if (format === "png") return pngKind(pngHeader(bytes));
+  if (format === "gif") return gifIsGrey(bytes) ? "grey" : "indexed";
+  const { space, channels, depth, isPalette } = facts;
+  if (isPalette) return "indexed";
   if (space === "cmyk") return "cmyk";
   if (space === "grey16" && depth === "ushort") return "grey-16";
   if (space === "b-w") return channels === 2 ? "grey-alpha" : "grey";
   return channels === 4 ? "rgb-alpha" : "rgb";
+}
+
+/** By colour type. A transparent colour beside the pixels gives a PNG no alpha in Pillow. */
+function pngKind({ bitDepth, colourType }: { readonly bitDepth: number; readonly colourType: number }): PixelKind {
+  if (colourType === 3) return "indexed";
+  if (colourType === 2) return "rgb";
+  if (colourType === 0) return bitDepth === 1 ? "indexed" : bitDepth === 16 ? "grey-16" : "grey";
+  return colourType === 4 && bitDepth === 8 ? "grey-alpha" : "rgb-alpha";
 }
 
 const bandsOf: Readonly<Record<PixelKind, number>> = {

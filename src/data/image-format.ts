@@ -18,7 +18,7 @@ const signatures: readonly (readonly [ImageFormat, string])[] = [
 ];
 
 const others: readonly (readonly [string, RegExp])[] = [
-  ["SVG, which is a program and not a picture", /^\s*(<(\?xml|!--|!doctype)[\s\S]*)?<svg[\s>]/i],
+  ["SVG, which is a program and not a picture", /^\s*(<(\?xml|!--|!doctype)[\s\S]*)?<svg[\s>/]/i],
   ["PDF", /^%PDF/],
   ["BMP", /^BM/],
   ["a Git LFS pointer instead of the file", /^version https:\/\/git-lfs/],

@@ -108,14 +108,15 @@ class DataWorker {
 
 async function main(): Promise<void> {
   const worker = new DataWorker(workerData as WorkerSetup);
-  process.on("uncaughtException", (error) => worker.die(error));
-  process.on("unhandledRejection", (error) => worker.die(error));
-  process.on("exit", () => worker.die(new Error("the worker's thread ended")));
   // libvips' own threads would compete with the trainer's, and its cache of operations never hits here.
   sharp.concurrency(1);
   sharp.cache(false);
   await worker.prepare();
   parentPort?.on("message", (order: WorkerOrder) => worker.receive(order));
+  // From here on the consumer may sleep without an event loop, so a death is told through the ring; before, it is an error event.
+  process.on("uncaughtException", (error) => worker.die(error));
+  process.on("unhandledRejection", (error) => worker.die(error));
+  process.on("exit", () => worker.die(new Error("the thread ended")));
   parentPort?.postMessage("ready");
 }
 

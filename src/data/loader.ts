@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
 import type { ComponentSpec } from "../util/component.ts";
-import type { Preprocess } from "./augment.ts";
+import { loadAugment, type Preprocess } from "./augment.ts";
 import { LoaderError, UnreadableImageError } from "./data-error.ts";
 import type { DecodeOptions } from "./decode.ts";
 import { Crew } from "./loader-crew.ts";
@@ -67,6 +67,8 @@ export interface Batch {
 /** Starts the workers. Afterwards nothing depends on the caller's event loop. @throws {LoaderError} when a worker cannot start. */
 export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const { preprocess, seed, transforms, maxRows } = options;
+  // Read here as well: a mistake in them is the caller's error, not a worker's death.
+  await Promise.all(Object.values(transforms).map(loadAugment));
   const workers = options.workers ?? Math.min(4, availableParallelism());
   const ring = Ring.create({ depth: Math.max(2, options.depth ?? 4), maxRows, rowBytes: 3 * preprocess.size ** 2 });
   const cacheBytes = Math.floor((options.cacheBytes ?? 0) / workers);

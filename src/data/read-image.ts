@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { DataLimitError, reasonOf, UnreadableImageError } from "./data-error.ts";
 import { type DecodeOptions, type OpenedImage, openImage, openPixels } from "./decode.ts";
 import type { Size } from "./geometry.ts";
-import { imageBytes, ParquetFile } from "./parquet-file.ts";
+import type { ParquetFile } from "./parquet-file.ts";
 import type { Pixels } from "./pixels.ts";
 import type { ImageLocation } from "./source.ts";
 
@@ -58,6 +58,8 @@ export class ImageReader {
     if (location.kind === "file") return readSpan(location.path, 0, undefined);
     if (location.kind === "slice") return slice(location, location.bytes, this.shared);
     if (location.kind === "raw") return slice(location, location.width * location.height * 3, this.shared);
+    // Loaded when it is needed: most runs read no parquet, and a worker starts sooner without it.
+    const { imageBytes, ParquetFile } = await import("./parquet-file.ts");
     const file = this.parquet.get(location.path) ?? ParquetFile.open(location.path);
     this.parquet.set(location.path, file);
     const bytes = imageBytes(await (await file).cell(location.column, location.row));

@@ -103,7 +103,7 @@ const half = 1 << 21;
 
 function clip8(sum: number): number {
   const value = sum >> 22;
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+  return Math.max(0, Math.min(value, 255));
 }
 
 function horizontal(source: Plane, band: Region, axis: AxisWeights): Plane {
@@ -207,13 +207,13 @@ export function crop(source: Plane, region: Region): Plane {
 function nearest(source: Plane, { region, target, window }: Resize): Plane {
   const { bands } = source;
   const data = emptyLike(source, window);
-  const columns = nearestOf(region.width, target.width);
-  const rows = nearestOf(region.height, target.height);
+  const columns = nearestOf(region.width, target.width, [window.left, window.width]);
+  const rows = nearestOf(region.height, target.height, [window.top, window.height]);
   let o = 0;
   for (let y = 0; y < window.height; y++) {
-    const row = (region.top + (rows[window.top + y] as number)) * source.width + region.left;
+    const row = (region.top + (rows[y] as number)) * source.width + region.left;
     for (let x = 0; x < window.width; x++) {
-      const from = (row + (columns[window.left + x] as number)) * bands;
+      const from = (row + (columns[x] as number)) * bands;
       for (let c = 0; c < bands; c++) data[o++] = source.data[from + c] as number;
     }
   }
@@ -221,11 +221,12 @@ function nearest(source: Plane, { region, target, window }: Resize): Plane {
 }
 
 /** The steps are added up as Pillow adds them: where a position falls on a border, the rounding of the sum decides. */
-function nearestOf(inSize: number, outSize: number): Int32Array {
+function nearestOf(inSize: number, outSize: number, [from, length]: readonly [number, number]): Int32Array {
   const step = inSize / outSize;
-  const from = new Int32Array(outSize);
-  for (let i = 0, at = step * 0.5; i < outSize; i++, at += step) from[i] = Math.min(inSize - 1, Math.trunc(at));
-  return from;
+  const found = new Int32Array(length);
+  for (let i = 0, at = step * 0.5; i < from + length; i++, at += step)
+    if (i >= from) found[i - from] = Math.min(inSize - 1, Math.trunc(at));
+  return found;
 }
 
 function emptyLike(source: Plane, { width, height }: Size): Uint8Array | Uint16Array {

@@ -1,14 +1,16 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Headers, pack } from "tar-stream";
+import { type Header as FullHeader, pack } from "tar-stream";
 import { expect, test } from "vitest";
 import { DataError } from "./data-error.ts";
 import { tarMembers } from "./tar-index.ts";
 
+type Header = Partial<FullHeader> & { readonly name: string };
+
 const folder = mkdtempSync(join(tmpdir(), "tar-"));
 
-async function tarOf(entries: readonly (readonly [Headers, string])[]): Promise<Buffer> {
+async function tarOf(entries: readonly (readonly [Header, string])[]): Promise<Buffer> {
   const archive = pack();
   for (const [header, body] of entries) archive.entry(header, body);
   archive.finalize();
@@ -55,7 +57,7 @@ test("a GNU long name replaces the short one", async () => {
   expect(tarMembers(saved(data))).toEqual([{ name, offset: 1536, bytes: 4 }]);
 });
 
-test.each<readonly [string, Headers, RegExp]>([
+test.each<readonly [string, Header, RegExp]>([
   ["an absolute name", { name: "/etc/passwd" }, /"\/etc\/passwd" .*absolute/],
   ["a name that climbs", { name: "a/../../b.jpg" }, /holds "\.\."/],
   ["a symbolic link", { name: "a.jpg", type: "symlink", linkname: "/etc/passwd" }, /"a.jpg" .*symbolic link/],

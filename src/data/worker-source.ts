@@ -5,18 +5,18 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { hashOf } from "../util/hash.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-/** What a data worker may import. */
-const layers = ["util", "data"];
+/** What a data worker imports. */
+const folders = ["util", "data", "data/augments"];
 
 /**
- * A folder with the JavaScript of `util/` and `data/` as the source stands now, ending in a slash. Made once for each state of the source, in `dist/`, where
+ * A folder with the JavaScript of what a data worker imports, as the source stands now, ending in a slash. Made once for each state of the source, in `dist/`, where
  * packages are found as from the source. Never imported by built code.
  */
 export async function translatedSource(): Promise<URL> {
   const files = new Map<string, string>();
-  for (const layer of layers)
-    for (const name of await readdir(join(root, layer), { recursive: true }))
-      if (name.endsWith(".ts") && !name.endsWith(".test.ts")) files.set(join(layer, name), await readFile(join(root, layer, name), "utf8"));
+  for (const from of folders)
+    for (const name of await readdir(join(root, from)))
+      if (name.endsWith(".ts") && !name.endsWith(".test.ts")) files.set(join(from, name), await readFile(join(root, from, name), "utf8"));
   const parent = join(root, "../dist/workers");
   const folder = join(parent, hashOf(Object.fromEntries(files)).slice(0, 16));
   if (!existsSync(folder)) await translate(files, parent, folder);
