@@ -1,9 +1,7 @@
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson } from "../../util/json.ts";
-import { planSets } from "./families.ts";
 import { MiniFluxError } from "./mini-flux-error.ts";
-import type { Packages } from "./packages.ts";
 import { type PlannedSet, pictureBytes } from "./planned.ts";
 import type { Progress } from "./progress.ts";
 import { picturesPath, type StoredManifest, storedManifest, storedSet } from "./stored.ts";
@@ -12,18 +10,15 @@ import { picturesPath, type StoredManifest, storedManifest, storedSet } from "./
 const inFlight = 8;
 
 export interface BuildOptions {
-  readonly packages: Packages;
+  readonly sets: readonly PlannedSet[];
   /** Empty; everything is written below it. */
   readonly folder: string;
   readonly progress: Progress;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Plans, draws and writes every set, and gives the manifest that was written last. */
-export async function buildSets({ packages, folder, progress, signal }: BuildOptions): Promise<StoredManifest> {
-  progress({ phase: "plan", done: 0, total: 1 });
-  const sets = await planSets(packages);
-  progress({ phase: "plan", done: 1, total: 1 });
+/** Draws and writes the sets, and gives the manifest, which is written last. */
+export async function buildSets({ sets, folder, progress, signal }: BuildOptions): Promise<StoredManifest> {
   await mkdir(join(folder, "sets"), { recursive: true });
   const total = sets.reduce((sum, set) => sum + set.records.length, 0);
   let done = 0;

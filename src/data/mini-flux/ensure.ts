@@ -5,6 +5,7 @@ import { hashOf } from "../../util/hash.ts";
 import { cacheRoot, type Env } from "../../util/paths.ts";
 import { buildSets } from "./build.ts";
 import { withLock } from "./build-lock.ts";
+import { planSets } from "./families.ts";
 import { fetchPackages, lockedPackages } from "./fetch.ts";
 import { MiniFluxError } from "./mini-flux-error.ts";
 import { openPackages } from "./packages.ts";
@@ -86,7 +87,9 @@ async function make(
 ): Promise<void> {
   const temporary = await mkdtemp(join(folder, "..", "building-"));
   try {
-    const manifest = await buildSets({ packages: openPackages(packages), folder: temporary, progress, signal });
+    progress({ phase: "plan", done: 0, total: 1 });
+    const sets = await planSets(openPackages(packages));
+    const manifest = await buildSets({ sets, folder: temporary, progress, signal });
     if (manifest.digest !== pinned().digest)
       throw new MiniFluxError(
         `the metadata has digest ${manifest.digest}, expected ${pinned().digest}`,

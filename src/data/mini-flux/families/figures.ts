@@ -100,8 +100,12 @@ function drawAvatar(words: AvatarWords, top: string, draws: Draws): Figure {
   const beard = draws.below(5) === 0 && top !== "hijab" ? pick(draws, Object.keys(words.facialHair)) : undefined;
   const colour = { cloth: words.cloth[hat], hair: words.hair[hair], none: undefined }[shape.colour];
   const head = withArticle(colour ? `${colour} ${shape.name}` : shape.name);
-  const worn = withArticle(`${words.cloth[clothes]} ${words.clothing[clothing]}`);
-  const caption = `a person with ${head}${beard ? ` and ${words.facialHair[beard]}` : ""}, wearing ${worn}${accessory ? ` and ${words.accessories[accessory]}` : ""}, ${words.mouth[mouth]}`;
+  const parts = [
+    `a person with ${head}${beard ? ` and ${words.facialHair[beard]}` : ""}`,
+    `${words.cloth[clothes]} ${words.clothing[clothing]}`,
+    ...(accessory ? [words.accessories[accessory]] : []),
+    words.mouth[mouth],
+  ];
   const options = {
     seed: "",
     top: [top],
@@ -120,7 +124,7 @@ function drawAvatar(words: AvatarWords, top: string, draws: Draws): Figure {
     facialHairColor: [hair],
     facialHairProbability: beard ? 100 : 0,
   };
-  return { options, caption };
+  return { options, caption: parts.join(", ") };
 }
 
 async function robotRecords(packages: Packages, draws: Draws): Promise<PlannedRecord[]> {
