@@ -50,7 +50,7 @@ export function diskFull(folder, detail = "") {
 }
 
 /** The cure where the cache cannot be written. */
-export const cacheCure = "set EVERGREEN_CACHE to a folder you can write, for example EVERGREEN_CACHE=/tmp/evergreen";
+export const cacheCure = "set EVERGREEN_CACHE to a folder you can write, for example EVERGREEN_CACHE=/data/evergreen";
 /** The cure where the checkout cannot be written. */
 export const checkoutCure = "copy the checkout to a folder you can write (cp -r) and run the command there";
 

@@ -50,7 +50,7 @@ test("only what is chosen is unpacked", async () => {
   expect(readdirSync(join(target, "a"))).toEqual(["c.txt"]);
 });
 
-test.each(["../out", "a/../../out", "/tmp/out", "a//b", "C:\\out", "c:out", "a\\b", "a/\0"])("the name %j is refused", async (name) => {
+test.each(["../out", "a/../../out", "/etc/out", "a//b", "C:\\out", "c:out", "a\\b", "a/\0"])("the name %j is refused", async (name) => {
   await expect(unpack(writeZip([{ ...small, name }]))).rejects.toThrow("leads outside");
   expect(existsSync(join(folder, "out"))).toBe(false);
 });
