@@ -162,6 +162,24 @@ describe("a process that dies at a write, a flush or a rename", () => {
   });
 });
 
+test("a file system without hard links still gives the lock", async () => {
+  const root = join(place, "no-links");
+  expect(await child(root, "lock:link=EPERM")).toEqual({ code: 0, signal: null, errors: "" });
+  expect(readdirSync(folderIn(root)).filter((name) => name.startsWith("LOCK"))).toEqual([]);
+});
+
+test("of several processes that resume a dead run at once, one writes at a time and the others are refused", {
+  timeout: 60_000,
+}, async () => {
+  const root = join(place, "race");
+  await child(root, "checkpoint:rename=kill@2");
+  const ended = await Promise.all(Array.from({ length: 6 }, () => child(root, "")));
+  const refused = ended.filter(({ errors }) => errors.includes("EG-9301"));
+  expect(ended.filter(({ code }) => code === 0).length).toBeGreaterThan(0);
+  expect(ended.filter(({ code }) => code !== 0)).toEqual(refused);
+  finishesAlike(root);
+});
+
 test("a disk that is full, read-only or broken ends the process with exit kind resources and loses nothing", {
   timeout: 120_000,
 }, async () => {

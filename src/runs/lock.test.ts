@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { EvergreenError } from "../util/errors.ts";
-import { acquireLock, clearLock, joinLock, lockState, staleAfterMs } from "./lock.ts";
+import { acquireLock, clearLock, joinLock, lockState, staleAfterMs, tornForMs } from "./lock.ts";
 import { processMark, thisMachine } from "./machine.ts";
 
 const place = mkdtempSync(join(tmpdir(), "lock-"));
@@ -113,10 +113,13 @@ test("a holder whose lock was taken learns it and leaves the new one alone", () 
   second.release();
 });
 
-test("a torn lock and the claim of a dead process stop nobody; a lock of a later format does", () => {
+test("a torn lock stops nobody for long; a lock of a later format does", () => {
   const folder = fresh();
   acquireLock(folder).release();
   writeFileSync(join(folder, "LOCK"), "{");
+  expect(conflict(() => acquireLock(folder))).toContain("its lock is torn");
+  const old = new Date(Date.now() - tornForMs - 1000);
+  utimesSync(join(folder, "LOCK"), old, old);
   acquireLock(folder).release();
   plant(folder, { format: "lock/2" });
   expect(() => acquireLock(folder)).toThrow("format lock/2 is later than lock/1");

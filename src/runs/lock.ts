@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import {
   closeSync,
+  constants,
+  copyFileSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -50,6 +52,8 @@ export interface RunLock {
 
 /** A holder on a machine that cannot be asked is taken for dead after this long without a heartbeat. */
 export const staleAfterMs = 5 * 60_000;
+/** A torn lock may be one that is being written; after this long it is not. */
+export const tornForMs = 10_000;
 
 /**
  * Takes the folder's LOCK, making the folder if need be. A dead process's lock is taken over.
@@ -63,7 +67,6 @@ export function acquireLock(folder: string): RunLock {
     const own = `${lock}.${content.nonce}`;
     try {
       writeDurably(own, JSON.stringify(content), "lock");
-      failpoint("lock:link");
       for (let attempt = 0; ; attempt++) {
         if (linked(own, lock)) break;
         const held = describeLock(folder, own);
@@ -80,13 +83,13 @@ export function acquireLock(folder: string): RunLock {
   });
 }
 
-/** Removes what processes left that died while they asked for the lock. A torn file may be one that is being written: it gets a minute. */
+/** Removes what processes left that died while they asked for the lock. */
 function sweepLocks(folder: string): void {
   const lock = join(folder, "LOCK");
   for (const name of readdirSync(folder).filter((found) => found.startsWith("LOCK."))) {
     const path = join(folder, name);
     const content = name.endsWith(".tmp") ? null : readLock(path);
-    const torn = content === null && Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > 60_000;
+    const torn = content === null && ageMs(path) > tornForMs;
     if (torn || (content && stateOf(content, path, lock).state === "dead")) rmSync(path, { force: true });
   }
 }
@@ -114,6 +117,10 @@ export function clearLock(folder: string): LockState {
   return before;
 }
 
+function ageMs(file: string): number {
+  return Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+}
+
 function newContent(): LockContent {
   const own = processMark(process.pid) ?? { pid: process.pid };
   const nonce = randomUUID();
@@ -122,7 +129,21 @@ function newContent(): LockContent {
 
 function linked(from: string, to: string): boolean {
   try {
+    failpoint("lock:link");
     linkSync(from, to);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (code === "EEXIST") return false;
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code)) throw error;
+  }
+  return copied(from, to);
+}
+
+/** For file systems without hard links. The file is empty for a moment; see `tornForMs`. */
+function copied(from: string, to: string): boolean {
+  try {
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -135,7 +156,7 @@ function describeLock(folder: string, clock: string): LockState {
   const lock = join(folder, "LOCK");
   const content = readLock(lock);
   if (content === undefined) return { state: "free", about: "nobody holds it" };
-  if (content === null) return { state: "dead", about: "its lock is torn" };
+  if (content === null) return { state: ageMs(lock) < tornForMs ? "held" : "dead", about: "its lock is torn" };
   return stateOf(content, lock, clock);
 }
 

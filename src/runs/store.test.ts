@@ -112,6 +112,19 @@ test("an id that exists and a folder that another process writes are conflicts",
   expect(failure(again)[0]).toBe("conflict");
 });
 
+test("a folder that holds something else is not taken for a run's, and nothing in it is touched", () => {
+  const store = new RunStore(mkdtempSync(join(place, "runs-")));
+  const lock = acquireLock(store.folderOf("p", "photos"));
+  writeFileSync(join(lock.folder, "a.jpg"), "x");
+  expect(
+    failure(() =>
+      store.create({ lock, id: "photos", name: "x", project: "p", plan, config: "", inputs: [], environment, retention, versions: {} }),
+    )[0],
+  ).toBe("conflict");
+  expect(readdirSync(lock.folder).sort()).toEqual(["LOCK", "a.jpg"]);
+  lock.release();
+});
+
 test("a stored configuration is found again with its folder moved, its data moved along, or its data left behind", () => {
   const tree = join(place, "tree");
   const store = new RunStore(join(tree, "runs"), { freeBytes: () => 1e12 });

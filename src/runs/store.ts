@@ -114,7 +114,7 @@ export class RunStore {
     run.lock.assertHeld();
     if (holdsRun(folder)) throw new RunConflictError(`a run ${run.id} exists in ${run.project}`, "choose another --run, or resume it");
     return storing(`run ${run.id}`, () => {
-      for (const left of readdirSync(folder).filter((name) => !name.startsWith("LOCK"))) rmSync(join(folder, left), { recursive: true });
+      clearUnfinished(folder);
       failpoint("create:folder");
       mkdirSync(join(folder, "config.input"));
       mkdirSync(join(folder, "checkpoints"));
@@ -237,6 +237,17 @@ export class RunStore {
       paths,
     };
   }
+}
+
+const begun =
+  /^(config\.(yaml|input)|plan\.json|env\.json|run\.json|checkpoints|eval|samples|(events|metrics|log[.\w]*)\.jsonl)(\.\d+\.tmp)?$/;
+
+/** Removes what a death left of a run that was being made. A folder with anything else in it is somebody's, and is left alone. */
+function clearUnfinished(folder: string): void {
+  const names = readdirSync(folder).filter((name) => !name.startsWith("LOCK"));
+  const foreign = names.find((name) => !begun.test(name));
+  if (foreign) throw new RunConflictError(`${folder} holds ${foreign}, which is no part of a run`, "choose another --run");
+  for (const name of names) rmSync(join(folder, name), { recursive: true });
 }
 
 function subfolders(folder: string): readonly string[] {

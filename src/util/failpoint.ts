@@ -1,5 +1,5 @@
 /** What an armed failpoint does: throw a plain error, throw a system error, kill the process, or write half and kill it. */
-const actions = ["crash", "ENOSPC", "EIO", "EACCES", "kill", "torn"] as const;
+const actions = ["crash", "ENOSPC", "EIO", "EACCES", "EPERM", "kill", "torn"] as const;
 type Action = (typeof actions)[number];
 
 interface Armed {
