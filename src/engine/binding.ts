@@ -31,6 +31,7 @@ export interface Binding {
   resetPeak(): void;
   releaseMemory(): void;
   setKernels(rule: number, entries: readonly number[]): void;
+  dieWithParent(): number;
   facts(): { parallel: string; threads: number; instructions: string; config: string };
 }
 
@@ -51,6 +52,8 @@ export function checkEnvironment(env: Readonly<Record<string, string | undefined
 
 function load(): Binding {
   checkEnvironment(process.env);
+  // Idle threads must sleep: where other work shares the processors, one that spins keeps the thread it waits for from running.
+  process.env.OMP_WAIT_POLICY ??= "PASSIVE";
   const path = process.env["EVERGREEN_ADDON"] ?? fileURLToPath(new URL("../../build/evergreen.node", import.meta.url));
   if (!existsSync(path)) throw new EngineError("unavailable", `the engine is not built: ${path} does not exist`);
   try {

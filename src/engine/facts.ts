@@ -28,5 +28,10 @@ export function engineInfo(): EngineInfo {
 /** Devices that compute here. Another one is refused with what is missing. */
 export function checkDevice(device: string): string {
   if (device === "auto" || device === "cpu") return "cpu";
-  throw new EngineError("unavailable", `device ${device}: this build of the engine computes on the cpu alone`, { fix: "set engine.device to auto" });
+  throw new EngineError("unavailable", `device ${device}: this build of the engine computes on the cpu alone`, {
+    fix: "set engine.device to auto",
+  });
 }
+
+/** From now on this process ends with its parent, whatever it is doing. The parent's id. */
+export const dieWithParent = (): number => native.dieWithParent();

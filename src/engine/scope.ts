@@ -1,44 +1,34 @@
 import { native } from "./binding.ts";
 import { EngineError } from "./engine-error.ts";
+import { adopt, disown, enter, leave } from "./registry.ts";
 import { Tensor } from "./tensor.ts";
 
-// The tensors that each open scope made, innermost last. Scopes are synchronous, so a stack is enough; outside of all scopes a tensor lives until release().
-const open: Set<Tensor>[] = [];
 const borrowed = new WeakSet<Tensor>();
-
-/** Called by the constructor of {@link Tensor} alone. */
-export function adopt(made: Tensor): void {
-  open.at(-1)?.add(made);
-}
 
 /**
  * Runs `work` and frees every tensor made in it, except those its result holds, which the enclosing scope takes over.
  * @throws {EngineError} when `work` returns a promise or a generator: a scope is synchronous.
  */
 export function scope<Result>(work: () => Result): Result {
-  const mine = new Set<Tensor>();
-  open.push(mine);
+  enter();
   let result: Result;
   try {
     result = work();
     if (result instanceof Promise || isGenerator(result))
       throw new EngineError("scope", "scope: expected a synchronous function, got a promise or a generator");
   } catch (error) {
-    open.pop();
-    native.free([...mine].map((made) => made.handle));
+    free(leave());
     throw error;
   }
-  open.pop();
-  const kept = new Set<Tensor>();
-  collect(result, kept);
-  const outer = open.at(-1);
-  const dead: number[] = [];
-  for (const made of mine) {
-    if (!kept.has(made)) dead.push(made.handle);
-    else outer?.add(made);
-  }
-  native.free(dead);
+  const made = leave();
+  const kept = tensorsIn(result);
+  free([...made].filter((each) => !kept.has(each as Tensor)));
+  for (const each of made) if (kept.has(each as Tensor)) adopt(each);
   return result;
+}
+
+function free(dead: Iterable<object>): void {
+  native.free([...dead].map((each) => (each as Tensor).handle));
 }
 
 /** Takes the tensors of a state out of the current scope's care: they live until {@link release}. @throws {EngineError} for a borrowed one. */
@@ -47,27 +37,25 @@ export function keep<State>(state: State): State {
   collect(state, held);
   for (const each of held) {
     if (borrowed.has(each)) throw new EngineError("borrowed", "keep: the optimizer will change this weight");
-    for (const mine of open) mine.delete(each);
+    disown(each);
   }
   return state;
 }
 
 /** Gives the tensors of a state into the current scope's care, whatever held them before. */
 export function handOver<State>(state: State): State {
-  const current = open.at(-1);
   for (const each of tensorsIn(state)) {
-    for (const mine of open) mine.delete(each);
-    current?.add(each);
+    disown(each);
+    adopt(each);
   }
   return state;
 }
 
 /** Frees the tensors of a state now. */
 export function release(state: unknown): void {
-  const held = new Set<Tensor>();
-  collect(state, held);
-  for (const mine of open) for (const each of held) mine.delete(each);
-  native.free([...held].map((each) => each.handle));
+  const held = tensorsIn(state);
+  for (const each of held) disown(each);
+  free(held);
 }
 
 /** Marks what a model hands out: it may be read, not kept. */

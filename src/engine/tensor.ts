@@ -1,6 +1,6 @@
 import { type Handle, native } from "./binding.ts";
 import { asEngineError, EngineError } from "./engine-error.ts";
-import { adopt, isBorrowed } from "./scope.ts";
+import { adopt } from "./registry.ts";
 
 export type DType = "float32" | "float64" | "float16" | "bfloat16" | "int64" | "int32" | "int16" | "int8" | "uint8" | "bool";
 /** `cpu`, `meta` (shapes without data), `cuda`, `cuda:1`, `mps`. */
@@ -120,5 +120,3 @@ export function guard<Result>(operator: string, call: () => Result): Result {
     throw asEngineError(error, operator);
   }
 }
-
-export { isBorrowed };

@@ -28,7 +28,11 @@ export interface BatchOptions {
 
 /** A loaded batch as the learner takes it. Its pixels live until they are released. */
 export function assembleBatch(loaded: Pick<Batch, "images" | "rows">, rows: readonly TrainingRow[], options: BatchOptions): PairBatch {
-  const { batch, rowOf } = distinctTexts(rows.map(({ caption }) => caption), options.tokenize, options.contextLength);
+  const { batch, rowOf } = distinctTexts(
+    rows.map(({ caption }) => caption),
+    options.tokenize,
+    options.contextLength,
+  );
   const excluded = excludedPairs(rows, rowOf, options.duplicates);
   return {
     pixels: scope(() => keep(pixelsOf(loaded.images, rows.length, options.preprocess))),

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { keep, scope } from "../engine/scope.ts";
 import { clone } from "../engine/ops.ts";
+import { keep, scope } from "../engine/scope.ts";
 import { mapFile, type Tensor, type Weights } from "../engine/tensor.ts";
 import type { Clip } from "../models/clip.ts";
 import { type LoadedModel, loadModel } from "../models/load.ts";
@@ -30,14 +30,24 @@ export function writeTensors(
   state: { readonly model: Clip; readonly preprocess: ImagePreprocess; readonly moments: OptimizerState },
 ): void {
   const { model, preprocess, moments } = state;
-  writeSafetensorsSync(path(modelFile), modelTensors(model, "openclip"), modelMetadata({ config: model.config, preprocess, ...(model.tokenIds ? { tokenIds: model.tokenIds } : {}) }));
-  const named = Object.entries(moments).flatMap(([kind, weights]) => [...weights].map(([name, value]) => tensorSource(`${kind}/${name}`, value)));
+  writeSafetensorsSync(
+    path(modelFile),
+    modelTensors(model, "openclip"),
+    modelMetadata({ config: model.config, preprocess, ...(model.tokenIds ? { tokenIds: model.tokenIds } : {}) }),
+  );
+  const named = Object.entries(moments).flatMap(([kind, weights]) =>
+    [...weights].map(([name, value]) => tensorSource(`${kind}/${name}`, value)),
+  );
   if (named.length > 0) writeSafetensorsSync(path(momentsFile), named);
 }
 
 /** Bytes that {@link writeTensors} will write, to within a header. */
 export function checkpointBytes(model: Clip, moments: OptimizerState): number {
-  const tensors = [...model.weights.values(), ...model.buffers.values(), ...Object.values(moments).flatMap((weights) => [...weights.values()])];
+  const tensors = [
+    ...model.weights.values(),
+    ...model.buffers.values(),
+    ...Object.values(moments).flatMap((weights) => [...weights.values()]),
+  ];
   return tensors.reduce((sum, value) => sum + value.size * (value.dtype === "int64" ? 8 : 4), 1 << 20);
 }
 
@@ -54,7 +64,10 @@ export async function readMoments(folder: string): Promise<OptimizerState> {
     for (const { name, path, offset, shape } of entries) {
       const slash = name.indexOf("/");
       const weights = (kinds[name.slice(0, slash)] ??= new Map<string, Tensor>());
-      weights.set(name.slice(slash + 1), scope(() => clone(mapFile(path, { offset, dtype: "float32", shape }))));
+      weights.set(
+        name.slice(slash + 1),
+        scope(() => clone(mapFile(path, { offset, dtype: "float32", shape }))),
+      );
     }
     return keep(kinds as Record<string, Weights>);
   });

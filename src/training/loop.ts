@@ -1,9 +1,10 @@
 import { performance } from "node:perf_hooks";
 import type { Loader } from "../data/loader.ts";
 import { release } from "../engine/scope.ts";
+import type { LoadedModel } from "../models/load.ts";
 import type { OptimizerState } from "../nn/optimizer.ts";
-import type { CheckpointRequest } from "../runs/checkpoint-write.ts";
 import type { Checkpoint } from "../runs/checkpoint.ts";
+import type { CheckpointRequest } from "../runs/checkpoint-write.ts";
 import type { CheckpointKind, RunEvent } from "../runs/event.ts";
 import type { LedgerRow } from "../runs/rows.ts";
 import type { Schedule } from "../schedules/schedule.ts";
@@ -12,7 +13,6 @@ import { checkpointBytes, type Position, writeTensors } from "./checkpoint.ts";
 import { ledgerOf } from "./ledger.ts";
 import { NonFiniteLossError } from "./non-finite.ts";
 import { createLearner, freshMoments, type Learner, learn, type StepOptions } from "./step.ts";
-import type { LoadedModel } from "../models/load.ts";
 
 /** A task as the loop works on it. */
 export interface TaskWork {
@@ -37,7 +37,7 @@ export interface Training {
   readonly schedule: Schedule;
   readonly loader: Loader;
   /** Events of one evaluation, made whole before any is told; undefined when it was interrupted. */
-  evaluate(at: { readonly task: number; readonly step: number; readonly learner: Learner }): readonly RunEvent[] | undefined;
+  evaluate(at: { readonly task: number; readonly step: number; readonly learner: Learner }): Promise<readonly RunEvent[] | undefined>;
   readonly sink: ArtifactSink;
   /** Milliseconds between two checkpoints inside a task. */
   readonly saveEveryMs?: number;
@@ -134,8 +134,17 @@ async function* steps(course: Course, from: Position): AsyncGenerator<RunEvent> 
   const work = run.tasks[task] as TaskWork;
   const before = course.stepsBefore(task);
   course.enter(task);
-  yield { type: "task-started", task, ...(work.name === undefined ? {} : { name: work.name }), step: before + from.step, steps: work.steps };
-  run.loader.start({ firstStep: from.step, rowsAt: (step) => (step < work.steps ? work.rowsAt(step).map(({ request }) => request) : undefined) });
+  yield {
+    type: "task-started",
+    task,
+    ...(work.name === undefined ? {} : { name: work.name }),
+    step: before + from.step,
+    steps: work.steps,
+  };
+  run.loader.start({
+    firstStep: from.step,
+    rowsAt: (step) => (step < work.steps ? work.rowsAt(step).map(({ request }) => request) : undefined),
+  });
   for (let step = from.step; step < work.steps; step++) {
     yield oneStep(course, { task, step, before });
     // Lets messages in: a request to stop is one.
@@ -161,7 +170,8 @@ function oneStep(course: Course, at: { readonly task: number; readonly step: num
   const batch = assembleBatch(loaded, rows, run.batches);
   const result = learn(learner, batch, { multiplier, step });
   release(batch.pixels);
-  if (!result.applied) throw new NonFiniteLossError({ task, step: at.before + step + 1, ...result, samples: loaded.rows.map(({ id }) => id) });
+  if (!result.applied)
+    throw new NonFiniteLossError({ task, step: at.before + step + 1, ...result, samples: loaded.rows.map(({ id }) => id) });
   return {
     type: "step",
     task,
@@ -179,7 +189,7 @@ function oneStep(course: Course, at: { readonly task: number; readonly step: num
 async function* border(course: Course, task: number): AsyncGenerator<RunEvent> {
   const { run } = course;
   const work = run.tasks[task];
-  const events = run.evaluate({ task, step: course.stepsBefore(task + 1), learner: course.learner });
+  const events = await run.evaluate({ task, step: course.stepsBefore(task + 1), learner: course.learner });
   if (!events) {
     yield* course.stop({ task, step: work?.steps ?? 0, phase: "evaluate" });
     return;

@@ -7,7 +7,13 @@ export class NonFiniteLossError extends EvergreenError {
   /** Ids of the batch's samples. */
   readonly samples: readonly string[];
 
-  constructor(at: { readonly task: number; readonly step: number; readonly loss: number; readonly gradientNorm: number; readonly samples: readonly string[] }) {
+  constructor(at: {
+    readonly task: number;
+    readonly step: number;
+    readonly loss: number;
+    readonly gradientNorm: number;
+    readonly samples: readonly string[];
+  }) {
     super(`task ${at.task + 1}, step ${at.step}: loss ${at.loss}, gradient norm ${at.gradientNorm}; expected finite numbers`, {
       code: "EG-7001",
       exit: "numerics",

@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { presetFolder } from "../../pipeline/preset-folder.ts";
+import { readSpec } from "../../runs/spec.ts";
+import { UsageError } from "../../util/errors.ts";
+import { parse, runFileFlags, storeFlags } from "../command.ts";
+import { concludeRun } from "../conclude.ts";
+import { runFile, runsRoot } from "../places.ts";
+import { superviseAndTell } from "../supervised.ts";
+
+const usage = {
+  synopsis: "train -C FILE [--run ID] [--set KEY=VALUE …]",
+  about: "Trains as the run file says, evaluates before the first task and after each, saves as it goes. Without -C: ./evergreen.yaml.",
+  flags: { ...runFileFlags, ...storeFlags, run: { type: "string", help: "id of the new run; default: date, time and name" } },
+} as const;
+
+/** `evergreen train`. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parse(argv, usage);
+  if (!parsed) return 0;
+  const { flags } = parsed;
+  const files = flags.config ?? (existsSync("evergreen.yaml") ? ["evergreen.yaml"] : []);
+  if (files.length === 0) throw new UsageError("no run file", "give one with -C FILE, or write one: evergreen init --from FOLDER");
+  const set = [...(flags.set ?? []), ...(flags.project === undefined ? [] : [`project=${JSON.stringify(flags.project)}`])];
+  const request = { files: files.map(runFile), set, env: process.env, cwd: process.cwd(), presets: presetFolder };
+  // Problems of the file are told before a process is started for it.
+  readSpec(request);
+  return superviseAndTell(
+    {
+      kind: "train",
+      request: { ...request, env: { ...process.env } },
+      root: runsRoot(flags.runs),
+      ...(flags.run === undefined ? {} : { id: flags.run }),
+    },
+    { json: flags.json === true, quiet: flags.quiet === true, finished: (folder) => concludeRun(folder, flags.json === true) },
+  );
+}

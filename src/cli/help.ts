@@ -1,0 +1,37 @@
+/** One line a command, in the order of a first week. `main.ts` shows it without loading any command. */
+export const commandSummaries = {
+  demo: "see a CLIP model learn from real drawings, in minutes",
+  init: "write a commented run file for your own images",
+  train: "run a run file: train, evaluate, save",
+  resume: "go on with a run, bit for bit",
+  eval: "score a model or a run on data sets",
+  report: "write the report of a run again",
+  ls: "list runs",
+  show: "what a run is and did",
+  logs: "the log of a run",
+  model: "info, convert, encode, tokenize",
+  data: "check, licences, mini-flux",
+  explain: "every value of a run file and where it came from",
+  lock: "who holds a run",
+  doctor: "what this machine has and lacks",
+  completion: "completion script for bash, zsh or fish",
+} as const;
+
+export type CommandName = keyof typeof commandSummaries;
+
+/** The text of `evergreen --help`. */
+export function helpText(): string {
+  const width = Math.max(...Object.keys(commandSummaries).map((name) => name.length));
+  return [
+    "evergreen keeps CLIP models current",
+    "",
+    "  evergreen COMMAND [options]        evergreen COMMAND --help says more",
+    "",
+    ...Object.entries(commandSummaries).map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`),
+    "",
+    "  -C, --config FILE   run file, repeatable        --set KEY=VALUE   one setting over the file",
+    "  --run ID            the run's id                --json            for machines",
+    "  --help, --version",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,115 @@
+import type { Preprocess } from "../data/augment.ts";
+import { createLoader, type Loader } from "../data/loader.ts";
+import { createRowDraws, pickCaption, type RowDraw, rowsBefore } from "../mixtures/positions.ts";
+import type { LoadedModel } from "../models/load.ts";
+import type { ImagePreprocess } from "../models/preprocess.ts";
+import { remembering, type Tokenize } from "../models/texts.ts";
+import { tokenize } from "../models/tokenizer.ts";
+import { objectives } from "../nn/objective.ts";
+import { optimizers } from "../nn/optimizer.ts";
+import type { RunSpec } from "../runs/spec.ts";
+import { type Schedule, schedules } from "../schedules/schedule.ts";
+import { replayPool, updatePool } from "../streams/pools.ts";
+import type { BatchOptions, TrainingRow } from "../training/batches.ts";
+import type { TaskWork } from "../training/loop.ts";
+import type { StepOptions } from "../training/step.ts";
+import { createRandom } from "../util/random.ts";
+import { groupsOf } from "./groups.ts";
+import type { Resolved } from "./resolve.ts";
+import { Samples } from "./stream-of.ts";
+
+/** CLIP's tokenizer with a memory, in the form the towers take. */
+export const clipTokenizer = (): Tokenize => remembering((text, length) => tokenize(text, { contextLength: length }));
+
+/** The image side of a loader, from what belongs to the weights. */
+export const imagePreprocess = ({ size, resizeMode, interpolation, fill }: ImagePreprocess): Preprocess => ({
+  size,
+  resizeMode,
+  interpolation,
+  fill,
+});
+
+/** A loader with the transforms `train` (the run's augmentation) and `test` (the evaluation's). */
+export function openLoader(spec: RunSpec, preprocess: ImagePreprocess, maxRows: number): Promise<Loader> {
+  return createLoader({
+    seed: spec.seed,
+    preprocess: imagePreprocess(preprocess),
+    transforms: { train: spec.data.augment, test: { name: "none" } },
+    maxRows,
+    ...(spec.data.workers === "auto" ? {} : { workers: Math.max(1, spec.data.workers) }),
+  });
+}
+
+/** Rate, decay, loss and optimizer by name become what a step uses. */
+export async function stepOptions(spec: RunSpec, { model }: Pick<Resolved, "model">): Promise<StepOptions> {
+  const { name: optimizerName, lr: _lr, wd: _wd, clipGradNorm, decayAppliesTo: _rule, ...optimizerOptions } = spec.optim;
+  const optimizer = await optimizers.load(optimizerName);
+  const { microBatch, activationCheckpointing } = spec.engine;
+  return {
+    precision: spec.model.precision,
+    objective: await objectives.load(spec.loss.name),
+    optimizer,
+    optimizerOptions: optimizer.options.parse(optimizerOptions),
+    group: groupsOf(spec, model.config),
+    clipNorm: clipGradNorm,
+    clampLogitScale: spec.loss.clampLogitScale,
+    checkpointing: activationCheckpointing,
+    ...(microBatch === undefined ? {} : { microBatch }),
+  };
+}
+
+/** The run's schedule, with its options read. */
+export async function scheduleOf(spec: RunSpec): Promise<Schedule> {
+  const { name, ...options } = spec.schedule;
+  const definition = await schedules.load(name);
+  return definition.build(definition.options.parse(options));
+}
+
+export function batchOptions(spec: RunSpec, loaded: LoadedModel, tokenizer: Tokenize): BatchOptions {
+  return {
+    preprocess: loaded.preprocess,
+    tokenize: tokenizer,
+    contextLength: loaded.model.config.text.contextLength,
+    duplicates: spec.loss.duplicates,
+  };
+}
+
+/** Rows of every step of every task, as pure functions of the plan. */
+export function taskWork({ plan, stream, data }: Resolved): readonly TaskWork[] {
+  const random = createRandom(plan.spec.seed);
+  const samples = new Samples(data.streamed);
+  const pretraining = new Samples(data.pretraining);
+  const draws = createRowDraws(random, { shards: pretraining.sizes });
+  let pretrainingDrawn = 0;
+  return plan.tasks.map((planned, task): TaskWork => {
+    const pools = { update: updatePool(stream, task), buffer: replayPool(stream, task) };
+    const before = pretrainingDrawn;
+    pretrainingDrawn += rowsBefore(planned.phases, planned.steps).pretraining;
+    const sizes = { update: pools.update.size, buffer: pools.buffer.size, pretraining: pretraining.all.length };
+    const row = (draw: RowDraw): TrainingRow => {
+      const record = draw.source === "pretraining" ? pretraining.all[draw.sample] : samples.get(pools[draw.source].sample(draw.sample));
+      if (!record) throw new Error(`internal: pretraining sample ${draw.sample} of ${pretraining.all.length}`);
+      const caption = pickCaption(random, { source: draw.source, task, position: draw.position }, record.captions);
+      return {
+        request: {
+          id: record.id,
+          image: record.image,
+          transform: "train",
+          draws: { purpose: `crop/${draw.source}`, task, index: draw.position },
+        },
+        caption,
+        source: draw.source,
+        ...(record.className === undefined ? {} : { concept: `${datasetOf(record.id)}/${record.className}` }),
+        pass: Math.floor(draw.position / sizes[draw.source]),
+      };
+    };
+    return {
+      ...(planned.name === undefined ? {} : { name: planned.name }),
+      steps: planned.steps,
+      rowsAt: (step) => draws({ task, step, phases: planned.phases, pools: sizes, pretrainingDrawn: before }).map(row),
+    };
+  });
+}
+
+/** `emoji-2018/…` → `emoji-2018`. */
+const datasetOf = (id: string): string => id.slice(0, id.indexOf("/"));

@@ -1,0 +1,147 @@
+import { performance } from "node:perf_hooks";
+import type { DataSource } from "../data/source.ts";
+import { aggregate, geometricMean } from "../evaluation/aggregate.ts";
+import { bootstrapTriple, type SetOutcomes } from "../evaluation/bootstrap.ts";
+import { createEmbedder, type ImageBatches } from "../evaluation/embedder.ts";
+import { type Evaluation, type EvaluatorDefinition, evaluators } from "../evaluation/evaluator.ts";
+import type { ComputeWeights } from "../models/clip.ts";
+import type { ImagePreprocess } from "../models/preprocess.ts";
+import type { Tokenize } from "../models/texts.ts";
+import type { EvaluatedEvent, RunEvent, Scores, WeightsState } from "../runs/event.ts";
+import type { Measurement } from "../runs/measurement.ts";
+import type { Random } from "../util/random.ts";
+
+/** A set with the evaluator that scores it. */
+export interface EvaluatedSet {
+  readonly source: DataSource;
+  /** KA counts `adapt`, ZS `eval`. */
+  readonly role: "adapt" | "eval" | "pool";
+  readonly name: string;
+  readonly evaluator: EvaluatorDefinition;
+}
+
+export interface EvaluationOptions {
+  readonly sets: readonly EvaluatedSet[];
+  readonly preprocess: ImagePreprocess;
+  readonly images: ImageBatches;
+  readonly tokenize: Tokenize;
+  readonly batchSize: number;
+  readonly random: Random;
+  /** Stores each item's outcome; its id goes into the measurement. */
+  saveItems(
+    key: { readonly task: number; readonly state: string; readonly source: string; readonly metric: string },
+    flags: Uint8Array,
+  ): string;
+  /** Asked between two sets. */
+  stopRequested(): boolean;
+  /** Told before each set. */
+  onSet?(set: string, index: number, of: number): void;
+}
+
+/** The evaluator of each set: the first of the catalogue that scores its kind. KA counts the streamed sets, ZS the held-out ones. */
+export async function evaluatedSets(sources: readonly DataSource[], streamed: ReadonlySet<string>): Promise<readonly EvaluatedSet[]> {
+  const known = await Promise.all(evaluators.names().map(async (name) => ({ name, evaluator: await evaluators.load(name) })));
+  return sources.flatMap((source) => {
+    const found = known.find(({ evaluator }) => evaluator.tasks.includes(source.task));
+    return found ? [{ source, role: streamed.has(source.name) ? "adapt" : source.role, ...found }] : [];
+  });
+}
+
+/** Scores every set and aggregates. Changes nothing in the model; undefined when a stop was asked for meanwhile. */
+export async function evaluateAll(
+  model: ComputeWeights,
+  at: { readonly task: number; readonly step: number; readonly state: WeightsState },
+  options: EvaluationOptions,
+  streamed: ReadonlySet<string>,
+): Promise<readonly RunEvent[] | undefined> {
+  const { sets } = options;
+  if (sets.length === 0) return [];
+  const embedder = createEmbedder({ ...options, model: { ...model, training: false }, transform: "test" });
+  try {
+    const events: EvaluatedEvent[] = [];
+    const outcomes = new Map<string, SetOutcomes>();
+    for (const [index, set] of sets.entries()) {
+      // Lets messages in: a request to stop is one.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (options.stopRequested()) return undefined;
+      options.onSet?.(set.source.name, index, sets.length);
+      const began = performance.now();
+      const evaluation = set.evaluator.evaluate(embedder, set.source, set.evaluator.options.parse({}));
+      outcomes.set(set.source.name, outcomesOf(set.source, evaluation));
+      events.push({
+        type: "evaluated",
+        ...at,
+        source: set.source.name,
+        role: set.role,
+        evaluator: set.name,
+        headline: evaluation.headline,
+        measurements: withItems(evaluation, set.source.name, at, options),
+        durationMs: performance.now() - began,
+        digests: { data: set.source.fingerprint },
+      });
+    }
+    const scores = scoresOf(events, outcomes, streamed, options.random);
+    return [{ type: "evaluating", task: at.task, sets: sets.length }, ...events, { type: "scored", ...at, scores }];
+  } finally {
+    embedder.close();
+  }
+}
+
+function withItems(
+  evaluation: Evaluation,
+  source: string,
+  at: { readonly task: number; readonly state: string },
+  options: EvaluationOptions,
+): readonly Measurement[] {
+  const items = new Map(evaluation.outcomes.map(({ metric, flags }) => [metric, options.saveItems({ ...at, source, metric }, flags)]));
+  return evaluation.measurements.map((measurement) => {
+    const stored = items.get(measurement.metric);
+    return stored === undefined ? measurement : { ...measurement, items: stored };
+  });
+}
+
+/** Retrieval resamples images together with their captions. */
+function outcomesOf(source: DataSource, { outcomes }: Evaluation): SetOutcomes {
+  const [first, second] = outcomes;
+  const records = source.records("test");
+  if (!first || !second) return { set: source.name, items: first?.flags.length ?? 0, directions: first ? [{ hits: first.flags }] : [] };
+  let caption = 0;
+  const hits = new Float64Array(records.length);
+  const trials = Float64Array.from(records, ({ captions }) => captions.length);
+  records.forEach(({ captions }, image) => {
+    for (const _ of captions) hits[image] = (hits[image] ?? 0) + (second.flags[caption++] ?? 0);
+  });
+  return { set: source.name, items: records.length, directions: [{ hits: first.flags }, { hits, trials }] };
+}
+
+function scoresOf(
+  events: readonly EvaluatedEvent[],
+  outcomes: ReadonlyMap<string, SetOutcomes>,
+  streamed: ReadonlySet<string>,
+  random: Random,
+): Scores {
+  const values = Object.fromEntries(
+    events.map((event) => [event.source, event.measurements.find(({ metric }) => metric === event.headline)?.value]),
+  );
+  const adapt = events.filter(({ source }) => streamed.has(source)).map(({ source }) => source);
+  const heldOut = events.filter(({ role, source }) => role === "eval" && !streamed.has(source)).map(({ source }) => source);
+  const [ka, zs] = [aggregate(values, adapt), aggregate(values, heldOut)];
+  const of = (sets: readonly string[]): readonly SetOutcomes[] => sets.flatMap((set) => outcomes.get(set) ?? []);
+  const spread = bootstrapTriple(random, { streamed: of(ka.covers), heldOut: of(zs.covers) });
+  const items = (sets: readonly string[]): number => of(sets).reduce((sum, set) => sum + set.items, 0);
+  const measure = (
+    metric: string,
+    value: number | undefined,
+    interval: readonly [number, number] | undefined,
+    samples: number,
+  ): Record<string, Measurement> =>
+    value === undefined ? {} : { [metric]: { metric, value, unit: "share", samples, ...(interval ? { interval } : {}) } };
+  return {
+    ...measure("ka", ka.value, spread.knowledge?.interval, items(ka.covers)),
+    ...measure("zs", zs.value, spread.zeroShot?.interval, items(zs.covers)),
+    ...measure("gm", geometricMean(ka.value, zs.value), spread.geometricMean?.interval, items([...ka.covers, ...zs.covers])),
+    kaSets: ka.covers,
+    zsSets: zs.covers,
+    notStreamed: events.filter(({ role, source }) => role === "adapt" && !streamed.has(source)).map(({ source }) => source),
+  };
+}

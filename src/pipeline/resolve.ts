@@ -1,0 +1,83 @@
+import { stepsPerTask } from "../budget/steps.ts";
+import type { DataSource } from "../data/source.ts";
+import { checkDevice, engineInfo, setThreads } from "../engine/facts.ts";
+import { activeKernels } from "../engine/kernels.ts";
+import { splitBatch } from "../mixtures/mixture.ts";
+import { parameters } from "../models/parameters.ts";
+import { type PlannedSource, type PlannedTask, type RunPlan, type SourceUse, sealPlan } from "../runs/plan.ts";
+import type { RunSpec } from "../runs/spec.ts";
+import { replayPool, updatePool } from "../streams/pools.ts";
+import type { Stream } from "../streams/stream.ts";
+import { codeVersion } from "./code-version.ts";
+import { groupsOf } from "./groups.ts";
+import { findModel, type ModelSource } from "./model-source.ts";
+import { openRunData, type RunData } from "./sources.ts";
+import { streamOf } from "./stream-of.ts";
+
+/** A plan with the opened things it was made from. */
+export interface Resolved {
+  readonly plan: RunPlan;
+  readonly data: RunData;
+  readonly stream: Stream;
+  readonly model: ModelSource;
+}
+
+/** Turns a spec into a plan: finds every name, opens indexes, divides the budget. No image is read, no weight is trained. */
+export async function resolveRun(spec: RunSpec, folder: string): Promise<Resolved> {
+  const device = checkDevice(spec.engine.device);
+  setThreads(spec.engine.threads === "auto" ? undefined : spec.engine.threads);
+  const [data, model] = await Promise.all([openRunData(spec, folder), findModel(spec)]);
+  const stream = await streamOf(spec, data.streamed);
+  const group = groupsOf(spec, model.config);
+  const trainable = parameters(model.config)
+    .filter(({ name, shape }) => group(name, shape))
+    .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const info = engineInfo();
+  const plan = sealPlan({
+    spec,
+    model: { ...model.planned, trainable },
+    sources: plannedSources(data),
+    tasks: plannedTasks(spec, stream, data),
+    code: codeVersion(),
+    engine: { ...info, device, node: process.versions.node, kernels: activeKernels() },
+  });
+  return { plan, data, stream, model };
+}
+
+function plannedSources(data: RunData): readonly PlannedSource[] {
+  const uses = new Map<DataSource["name"], { source: DataSource; uses: SourceUse[] }>();
+  const add = (sets: readonly DataSource[], use: SourceUse): void => {
+    for (const source of sets) {
+      const known = uses.get(source.name);
+      if (known) known.uses.push(use);
+      else uses.set(source.name, { source, uses: [use] });
+    }
+  };
+  add(data.streamed, "update");
+  add(data.pretraining, "pretraining");
+  add(data.evaluated, "evaluation");
+  return [...uses.values()].map((entry) => ({
+    name: entry.source.name,
+    uses: entry.uses,
+    // KA counts what is streamed, whatever the set's usual role.
+    role: entry.uses.includes("update") ? "adapt" : entry.source.role,
+    fingerprint: entry.source.fingerprint,
+  }));
+}
+
+function plannedTasks(spec: RunSpec, stream: Stream, data: RunData): readonly PlannedTask[] {
+  const { batchSize, mixture: shares, firstTaskRule: rule } = spec.data;
+  const pretraining = data.pretraining.reduce((sum, set) => sum + set.records("train").length, 0);
+  const steps = stepsPerTask(spec.budget, { batchSize, tasks: stream.tasks.length });
+  return stream.tasks.map(({ name, concepts }, index) => {
+    const pools = { update: updatePool(stream, index).size, buffer: replayPool(stream, index).size, pretraining };
+    return {
+      index,
+      ...(name === undefined ? {} : { name }),
+      steps,
+      concepts: concepts.map(({ id }) => id),
+      samples: pools.update,
+      phases: [{ from: 0, rows: splitBatch({ batchSize, shares, pools, rule }) }],
+    };
+  });
+}
