@@ -19,7 +19,7 @@ export function describeLocation(location: ImageLocation): string {
 }
 
 /** One text for each place, to keep decoded images by. */
-export function locationKey(location: ImageLocation): string {
+function locationKey(location: ImageLocation): string {
   if (location.kind === "file") return location.path;
   return location.kind === "parquet" ? `${location.path}\0${location.column}\0${location.row}` : `${location.path}\0${location.offset}`;
 }

@@ -193,7 +193,7 @@ function verticalWide(source: Plane, axis: AxisWeights): Plane {
 }
 
 /** The samples of a region that lies inside the image. */
-export function crop(source: Plane, region: Region): Plane {
+function crop(source: Plane, region: Region): Plane {
   const { bands } = source;
   const length = region.width * bands;
   const data = emptyLike(source, region);
