@@ -15,7 +15,7 @@ let made: MiniFlux;
 let packages: Packages;
 let sets: readonly StoredSet[];
 
-// Fetches about 60 MB and draws 21,000 pictures where the cache does not have them yet.
+// Fetches about 60 MB and draws 20,800 pictures where the cache does not have them yet.
 beforeAll(async () => {
   made = await ensureMiniFlux();
   packages = openPackages(await fetchPackages({ folder: join(made.folder, ".."), env: process.env, progress: () => undefined }));

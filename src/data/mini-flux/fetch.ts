@@ -93,9 +93,15 @@ function install(folder: string, env: Env, signal: AbortSignal | undefined): Pro
       signal?.removeEventListener("abort", stop);
       if (signal?.aborted) fail(signal.reason);
       else if (code === 0) done();
-      else fail(new MiniFluxFetchError(`npm ci ended with ${code}: ${words.trim() || "no message"}`, cure(words, offline.length > 0)));
+      else fail(new MiniFluxFetchError(`npm ci ended with ${code}: ${lastWords(words)}`, cure(words, offline.length > 0)));
     });
   });
+}
+
+/** npm's message in one line, without its stack. */
+function lastWords(words: string): string {
+  const lines = words.split("\n").map((line) => line.replace(/^npm (error|ERR!) ?/, ""));
+  return lines.filter((line) => line.trim() !== "" && !/^\s+at |complete log/.test(line)).join("; ") || "no message";
 }
 
 /** An npm script tells its children where its own package lies; this install has its own folder. */
