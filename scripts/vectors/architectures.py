@@ -1,4 +1,4 @@
-"""Writes test/vectors/architectures.json: what OpenCLIP's models hold, for every preset in src/models/presets.
+"""Writes test/vectors/architectures.json: what OpenCLIP's models hold, for every preset in src/models/presets that is OpenCLIP's.
 
 Needs open_clip_torch 3.3.0, transformers and torch. Models are built on the meta device; two small ones are built really, so that the
 statistics of their fresh weights can be compared.
@@ -72,10 +72,11 @@ def transformers_model():
 
 
 def main():
-    presets = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "src/models/presets").glob("*.json"))}
+    paths = sorted((ROOT / "src/models/presets").glob("*.json"))
+    presets = {path.stem: json.loads(path.read_text()) for path in paths if open_clip.get_model_config(path.stem)}  # the others are ours
     result = {
         "open_clip": open_clip.__version__,
-        "models": {name: describe(name, preset) for name, preset in presets.items()},
+        "models": {name: describe(name, preset) for name, preset in presets.items() if open_clip.get_model_config(name)},
         "transformers": transformers_model(),
         "fresh": {name: statistics(name) for name in INITIALISED},
     }
