@@ -51,31 +51,26 @@ function filesBelow(folder) {
 }
 
 /**
+ * Runs the scripts one after another; one that fails does not stop the others.
  * @param {string} python
  * @param {string} place
  * @param {readonly string[]} scripts
+ * @returns {Promise<Row[]>} a row for each that failed
  */
 async function recompute(python, place, scripts) {
+  /** @type {Row[]} */
+  const failed = [];
   for (const script of scripts) {
     const from = Date.now();
     const env = { ...process.env, PYTHONDONTWRITEBYTECODE: "1", HF_HUB_OFFLINE: "1" };
-    const { code, output } = await runTool({
-      command: python,
-      args: [script, ...(given[script] ?? [])],
-      cwd: join(place, "scripts", "vectors"),
-      env,
-    });
-    if (code !== 0) {
-      const words = output.trim().split("\n").slice(-12).join("\n    ");
-      throw new SetupFailure(
-        "internal",
-        "EG-1111",
-        `scripts/vectors/${script} failed (${code}):\n    ${words}`,
-        "run it by hand with the environment's Python to see more",
-      );
-    }
+    const args = [script, ...(given[script] ?? [])];
+    const { code, output } = await runTool({ command: python, args, cwd: join(place, "scripts", "vectors"), env });
     tell(`${script.padEnd(20)} ${((Date.now() - from) / 1000).toFixed(0)} s`);
+    if (code === 0) continue;
+    tell(`${script} wrote at its end:\n    ${output.trim().split("\n").slice(-12).join("\n    ")}`);
+    failed.push({ file: `scripts/vectors/${script}`, result: `ended with ${code}`, fails: true, made: true });
   }
+  return failed;
 }
 
 /** @typedef {{ file: string, result: string, fails: boolean, made: boolean }} Row */
@@ -131,8 +126,8 @@ async function main(args) {
   const place = mkdtempSync(join(tmpdir(), "evergreen-parity-"));
   try {
     layOut(place);
-    await recompute(python, place, args.length > 0 ? args : known);
-    const all = compareAll(place);
+    const failed = await recompute(python, place, args.length > 0 ? args : known);
+    const all = [...failed, ...compareAll(place)];
     const rows = all.filter((row) => row.made);
     const width = Math.max(...rows.map((row) => row.file.length));
     for (const row of rows) process.stdout.write(`${row.fails ? "FAIL" : "ok  "}  ${row.file.padEnd(width)}  ${row.result}\n`);
