@@ -164,7 +164,7 @@ test("every preset survives the way to JSON and back, and to transformers' and b
     const config = architecture(name);
     expect(parseModelConfig(JSON.parse(JSON.stringify(toModelConfig(config))), name)).toEqual(config);
     expect(architectureNameOf(config)).toBe(name);
-    if (config.vision.kind === "vit")
+    if (config.vision.kind === "vit" && config.vision.convStem.length === 0)
       expect(parseTransformersConfig(JSON.parse(JSON.stringify(toTransformersConfig(config))), name)).toEqual(config);
     else expect(() => toTransformersConfig(config)).toThrow(ArchitectureError);
   }
