@@ -4,7 +4,7 @@ import { canonicalJson } from "../../util/json.ts";
 import { MiniFluxError } from "./mini-flux-error.ts";
 import { type PlannedSet, pictureBytes } from "./planned.ts";
 import type { Progress } from "./progress.ts";
-import { picturesPath, type StoredManifest, storedManifest, storedSet } from "./stored.ts";
+import { picturesPath, type StoredManifest, setPath, storedManifest, storedSet } from "./stored.ts";
 
 /** The renderer works on libuv's threads, four unless the user says otherwise; a few more in flight keep them busy. */
 const inFlight = 8;
@@ -32,7 +32,7 @@ export async function buildSets({ sets, folder, progress, signal }: BuildOptions
   const stored = sets.map(storedSet);
   const manifest = storedManifest(stored);
   for (const [i, set] of stored.entries()) {
-    await writeDurably(join(folder, "sets", `${set.name}.json`), canonicalJson(set));
+    await writeDurably(setPath(folder, set.name), canonicalJson(set));
     progress({ phase: "write", done: i + 1, total: stored.length });
   }
   await writeDurably(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);

@@ -89,7 +89,11 @@ export function readManifest(folder: string): StoredManifest {
 }
 
 export function readSet(folder: string, name: string): StoredSet {
-  return read(join(folder, "sets", `${name}.json`), setSchema);
+  return read(setPath(folder, name), setSchema);
+}
+
+export function setPath(folder: string, name: string): string {
+  return join(folder, "sets", `${name}.json`);
 }
 
 export function picturesPath(folder: string, name: string): string {

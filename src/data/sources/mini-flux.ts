@@ -1,13 +1,13 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { nearest } from "../../util/errors.ts";
-import { hashOf } from "../../util/hash.ts";
+import { hashOf, sha256 } from "../../util/hash.ts";
 import { cacheRoot } from "../../util/paths.ts";
 import { miniFluxFolder } from "../mini-flux/ensure.ts";
 import { licenceLines } from "../mini-flux/licences.ts";
 import { MiniFluxError } from "../mini-flux/mini-flux-error.ts";
-import { picturesPath, readManifest, readSet, type StoredSet } from "../mini-flux/stored.ts";
+import { picturesPath, readManifest, readSet, type StoredSet, setPath } from "../mini-flux/stored.ts";
 import type { Concept, DataSource, Role, SampleRecord, SourceDefinition, Split } from "../source.ts";
 
 const options = z.strictObject({
@@ -70,7 +70,7 @@ function openSet(folder: string, name: string, side: number): DataSource {
     name,
     task: set.task,
     role: set.role,
-    fingerprint: hashOf({ set: hashOf(set), bytes }),
+    fingerprint: hashOf({ index: sha256(readFileSync(setPath(folder, name))), bytes }),
     classNames: set.classNames,
     templates: set.templates,
     licences: licenceLines(set),
