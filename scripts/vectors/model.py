@@ -2,6 +2,7 @@
 
 usage: python model.py [--out FOLDER]
 """
+import hashlib
 import os
 
 import numpy as np
@@ -101,6 +102,14 @@ def clip_model_embeddings(model, config, images, ids):
     return output.image_embeds.numpy(), output.text_embeds.numpy()
 
 
+def digest(model):
+    """Of all filled values in the model's order, little-endian: the twin of the recipe must give the same bits."""
+    sha = hashlib.sha256()
+    for value in model.state_dict().values():
+        sha.update(np.ascontiguousarray(value.numpy()).tobytes())
+    return sha.hexdigest()
+
+
 def main():
     args = arguments()
     torch.set_num_threads(args.threads)
@@ -123,7 +132,8 @@ def main():
                 assert worst < 1e-5
         (small if name in SMALL else large).update({f"{name}/{key}": value for key, value in result.items()})
         models[name] = {"config": config, "parameters": sum(p.numel() for p in model.parameters()), "pixels": ["embed", [2, 3, size, size]],
-                        "ids": ids.tolist(), "shapes": shapes}
+                        "ids": ids.tolist(), "sha256": {"state": digest(model), "pixels": hashlib.sha256(images.numpy().tobytes()).hexdigest()},
+                        "shapes": shapes}
         cosine = [float(result[f"{t}.normalised"][0] @ result[f"{t}.normalised"][1]) for t in ("image", "text")]
         print(f"{name}: {models[name]['parameters']} parameters, cosines of the two rows {cosine[0]:.3f} {cosine[1]:.3f}, "
               f"largest feature {np.abs(result['image.features']).max():.2f} {np.abs(result['text.features']).max():.2f}", flush=True)

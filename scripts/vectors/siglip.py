@@ -16,7 +16,7 @@ from common.train_loop import BETAS, CLIP, DECAY, EPS, FixedBatch, key_biases, s
 from model import TOLERANCE as EMBEDDING_TOLERANCE, embed
 from training import TOLERANCE
 
-BATCH, STEPS, LR = 24, 10, 5e-4
+BATCH, STEPS, LR = 24, 10, 1e-4
 START = {"logit_scale": 2.302585092994046, "logit_bias": -10.0}  # SigLIP's own: ln 10 and -10
 
 
@@ -42,7 +42,8 @@ def main():
         "open_clip": open_clip.__version__, "torch": torch.__version__.split("+")[0], "tolerance": {**TOLERANCE, **EMBEDDING_TOLERANCE},
         "optimizer": {"betas": BETAS, "eps": EPS, "weightDecay": DECAY, "clipGradNorm": CLIP, "clampLogitScale": [0, "ln 100"]},
         "zeroGradient": key_biases(model), "ids": {"embed": tiny_tokens("embed", 2), "train": tiny_tokens("train", BATCH)},
-        "case": {"config": config, "shapes": shapes, "start": START, "lr": LR, "steps": STEPS, "batch": BATCH, "gradients": gradients, **kept,
+        "case": {"config": config, "shapes": shapes, "start": START, "lr": LR, "steps": STEPS, "batch": BATCH,
+                 "pixels": ["train", [BATCH, 3, 32, 32]], "gradients": gradients, **kept,
                  "tensors": summary(model, start)}})
 
 

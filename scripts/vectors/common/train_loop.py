@@ -54,7 +54,7 @@ def train(model, loss, batch, lr, warmup=0, precision="fp32", gradients=None):
 
     def recorded_clip(*inputs, **options):
         if gradients is not None and not gradients:
-            gradients.update({name: describe(name, p.grad.numpy()) for name, p in model.named_parameters()})
+            gradients.update({name: describe(name, p.grad.numpy(), key_biases(model)) for name, p in model.named_parameters()})
         kept["gradientNorms"].append(float(clip(*inputs, **options)))
         if len(kept["gradientNorms"]) > 1:  # the clamp comes after the step, so it is read at the next one
             kept["logitScales"].append(float(model.logit_scale.detach()))
@@ -73,20 +73,32 @@ def train(model, loss, batch, lr, warmup=0, precision="fp32", gradients=None):
     return kept
 
 
-def describe(name, values):
+def describe(name, values, ranges):
+    values = without(name, values, ranges)
     return {"norm": float(np.linalg.norm(values.astype(np.float64))), "first": values.reshape(-1)[:FIRST].tolist(), "sketch": sketch(name, values)}
 
 
 def summary(model, start):
-    """For each tensor: L2 norm and sum of its end value, its first entries, how far it moved, and a sketch of the movement."""
-    result = {}
+    """For each tensor: L2 norm and sum of its end value, its first entries, and of its movement the norm and a sketch.
+
+    Movements and gradients leave out the ranges of key_biases, which hold rounding noise.
+    """
+    result, ranges = {}, key_biases(model)
     for name, value in model.state_dict().items():
         if value.is_floating_point():
             end = value.numpy().astype(np.float64)
-            moved = end - start[name]
+            moved = without(name, end - start[name], ranges)
             result[name] = {"norm": float(np.linalg.norm(end)), "sum": float(end.sum()), "first": value.reshape(-1)[:FIRST].tolist(),
                             "moved": float(np.linalg.norm(moved)), "sketch": sketch(name, moved)}
     return result
+
+
+def without(name, values, ranges):
+    values = values.copy()
+    for other, first, last in ranges:
+        if other == name:
+            values[first:last] = 0
+    return values
 
 
 def key_biases(model):
