@@ -67,7 +67,7 @@ export function plainText(text: string): string {
 }
 
 /** The last version that the pool knows: what came later is there to be learned. */
-export const poolCutOff = 5;
+const poolCutOff = 5;
 
 const poolGroups: ReadonlySet<string> = new Set(["animals-nature", "food-drink", "travel-places", "activities", "objects"]);
 const bodySubgroups = /^(hand-|hands$|body-parts$)/;

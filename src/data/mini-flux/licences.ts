@@ -18,14 +18,14 @@ export interface Licence {
 const licences = JSON.parse(readFileSync(new URL("./licences.json", import.meta.url), "utf8")) as Readonly<Record<string, Licence>>;
 
 /** @throws {MiniFluxError} for a source that licences.json does not have. */
-export function licenceOf(source: string): Licence {
+function licenceOf(source: string): Licence {
   const licence = licences[source];
   if (!licence) throw new MiniFluxError(`internal: licences.json has no "${source}"`, "report it");
   return licence;
 }
 
 /** `OpenMoji by the OpenMoji project, CC-BY-SA-4.0, https://openmoji.org`. */
-export function licenceLine({ name, author, licence, url, note }: Licence): string {
+function licenceLine({ name, author, licence, url, note }: Licence): string {
   return [`${name} by ${author}`, licence, url, note].filter((part) => part !== undefined).join(", ");
 }
 

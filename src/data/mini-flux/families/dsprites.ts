@@ -9,7 +9,7 @@ export interface Sprite {
   readonly radius: number;
   readonly angle: number;
 }
-export const spriteShapes = ["square", "ellipse", "heart"] as const;
+const spriteShapes = ["square", "ellipse", "heart"] as const;
 export type SpriteShape = (typeof spriteShapes)[number];
 
 const rows = ["top", "center", "bottom"] as const;

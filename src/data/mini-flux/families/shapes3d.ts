@@ -2,7 +2,7 @@ import { classNamesOf, type Family, type PlannedRecord } from "../planned.ts";
 import { paintScene, type Scene, type SolidShape, solidShapes } from "../ray-caster.ts";
 
 /** Hues that stay apart under light and shade. */
-export const sceneColours: Readonly<Record<string, readonly [number, number, number]>> = {
+const sceneColours: Readonly<Record<string, readonly [number, number, number]>> = {
   red: [220, 40, 40],
   orange: [240, 140, 30],
   yellow: [240, 220, 50],
