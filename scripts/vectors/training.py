@@ -30,7 +30,8 @@ CASES = {
     "tiny-vit-bf16": {"model": "tiny-vit", "lr": LR, "steps": 3, "precision": "amp_bf16"},
     # batch norm over 24 rows and ReLU kinks: PyTorch with one thread and with two differ by 3e-3 of a tensor's movement here
     "tiny-resnet": {"model": "tiny-resnet", "lr": LR, "gradients": {}, "steps": 5, "tolerance": {"movementRelative": 2e-2}},
-    "ViT-S-32": {"model": "ViT-S-32", "lr": LR},
+    # at 1e-4 these weights overshoot and rounding grows to 8e-6 of a loss in ten steps
+    "ViT-S-32": {"model": "ViT-S-32", "lr": 1e-5},
 }
 
 
