@@ -60,9 +60,21 @@ export const batchNorm = (
   x: Tensor,
   at: { readonly weight: Tensor; readonly bias: Tensor; readonly mean: Tensor; readonly variance: Tensor; readonly training: boolean },
 ): Tensor => call("aten::batch_norm", x, at.weight, at.bias, at.mean, at.variance, at.training, 0.1, 1e-5, false);
-/** Softmax(q kᵀ/√d) v over [B, heads, L, d]; causal: a token sees none that come after it. */
-export const attention = (q: Tensor, k: Tensor, v: Tensor, causal: boolean): Tensor =>
-  call("aten::scaled_dot_product_attention", q, k, v, null, 0, causal);
+/**
+ * Softmax(q kᵀ/√d) v over [B, heads, L, d]; causal: a token sees none that come after it.
+ * In bfloat16 on the processor the products are asked for one by one: libtorch's fused kernel calls a matrix product for each head there and takes up to six times as long.
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, causal: boolean): Tensor {
+  if (q.dtype !== "bfloat16" || q.device !== "cpu") return call("aten::scaled_dot_product_attention", q, k, v, null, 0, causal);
+  const scores = matmul(mulNumber(q, (q.shape[3] ?? 1) ** -0.5), transpose(k, 2, 3)); // [B, heads, L, L]
+  return matmul(softmax(causal ? add(scores, causalMask(q.shape[2] ?? 0)) : scores, -1), v);
+}
+
+/** −∞ above the diagonal, [L, L]. */
+function causalMask(tokens: number): Tensor {
+  return call("aten::triu", full([tokens, tokens], Number.NEGATIVE_INFINITY, "bfloat16"), 1);
+}
+
 export const embedding = (table: Tensor, ids: Tensor): Tensor => call("aten::embedding", table, ids);
 export const softmax = (a: Tensor, dim: number): Tensor => call("aten::softmax.int", a, dim);
 /** Mean cross entropy of logits [B, K] with labels int64 [B]. */
