@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { Loader } from "../data/loader.ts";
-import { type KernelTable, kernelsFromEnvironment, useKernels } from "../engine/kernels.ts";
+import { type KernelTable, useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit, limitMemory } from "../engine/memory.ts";
 import type { LoadedModel } from "../models/load.ts";
 import type { Checkpoint } from "../runs/checkpoint.ts";
@@ -20,7 +20,7 @@ import { createRandom } from "../util/random.ts";
 import { parseBytes } from "../util/units.ts";
 import { batchOptions, clipTokenizer, openLoader, scheduleOf, stepOptions, taskWork } from "./assemble.ts";
 import { evaluateAll, evaluatedSets } from "./evaluate.ts";
-import { chooseKernels } from "./kernel-choice.ts";
+import { kernelsFor } from "./kernel-choice.ts";
 import { presetFolder } from "./preset-folder.ts";
 import { type Resolved, resolveRun } from "./resolve.ts";
 
@@ -49,7 +49,7 @@ export type RunOutcome = typeof exitCodes.done | typeof exitCodes.stopped;
 export async function startRun(parsed: ParsedSpec, folder: string, context: RunContext, id?: string): Promise<RunOutcome> {
   const { spec } = parsed;
   limitMemory(memoryLimitOf(spec));
-  useKernels(kernelsFromEnvironment(context.env.EVERGREEN_KERNELS) ?? (await chooseKernels(spec)));
+  useKernels(kernelsFor(context.env));
   const resolved = await resolveRun(spec, folder);
   const runId = id ?? context.store.newId(spec.name);
   const lock = acquireLock(context.store.folderOf(spec.project, runId));

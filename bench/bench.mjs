@@ -1,0 +1,241 @@
+// @ts-check
+// `npm run bench -- [--case NAME …] [--steps N] [--out FOLDER]`: Evergreen beside OpenCLIP on PyTorch, interleaved in one run.
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { peerPython } from "../scripts/peers/make-env.mjs";
+import { openClipConfig, weightsOf, writeBatch, writeClasses, writeJpegs } from "./cases.mjs";
+import { Side } from "./side.mjs";
+import { median, spread } from "./statistics.mjs";
+
+const { values } = parseArgs({
+  options: {
+    case: { type: "string", multiple: true },
+    steps: { type: "string", default: "30" },
+    warmup: { type: "string", default: "5" },
+    out: { type: "string" },
+  },
+});
+const steps = Number(values.steps);
+const warmup = Number(values.warmup);
+const scratch = mkdtempSync(join(tmpdir(), "evergreen-bench-"));
+const out = values.out;
+const ours = fileURLToPath(new URL("./ours.mjs", import.meta.url));
+const peer = fileURLToPath(new URL("./peers/openclip_step.py", import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url));
+const python = await peerPython(process.env, (text) => process.stderr.write(`${text}\n`));
+/** @type {{ case: string, ours: string, peer: string, ratio: number, atLeast: number, note: string }[]} */
+const rows = [];
+const raw = ["case,side,index,seconds,loss"];
+
+const say = (text) => process.stderr.write(`${text}\n`);
+const seconds = (list) => `${median(list).toFixed(3)} s ± ${(100 * spread(list)).toFixed(0)} %`;
+
+function record(name, mine, theirs, { atLeast, note = "" }) {
+  const ratio = median(theirs) / median(mine);
+  rows.push({ case: name, ours: seconds(mine), peer: seconds(theirs), ratio, atLeast, note });
+  say(`${name}: ours ${seconds(mine)}, peer ${seconds(theirs)}, ratio ${ratio.toFixed(2)} (at least ${atLeast})`);
+}
+
+/** One training step after another on each side in turn; losses must agree. */
+async function trainingSteps(name, { arch, batch, precision, vocabulary, thresholds }) {
+  const config = openClipConfig(arch);
+  const weights = await weightsOf(arch, scratch);
+  const size = config.vision_cfg.image_size;
+  const context = config.text_cfg.context_length;
+  const file = await writeBatch({ size, batch, context, vocabulary }, join(scratch, `${name}.safetensors`));
+  const model = { do: "model", weights, threads: 2, precision, lr: 1e-5 };
+  const peerModel = { ...model, config, fused: precision === "bf16" };
+  const sides = {
+    ours: { side: new Side(process.execPath, [ours]), model },
+    full: { side: new Side(python, [peer]), model: peerModel },
+    ...(thresholds.cut === undefined ? {} : { cut: { side: new Side(python, [peer]), model: { ...peerModel, textLength: 24 } } }),
+  };
+  /** @type {Record<string, { times: number[], losses: number[], peak: number }>} */
+  const seen = {};
+  for (const [key, { side, model: command }] of Object.entries(sides)) {
+    await side.ask(command);
+    await side.ask({ do: "batch", file });
+    seen[key] = { times: [], losses: [], peak: 0 };
+  }
+  for (let step = 0; step < warmup + steps; step++)
+    for (const [key, { side }] of Object.entries(sides)) {
+      const answer = await side.ask({ do: "step" });
+      seen[key].losses.push(answer.loss);
+      seen[key].peak = answer.peakBytes;
+      if (step >= warmup) seen[key].times.push(answer.seconds);
+      raw.push([name, key, step, answer.seconds, answer.loss].join(","));
+    }
+  const tolerance = precision === "bf16" ? 2e-2 : 1e-3;
+  const worst = Math.max(
+    ...seen.ours.losses.map((loss, i) => Math.abs(loss - seen.full.losses[i]) / Math.max(1, Math.abs(seen.full.losses[i]))),
+  );
+  const note = `losses agree within ${worst.toExponential(1)}${worst > tolerance ? `, MORE than ${tolerance}` : ""}`;
+  record(name, seen.ours.times, seen.full.times, { atLeast: thresholds.full, note });
+  if (seen.cut) record(`${name}, peer with the same cut`, seen.ours.times, seen.cut.times, { atLeast: thresholds.cut });
+  if (thresholds.memory !== undefined) {
+    const share = seen.ours.peak / seen.full.peak;
+    rows.push({
+      case: `${name}, peak resident memory`,
+      ours: `${(seen.ours.peak / 1e9).toFixed(2)} GB`,
+      peer: `${(seen.full.peak / 1e9).toFixed(2)} GB`,
+      ratio: 1 / share,
+      atLeast: 1 / thresholds.memory,
+      note: "",
+    });
+  }
+  for (const { side } of Object.values(sides)) await side.stop();
+}
+
+async function zeroShot() {
+  const weights = await weightsOf("ViT-B-32", scratch);
+  const file = await writeBatch({ size: 224, batch: 64, context: 77 }, join(scratch, "zero-shot.safetensors"));
+  const classes = await writeClasses(join(scratch, "classes.safetensors"), 100);
+  const a = new Side(process.execPath, [ours]);
+  const b = new Side(python, [peer]);
+  await a.ask({ do: "model", weights, precision: "bf16" });
+  await b.ask({ do: "model", weights, precision: "bf16", config: openClipConfig("ViT-B-32") });
+  for (const side of [a, b]) await side.ask({ do: "batch", file });
+  const [mine, theirs] = [[], []];
+  for (let i = 0; i < 3; i++) {
+    mine.push((await a.ask({ do: "zeroShot", images: 1000, batch: 64, classes })).seconds * 5);
+    theirs.push((await b.ask({ do: "zeroShot", images: 1000, batch: 64, classes })).seconds * 5);
+  }
+  record("zero-shot evaluation of 5,000 decoded images, ViT-B-32, bf16", mine, theirs, {
+    atLeast: 1.5,
+    note: "timed on 1,000 images, 3 times",
+  });
+  for (const side of [a, b]) await side.stop();
+}
+
+async function loading() {
+  const folder = await writeJpegs(join(scratch, "jpeg"), 512);
+  for (const [name, resampler, atLeast] of /** @type {const} */ ([
+    ["full decode", "fast", 1.3],
+    ["scaled decode", "fastest", 2],
+  ])) {
+    const a = new Side(process.execPath, [ours]);
+    const b = new Side(python, [peer]);
+    const [mine, theirs] = [[], []];
+    for (let i = 0; i < 3; i++) {
+      mine.push(1 / (await a.ask({ do: "load", folder, size: 224, batch: 64, workers: 2, images: 1024, resampler })).imagesPerSecond);
+      theirs.push(1 / (await b.ask({ do: "load", folder, size: 224, batch: 64, workers: 2, images: 1024 })).imagesPerSecond);
+    }
+    record(`seconds an image, JPEG 640x480 to the training transform, two cores, ${name}`, mine, theirs, { atLeast });
+    for (const side of [a, b]) await side.stop();
+  }
+}
+
+async function startUp() {
+  const help = [];
+  for (let i = 0; i < 15; i++) {
+    const began = performance.now();
+    execFileSync(process.execPath, [join(root, "bin", "evergreen.mjs"), "--help"], { stdio: "ignore" });
+    help.push((performance.now() - began) / 1000);
+  }
+  rows.push({ case: "evergreen --help", ours: seconds(help), peer: "0.150 s", ratio: 0.15 / median(help), atLeast: 1, note: "" });
+  const weights = await weightsOf("ViT-S-32-alt", scratch);
+  const file = await writeBatch({ size: 224, batch: 2, context: 77 }, join(scratch, "small.safetensors"));
+  const [mine, theirs] = [[], []];
+  for (let i = 0; i < 5; i++) {
+    const began = performance.now();
+    const a = new Side(process.execPath, [ours]);
+    await a.ask({ do: "model", weights });
+    await a.ask({ do: "batch", file });
+    await a.ask({ do: "step" });
+    mine.push((performance.now() - began) / 1000);
+    await a.stop();
+    const b = new Side(python, [peer]);
+    theirs.push((await b.ask({ do: "model", weights, config: openClipConfig("ViT-S-32-alt") })).sinceProcessStart);
+    await b.stop();
+  }
+  record("process start to the end of the first step, small model", mine, theirs, {
+    atLeast: 3,
+    note: "the peer's side: import torch, open_clip and build the model, no step",
+  });
+}
+
+async function machineShare() {
+  const weights = await weightsOf("ViT-B-32", scratch);
+  const file = await writeBatch({ size: 224, batch: 32, context: 77 }, join(scratch, "share.safetensors"));
+  const a = new Side(process.execPath, [ours]);
+  const { gflops } = await a.ask({ do: "rate", precision: "bf16" });
+  await a.ask({ do: "model", weights, precision: "bf16" });
+  await a.ask({ do: "batch", file });
+  const times = [];
+  for (let i = 0; i < warmup + 15; i++) {
+    const answer = await a.ask({ do: "step" });
+    if (i >= warmup) times.push(answer.seconds);
+  }
+  // Closed form of the work done: text is cut to 24 tokens; attention counted unfused (forward twice, backward 2x).
+  const tower = (d, m, n, layers) => 2 * n * layers * (4 * d * d + 2 * d * m) + 4 * n * n * d * layers;
+  const image = 3 * tower(768, 3072, 50, 12) + 2 * 2 * 49 * 768 * 3072;
+  const work = (32 * (image + 3 * tower(512, 2048, 24, 12))) / 1e9;
+  const share = work / median(times) / gflops;
+  rows.push({
+    case: "share of the machine's bf16 product rate, ViT-B-32 step",
+    ours: `${(100 * share).toFixed(0)} %`,
+    peer: `${gflops.toFixed(0)} GFLOP/s`,
+    ratio: share,
+    atLeast: 0.65,
+    note: `${work.toFixed(0)} GFLOP a step`,
+  });
+  await a.stop();
+}
+
+/** @type {Record<string, () => Promise<void>>} */
+const cases = {
+  "step-fp32": () =>
+    trainingSteps("training step, ViT-B-32, batch 32, fp32", {
+      arch: "ViT-B-32",
+      batch: 32,
+      precision: "fp32",
+      vocabulary: undefined,
+      thresholds: { full: 2.5, cut: 1.6, memory: 0.8 },
+    }),
+  "step-bf16": () =>
+    trainingSteps("training step, ViT-B-32, batch 32, bf16", {
+      arch: "ViT-B-32",
+      batch: 32,
+      precision: "bf16",
+      vocabulary: undefined,
+      thresholds: { full: 1.7, cut: 1.2 },
+    }),
+  "step-mini": () =>
+    trainingSteps("training step, small CLIP (width 192, 64 tokens), batch 256, bf16", {
+      arch: "mini",
+      batch: 256,
+      precision: "bf16",
+      vocabulary: 3578,
+      thresholds: { full: 2 },
+    }),
+  "zero-shot": zeroShot,
+  loading,
+  "start-up": startUp,
+  share: machineShare,
+};
+
+for (const name of values.case ?? Object.keys(cases)) {
+  if (!cases[name]) throw new Error(`unknown case ${name}; known: ${Object.keys(cases).join(", ")}`);
+  await cases[name]();
+}
+rmSync(scratch, { recursive: true, force: true });
+const facts = `${cpus()[0]?.model}, ${cpus().length} processors, ${(totalmem() / 1e9).toFixed(0)} GB, Node ${process.versions.node}`;
+const table = [
+  "| case | ours | peer | ratio | at least | |",
+  "|---|--:|--:|--:|--:|---|",
+  ...rows.map(
+    (r) =>
+      `| ${r.case} | ${r.ours} | ${r.peer} | ${r.ratio.toFixed(2)} | ${Number(r.atLeast.toFixed(2))} | ${r.ratio >= r.atLeast ? "reached" : "not reached"}${r.note ? `; ${r.note}` : ""} |`,
+  ),
+].join("\n");
+process.stdout.write(`${facts}\n\n${table}\n`);
+if (out) {
+  mkdirSync(out, { recursive: true });
+  writeFileSync(join(out, "raw.csv"), `${raw.join("\n")}\n`);
+  appendFileSync(join(out, "tables.md"), `${new Date().toISOString().slice(0, 10)}, ${facts}\n\n${table}\n\n`);
+}
+if (rows.some(({ ratio, atLeast }) => ratio < atLeast)) process.exitCode = 8;
