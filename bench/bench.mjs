@@ -1,4 +1,3 @@
-// @ts-check
 // `npm run bench -- [--case NAME …] [--steps N] [--out FOLDER]`: Evergreen beside OpenCLIP on PyTorch, interleaved in one run.
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,3 @@
-// @ts-check
 // Evergreen as one side of a benchmark: a long-lived child with the commands of bench/peers/openclip_step.py.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +10,7 @@ import { useKernels } from "../dist/engine/kernels.js";
 import { argmax, concat, indexSelect, linear, matmul, to } from "../dist/engine/ops.js";
 import { scope } from "../dist/engine/scope.js";
 import { mapFile, read, tensor } from "../dist/engine/tensor.js";
-import { computeWeights, embedImage, embedText } from "../dist/models/clip.js";
+import { embedImage, embedText } from "../dist/models/clip.js";
 import { loadModel } from "../dist/models/load.js";
 import { readHeader } from "../dist/models/safetensors.js";
 import { objectives } from "../dist/nn/objective.js";

@@ -1,5 +1,3 @@
-// @ts-check
-
 /** @param {readonly number[]} values */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);

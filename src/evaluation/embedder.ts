@@ -34,7 +34,7 @@ export interface ClosableEmbedder extends Embedder {
 
 /** Embeds with the model in evaluation mode, without a graph. */
 export function createEmbedder(options: EmbedderOptions): ClosableEmbedder {
-  const { model, batchSize } = options;
+  const { batchSize } = options;
   const known = new Map<string, Tensor>();
   return {
     images: (records) => scope(() => noGrad(() => concat([...imageBlocks(options, records)], 0))),

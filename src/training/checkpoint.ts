@@ -63,7 +63,9 @@ export async function readMoments(folder: string): Promise<OptimizerState> {
     const kinds: Record<string, Map<string, Tensor>> = {};
     for (const { name, path, offset, shape } of entries) {
       const slash = name.indexOf("/");
-      const weights = (kinds[name.slice(0, slash)] ??= new Map<string, Tensor>());
+      const kind = name.slice(0, slash);
+      const weights = kinds[kind] ?? new Map<string, Tensor>();
+      kinds[kind] = weights;
       weights.set(
         name.slice(slash + 1),
         scope(() => clone(mapFile(path, { offset, dtype: "float32", shape }))),
