@@ -53,12 +53,13 @@ export function percent(share: number | undefined, digits = 1): string | undefin
   return share === undefined ? undefined : (100 * share).toFixed(digits);
 }
 
-function show(cell: Cell): string {
+/** A cell as people read it. */
+export function show(cell: Cell): string {
   return cell === undefined ? absent : String(cell);
 }
 
-// Controls would move the cursor, or hide what follows, in somebody's terminal.
-function oneLine(text: string): string {
+/** The text without controls, which would move the cursor, or hide what follows, in somebody's terminal. */
+export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, " ");
 }
 
@@ -67,7 +68,8 @@ function pad(text: string, width: number, align: Column["align"]): string {
   return align === "right" ? blanks + text : text + blanks;
 }
 
-function escapeMarkdown(text: string): string {
+/** Text that Markdown shows as it is, on one line. */
+export function escapeMarkdown(text: string): string {
   return oneLine(text)
     .replace(/[\\`*_{}[\]()#+!|~]/g, "\\$&")
     .replace(/&/g, "&amp;")

@@ -1,0 +1,143 @@
+import type { ReportContent, SamplePicture } from "./content.ts";
+import { mainEvaluations, withoutPaths } from "./content.ts";
+import type { Figure } from "./drawing.ts";
+import { factSections } from "./facts.ts";
+import { lossFigure, rateFigure } from "./loss-figure.ts";
+import { groupedSets, matrixFigure } from "./matrix-figure.ts";
+import { points, withInterval } from "./numbers.ts";
+import { planeFigure } from "./plane-figure.ts";
+import { scoresFigure, scoresReading } from "./scores-figure.ts";
+import type { Table } from "./table.ts";
+
+/** A piece of a report, told apart from how it looks. */
+export type Part =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "list"; readonly items: readonly string[] }
+  | { readonly kind: "table"; readonly caption: string; readonly table: Table }
+  | { readonly kind: "code"; readonly name: string; readonly text: string }
+  | { readonly kind: "figure"; readonly figure: Figure }
+  | { readonly kind: "pictures"; readonly title: string; readonly pictures: readonly SamplePicture[] };
+
+export interface Section {
+  readonly id: string;
+  readonly title: string;
+  readonly parts: readonly Part[];
+}
+
+/** A report before it is Markdown or HTML. */
+export interface ReportDocument {
+  readonly title: string;
+  readonly subtitle: string;
+  readonly sections: readonly Section[];
+}
+
+/** All figures that a run's numbers allow. */
+export function reportFigures(content: ReportContent): readonly Figure[] {
+  return [scoresFigure, planeFigure, matrixFigure, lossFigure, rateFigure].flatMap((make) => make(content) ?? []);
+}
+
+/** The report of a run. Pure: the same content gives the same document. */
+export function reportDocument(content: ReportContent): ReportDocument {
+  const { run } = content;
+  const facts = factSections(content);
+  const figures = reportFigures(content).map(
+    (figure): Section => ({ id: figure.id, title: figure.title, parts: [{ kind: "figure", figure }] }),
+  );
+  return {
+    title: run.name,
+    subtitle: `Run ${run.id} of project ${run.project}, ${content.view.state === "new" ? run.state : content.view.state}; made ${day(run.created)}`,
+    sections: [
+      summary(content),
+      facts.what,
+      ...figures,
+      ...setScores(content),
+      ...samples(content),
+      facts.skipped,
+      facts.licences,
+      facts.reproduce,
+    ],
+  };
+}
+
+const day = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
+
+function summary({ view, changes }: ReportContent): Section {
+  const rows = mainEvaluations(view).filter(({ scores }) => scores);
+  const [first, last] = [rows[0]?.scores, rows.at(-1)?.scores];
+  const id = "summary";
+  const title = "In short";
+  if (!first || !last) {
+    const text = `${view.step} of ${view.steps} steps were made on ${view.tasks.length} ${view.tasks.length === 1 ? "task" : "tasks"}; no data set was scored.`;
+    return { id, title, parts: [{ kind: "text", text }] };
+  }
+  const names = { ka: "knowledge (KA)", zs: "zero-shot retention (ZS)", gm: "geometric mean (GM)" } as const;
+  const table: Table = {
+    columns: [
+      { title: "score" },
+      { title: "sets", align: "right" },
+      { title: "before", align: "right" },
+      { title: "after", align: "right" },
+      { title: "change", align: "right" },
+    ],
+    rows: (["ka", "zs", "gm"] as const).flatMap((key) => {
+      const [before, after] = [first[key], last[key]];
+      if (!before && !after) return [];
+      const sets = key === "ka" ? last.kaSets.length : key === "zs" ? last.zsSets.length : last.kaSets.length + last.zsSets.length;
+      const paired = key === "gm" ? undefined : changes?.[key];
+      return [[names[key], sets, withInterval(before), withInterval(after), changeCell(before?.value, after?.value, paired?.interval)]];
+    }),
+  };
+  return {
+    id,
+    title,
+    parts: [
+      { kind: "text", text: scoresReading(rows, changes) },
+      { kind: "table", caption: "Scores in per cent with 95 % intervals; changes in points, over the same items", table },
+    ],
+  };
+}
+
+function changeCell(
+  before: number | undefined,
+  after: number | undefined,
+  interval: readonly [number, number] | undefined,
+): string | undefined {
+  if (before === undefined || after === undefined) return undefined;
+  return interval ? `${points(after - before)} (${points(interval[0])} to ${points(interval[1])})` : points(after - before);
+}
+
+function setScores(content: ReportContent): readonly Section[] {
+  const rows = mainEvaluations(content.view).filter(({ cells }) => Object.keys(cells).length > 0);
+  const [first, last] = [rows[0], rows.at(-1)];
+  if (!first || !last) return [];
+  const table: Table = {
+    columns: [
+      { title: "set" },
+      { title: "group" },
+      { title: "metric" },
+      { title: "items", align: "right" },
+      { title: "before", align: "right" },
+      { title: "after", align: "right" },
+      { title: "change", align: "right" },
+    ],
+    rows: groupedSets(content).map(({ name, group, metric }) => {
+      const [before, after] = [first.cells[name]?.headline, last.cells[name]?.headline];
+      const change = before && after && first !== last ? points(after.value - before.value) : undefined;
+      return [name, group, metric, (after ?? before)?.samples, withInterval(before), withInterval(after), change];
+    }),
+  };
+  const caption = "Score of each set before and after the run, in per cent with 95 % intervals";
+  return [{ id: "sets", title: "Each set before and after", parts: [{ kind: "table", caption, table }] }];
+}
+
+function samples({ samples: given, view, folders }: ReportContent): readonly Section[] {
+  const parts = (given ?? []).flatMap(({ task, pictures }): Part[] => {
+    const shown = pictures.filter(({ address }) => /^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+$/.test(address));
+    const clean = shown.map((picture) => ({ ...picture, caption: withoutPaths(picture.caption, folders) }));
+    const name = view.tasks[task]?.name;
+    const title = `Task ${task + 1}${name === undefined ? "" : `: ${name}`}`;
+    return shown.length === 0 ? [] : [{ kind: "pictures", title, pictures: clean }];
+  });
+  const text = "A few training samples of each task, each with a caption it is trained with and whose work it is.";
+  return parts.length === 0 ? [] : [{ id: "samples", title: "What the tasks look like", parts: [{ kind: "text", text }, ...parts] }];
+}
