@@ -1,0 +1,100 @@
+import { checkData, type DataCheck } from "../data/check.ts";
+import { openSources } from "../data/open-sources.ts";
+import { clipContextLength, tokenCount } from "../models/tokenizer.ts";
+import { textTable, tsvTable } from "../report/table.ts";
+import { exitCodes } from "../util/errors.ts";
+import { parse } from "./command.ts";
+import { ProgressLine, terminalStage } from "./data-progress.ts";
+import { writeOutput } from "./output-file.ts";
+
+const usage = {
+  synopsis: "data check PATH [--strict] [--out problems.tsv] [--json]",
+  about: [
+    `Reads every image to its end and counts what is wrong: unreadable, equal bytes, wrong endings, captions over ${clipContextLength} tokens, files left out.`,
+    "PATH is a folder, a table, tars, parquet files, or a reference as a run file has it (wds:…, mini-flux:emoji-2018).",
+    "Exit code 0, with --strict 4 when there is a problem.",
+  ].join("\n"),
+  flags: {
+    strict: { type: "boolean", help: "exit with 4 when there is a problem" },
+    out: { type: "string", help: "write every problem to this file, tab-separated" },
+  },
+  arguments: [1, 1],
+} as const;
+
+/** A line of problems.tsv. */
+export interface Problem {
+  readonly set: string;
+  readonly problem: "unreadable" | "duplicate" | "misnamed" | "long-caption" | "left-out";
+  readonly item: string;
+  readonly detail: string;
+}
+
+/** `evergreen data check`. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parse(argv, usage);
+  if (!parsed) return 0;
+  const { flags, rest } = parsed;
+  const sources = await openSources(rest[0] ?? "", process.cwd());
+  const line = new ProgressLine(terminalStage());
+  const checks: DataCheck[] = [];
+  for (const source of sources)
+    checks.push(
+      await checkData(source, {
+        countTokens: tokenCount,
+        maxTokens: clipContextLength,
+        ...(flags.quiet || flags.json
+          ? {}
+          : { progress: (done, total) => line.show(`reading ${source.name}`, { done, total, unit: "images" }) }),
+      }),
+    );
+  line.end();
+  const problems = checks.flatMap(problemsOf);
+  if (flags.out !== undefined) writeOutput(flags.out, [`${tsvTable(problemTable(problems))}\n`]);
+  if (flags.json) process.stdout.write(`${JSON.stringify({ sets: checks, problems: problems.length })}\n`);
+  else process.stdout.write(`${checks.map(summary).join("\n")}\n`);
+  if (!flags.json && !flags.quiet) process.stderr.write(aside(problems, flags.out));
+  return flags.strict && problems.length > 0 ? exitCodes.data : exitCodes.done;
+}
+
+/** Every problem of a data set. Of equal images all but the first are named. */
+export function problemsOf(check: DataCheck): readonly Problem[] {
+  const set = check.dataset;
+  return [
+    ...check.unreadable.map(({ item, reason }): Problem => ({ set, problem: "unreadable", item, detail: reason })),
+    ...check.duplicates.flatMap((group) =>
+      group.slice(1).map((id): Problem => ({ set, problem: "duplicate", item: id, detail: `the same as ${group[0]}` })),
+    ),
+    ...check.misnamed.map(({ item, is }): Problem => ({ set, problem: "misnamed", item, detail: `is ${is}` })),
+    ...check.longCaptions.map(({ id, tokens }): Problem => ({ set, problem: "long-caption", item: id, detail: `${tokens} tokens` })),
+    ...check.leftOut.map(({ item, reason }): Problem => ({ set, problem: "left-out", item, detail: reason })),
+  ];
+}
+
+function summary(check: DataCheck): string {
+  const count = (number: number, words: string): string[] => (number === 0 ? [] : [`${number.toLocaleString("en")} ${words}`]);
+  const copies = check.duplicates.reduce((sum, group) => sum + group.length - 1, 0);
+  return [
+    `${check.dataset}: ${check.readable.toLocaleString("en")} ok of ${(check.train + check.test).toLocaleString("en")} (${check.train} train, ${check.test} test, ${check.classes} classes)`,
+    ...count(check.unreadable.length, "unreadable"),
+    ...count(copies, `exact ${copies === 1 ? "duplicate" : "duplicates"}`),
+    ...count(check.leaks, "of them in training and testing"),
+    ...count(check.misnamed.length, "with a wrong ending"),
+    ...count(check.longCaptions.length, `captions over ${clipContextLength} tokens`),
+    ...count(check.leftOut.length, "files left out"),
+  ].join(" · ");
+}
+
+const problemTable = (problems: readonly Problem[]) => ({
+  columns: [{ title: "set" }, { title: "problem" }, { title: "item" }, { title: "detail" }],
+  rows: problems.map(({ set, problem, item, detail }) => [set, problem, item, detail]),
+});
+
+/** The first problems, and where all of them are. */
+function aside(problems: readonly Problem[], out: string | undefined): string {
+  if (problems.length === 0) return "no problems\n";
+  const few = 10;
+  const shown = out === undefined ? `${textTable(problemTable(problems.slice(0, few)))}\n` : "";
+  const rest =
+    out === undefined && problems.length > few ? `and ${problems.length - few} more; --out problems.tsv writes all of them\n` : "";
+  return `${shown}${rest}${out === undefined ? "" : `${problems.length} problems written to ${out}\n`}`;
+}

@@ -1,0 +1,37 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { syncFolder } from "../util/atomic-file.ts";
+import { EvergreenError } from "../util/errors.ts";
+
+/** Writes a file that a user named: whole or not at all, in place of one that was there. @throws {OutputError} when it cannot be written. */
+export function writeOutput(path: string, pieces: Iterable<string | Uint8Array>): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const fd = openSync(temporary, "w");
+    try {
+      for (const piece of pieces) writeFileSync(fd, piece);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    if (error instanceof Error && "code" in error) throw new OutputError(path, error as NodeJS.ErrnoException);
+    throw error;
+  }
+  syncFolder(dirname(path));
+}
+
+/** A file or folder that a user named and that cannot be written. */
+export class OutputError extends EvergreenError {
+  constructor(path: string, cause: NodeJS.ErrnoException) {
+    const fixes: Readonly<Record<string, string>> = { ENOENT: "make its folder first", ENOSPC: "free some space", EISDIR: "name a file" };
+    super(`${path}: cannot be written (${cause.code})`, {
+      code: "EG-5601",
+      exit: "resources",
+      fix: fixes[cause.code ?? ""] ?? "choose another place, or mend its rights",
+      cause,
+    });
+  }
+}

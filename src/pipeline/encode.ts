@@ -1,0 +1,88 @@
+import { createLoader } from "../data/loader.ts";
+import { setThreads } from "../engine/facts.ts";
+import { defaultKernels, kernelsFromEnvironment, useKernels } from "../engine/kernels.ts";
+import { defaultMemoryLimit, limitMemory } from "../engine/memory.ts";
+import { scope } from "../engine/scope.ts";
+import { readFloats, type Tensor } from "../engine/tensor.ts";
+import { createEmbedder, type ImageBatches } from "../evaluation/embedder.ts";
+import { computeWeights, type Precision } from "../models/clip.ts";
+import { type LoadedModel, loadModel } from "../models/load.ts";
+import { clipTokenizer, imagePreprocess } from "./assemble.ts";
+
+export interface EncodeOptions {
+  readonly precision: Precision;
+  readonly batchSize: number;
+}
+
+/** Embeddings of one side, a row of unit length each. */
+export interface EmbeddingRows {
+  readonly rows: number;
+  readonly width: number;
+  /** Row by row. */
+  readonly values: Float32Array;
+}
+
+export interface Embeddings {
+  readonly image: EmbeddingRows;
+  readonly text: EmbeddingRows;
+}
+
+/** Loads a model for use outside of a run: all threads, the machine's memory, the kernels that `env` asks for. */
+export function loadForUse(
+  path: string,
+  { arch, env }: { readonly arch?: string | undefined; readonly env: Readonly<Record<string, string | undefined>> },
+): Promise<LoadedModel> {
+  limitMemory(defaultMemoryLimit());
+  setThreads();
+  useKernels(kernelsFromEnvironment(env.EVERGREEN_KERNELS) ?? defaultKernels);
+  return loadModel(path, arch === undefined ? {} : { arch });
+}
+
+/**
+ * Embeds image files and texts as an evaluation does: OpenCLIP's evaluation transform, each side in the order given.
+ * @throws {UnreadableImageError} or {DataLimitError} naming the file.
+ */
+export async function encode(
+  { model, preprocess }: LoadedModel,
+  items: { readonly images: readonly string[]; readonly texts: readonly string[] },
+  { precision, batchSize }: EncodeOptions,
+): Promise<Embeddings> {
+  const { images, texts } = items;
+  const loader =
+    images.length === 0
+      ? undefined
+      : await createLoader({
+          seed: 0,
+          preprocess: imagePreprocess(preprocess),
+          transforms: { test: { name: "none" } },
+          maxRows: Math.min(batchSize, images.length),
+        });
+  const embedder = createEmbedder({
+    model: computeWeights(model, precision),
+    preprocess,
+    images: loader ?? noImages,
+    transform: "test",
+    tokenize: clipTokenizer(),
+    batchSize,
+  });
+  const width = model.config.embedDim;
+  const rowsOf = (count: number, embed: () => Tensor): EmbeddingRows => ({
+    rows: count,
+    width,
+    values: count === 0 ? new Float32Array(0) : scope(() => Float32Array.from(readFloats(embed()))),
+  });
+  try {
+    const records = images.map((path) => ({
+      id: path,
+      captions: [path],
+      split: "test" as const,
+      image: { kind: "file" as const, path },
+    }));
+    return { image: rowsOf(images.length, () => embedder.images(records)), text: rowsOf(texts.length, () => embedder.texts(texts)) };
+  } finally {
+    embedder.close();
+    await loader?.close();
+  }
+}
+
+const noImages: ImageBatches = { start: () => undefined, take: () => undefined };
