@@ -142,3 +142,22 @@ export const fusedAdamW = (at: AdamWStep): void => {
   const { weights, gradients, first, second, copies, rates, decays, betas, epsilon, step, scale } = at;
   operator("evergreen::adamw_")(weights, gradients, first, second, copies, rates, decays, betas[0], betas[1], epsilon, step, scale);
 };
+
+export interface SgdStep {
+  /** float32, of one rate and decay. */
+  readonly weights: readonly Tensor[];
+  readonly gradients: readonly Tensor[];
+  readonly momenta: readonly Tensor[];
+  readonly rate: number;
+  readonly decay: number;
+  readonly momentum: number;
+  /** The momenta are empty: they become the gradients. */
+  readonly isFirst: boolean;
+}
+/** One step of gradient descent with momentum, in place. */
+export const fusedSgd = (at: SgdStep): void => {
+  const { weights, gradients, momenta, rate, decay, momentum, isFirst } = at;
+  noGrad(() =>
+    operator("aten::_fused_sgd_")(weights, gradients, momentum > 0 ? momenta : [], decay, momentum, rate, 0, false, false, isFirst),
+  );
+};

@@ -32,9 +32,12 @@ export interface ComputeWeights {
 export type Precision = "fp32" | "bf16";
 const dtypes: Readonly<Record<Precision, DType>> = { fp32: "float32", bf16: "bfloat16" };
 
-/** The type a weight is computed with: norms and the logit scale stay float32 in any precision. */
+/**
+ * The type a weight is computed with. Norms, the logit scale and the text's tables stay float32 in any precision: the gradient of a row that every
+ * text uses, as the end token's, is a sum of too many terms for bfloat16.
+ */
 export function computeType(name: string, precision: Precision): DType {
-  const exact = /(^|\.)(ln_[a-z0-9]+|bn\d|downsample\.1)\.|^logit_/.test(name);
+  const exact = /(^|\.)(ln_[a-z0-9]+|bn\d|downsample\.1)\.|^logit_|^token_embedding\.|^positional_embedding$/.test(name);
   return exact ? "float32" : dtypes[precision];
 }
 
@@ -72,7 +75,14 @@ export function imageTower(model: ComputeWeights, pixels: Tensor): Tower {
 /** The text tower over token ids; its output is [B, E], float32, not normalised. */
 export function textTower(model: ComputeWeights, batch: TokenBatch): Tower {
   const { config, rowOf } = model;
-  return exact(textTransformer(batch, viewOf(model.weights), { ...config.text, quickGelu: config.quickGelu, ...(rowOf ? { rowOf } : {}) }));
+  return exact(
+    textTransformer(batch, viewOf(model.weights), {
+      ...config.text,
+      quickGelu: config.quickGelu,
+      dtype: dtypes[model.precision],
+      ...(rowOf ? { rowOf } : {}),
+    }),
+  );
 }
 
 /** The same tower with a float32 output. */

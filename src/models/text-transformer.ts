@@ -1,5 +1,5 @@
-import { add, embedding, indexSelect, linear, reshape, slice, toDevice, transpose } from "../engine/ops.ts";
-import { type Tensor, tensor } from "../engine/tensor.ts";
+import { add, embedding, indexSelect, linear, reshape, slice, to, toDevice, transpose } from "../engine/ops.ts";
+import { type DType, type Tensor, tensor } from "../engine/tensor.ts";
 import { block, norm } from "../nn/block.ts";
 import type { Tower } from "../nn/tower.ts";
 import type { View } from "../nn/view.ts";
@@ -57,7 +57,11 @@ export function textTransformer(batch: TokenBatch, weights: View, config: TextCo
   const options = { heads: config.heads, causal: true, quickGelu: config.quickGelu };
   const blocks = Array.from({ length: config.layers }, (_, i) => weights.at(`transformer.resblocks.${i}`));
   return {
-    start: () => add(embedding(weights.get("token_embedding.weight"), table), slice(weights.get("positional_embedding"), 0, 0, length)), // [B, L, D]
+    start: () =>
+      to(
+        add(embedding(weights.get("token_embedding.weight"), table), slice(weights.get("positional_embedding"), 0, 0, length)),
+        config.dtype,
+      ), // [B, L, D]
     stages: [
       ...blocks.map((view) => (x: Tensor) => block(x, view, options)),
       (x) => {
@@ -70,6 +74,8 @@ export function textTransformer(batch: TokenBatch, weights: View, config: TextCo
 
 interface TextOptions {
   readonly quickGelu: boolean;
+  /** Type that blocks compute with. */
+  readonly dtype: DType;
   /** Row of the embedding table for a true id; absent where the table has every id. */
   readonly rowOf?: (id: number) => number;
 }
