@@ -1,11 +1,11 @@
 import { EvergreenError, exitCodes, formatError, formatPlace, nearest, UsageError } from "../util/errors.ts";
-import type { CommandModule } from "./command.ts";
-import { commandSummaries, helpText } from "./help.ts";
+import { type CommandName, commandSummaries, helpText } from "./help.ts";
+import { loadCommand } from "./known-commands.ts";
 
 /** Runs a command line and gives the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+  if (name === undefined || name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
     process.stdout.write(helpText());
     return exitCodes.done;
   }
@@ -14,15 +14,17 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${versions().evergreen}\n`);
     return exitCodes.done;
   }
-  const known = Object.keys(commandSummaries);
-  if (!known.includes(name)) {
-    const near = nearest(name, known);
-    throw new UsageError(`unknown command "${name}"`, near ? `did you mean: evergreen ${near}` : "see: evergreen --help");
-  }
-  const module = (await import(
-    new URL(`./commands/${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url).href
-  )) as CommandModule;
-  return module.run(rest);
+  return name === "help" ? main([...rest, "--help"]) : (await loadCommand(knownName(name))).run(rest);
+}
+
+function knownName(name: string): CommandName {
+  const known = Object.keys(commandSummaries) as CommandName[];
+  const found = known.find((each) => each === name);
+  if (found) return found;
+  if (name.startsWith("-"))
+    throw new UsageError(`${name}: expected a command first`, `evergreen COMMAND ${name}, or see: evergreen --help`);
+  const near = nearest(name, known);
+  throw new UsageError(`unknown command "${name}"`, near ? `did you mean: evergreen ${near}` : "see: evergreen --help");
 }
 
 /** Prints a failure as the command line asked for it and gives its exit code. */

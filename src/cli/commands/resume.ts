@@ -5,14 +5,20 @@ import { openStore, runsRoot } from "../places.ts";
 import { superviseAndTell } from "../supervised.ts";
 
 const aspects = ["config", "data", "model", "tasks", "code", "engine"];
-const usage = {
+export const usage = {
   synopsis: "resume RUN [--allow NAME …]",
   about: "Goes on with a run from its newest good checkpoint. RUN is an id, the end of one, latest, or a folder.",
   flags: {
     ...storeFlags,
-    allow: { type: "string", multiple: true, help: `a difference to live with: ${aspects.join(", ")}; recorded as not bit-exact` },
+    allow: {
+      type: "string",
+      value: "NAME",
+      multiple: true,
+      help: `a difference to live with: ${aspects.join(", ")}; recorded as not bit-exact`,
+    },
   },
   arguments: [1, 1],
+  takesRun: true,
 } as const;
 
 /** `evergreen resume`. */

@@ -7,10 +7,10 @@ import { concludeRun } from "../conclude.ts";
 import { runFile, runsRoot } from "../places.ts";
 import { superviseAndTell } from "../supervised.ts";
 
-const usage = {
+export const usage = {
   synopsis: "train -C FILE [--run ID] [--set KEY=VALUE …]",
   about: "Trains as the run file says, evaluates before the first task and after each, saves as it goes. Without -C: ./evergreen.yaml.",
-  flags: { ...runFileFlags, ...storeFlags, run: { type: "string", help: "id of the new run; default: date, time and name" } },
+  flags: { ...runFileFlags, ...storeFlags, run: { type: "string", value: "ID", help: "id of the new run; default: date, time and name" } },
 } as const;
 
 /** `evergreen train`. */
