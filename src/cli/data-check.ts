@@ -7,7 +7,7 @@ import { parse } from "./command.ts";
 import { ProgressLine, terminalStage } from "./data-progress.ts";
 import { writeOutput } from "./output-file.ts";
 
-const usage = {
+export const usage = {
   synopsis: "data check PATH [--strict] [--out problems.tsv] [--json]",
   about: [
     `Reads every image to its end and counts what is wrong: unreadable, equal bytes, wrong endings, captions over ${clipContextLength} tokens, files left out.`,

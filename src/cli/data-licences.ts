@@ -5,7 +5,7 @@ import { type Table, textTable, tsvTable } from "../report/table.ts";
 import { cacheRoot } from "../util/paths.ts";
 import { parse } from "./command.ts";
 
-const usage = {
+export const usage = {
   synopsis: "data licences [mini-flux | PATH] [--json]",
   about: "Whose work the pictures of a data set are, and under which licence. Default: mini-flux, the embedded benchmark.",
   flags: {},

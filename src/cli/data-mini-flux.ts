@@ -5,7 +5,7 @@ import { formatDuration } from "../util/units.ts";
 import { parse } from "./command.ts";
 import { miniFluxProgress, ProgressLine, terminalStage } from "./data-progress.ts";
 
-const usage = {
+export const usage = {
   synopsis: "data mini-flux [--json]",
   about: "Makes the data of the embedded benchmark in the cache, from pinned npm packages (about 60 MB), or finds it made; lists its sets.",
   flags: {},

@@ -11,7 +11,7 @@ import { OutputError, writeOutput } from "./output-file.ts";
 const floatTypes = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const;
 type FloatType = (typeof floatTypes)[keyof typeof floatTypes];
 
-const usage = {
+export const usage = {
   synopsis: "model convert MODEL OUT [--to openclip|transformers] [--dtype float32|float16|bfloat16]",
   about: [
     `Writes a model in another form. MODEL is ${modelReferenceHelp}.`,

@@ -7,7 +7,7 @@ import { findModelFile, modelReferenceHelp } from "./model-reference.ts";
 import { writeEmbeddings } from "./model-vectors.ts";
 import { printPieces } from "./print-pieces.ts";
 
-const usage = {
+export const usage = {
   synopsis: "model encode --model MODEL --image FILE … --text TEXT … [--from LIST.jsonl] [--json | --out FILE]",
   about: [
     "Embeds images and texts; rows of unit length, each side in the order given, those of --from last.",

@@ -8,7 +8,7 @@ import { formatBytes } from "../util/units.ts";
 import { parse, storeFlags } from "./command.ts";
 import { findModelFile, modelReferenceHelp } from "./model-reference.ts";
 
-const usage = {
+export const usage = {
   synopsis: "model info MODEL [--arch NAME] [--json]",
   about: `What a model is, from its headers; no weight but the logit scale is read. MODEL is ${modelReferenceHelp}.`,
   flags: { arch: { type: "string", help: "architecture, where the weights leave a choice" }, runs: storeFlags.runs },

@@ -4,7 +4,7 @@ import { parse } from "./command.ts";
 import { readList } from "./model-list.ts";
 import { printPieces } from "./print-pieces.ts";
 
-const usage = {
+export const usage = {
   synopsis: "model tokenize TEXT … | --from LIST.jsonl",
   about: `CLIP's token ids, start and end included. A line a text; with --json {"ids": [[${clipContextLength} integers, padded with 0], …]}.`,
   flags: { from: { type: "string", help: "texts from a file: a JSON string a line" } },

@@ -42,9 +42,10 @@ export function sayJson(value: unknown): void {
 
 /** A table of the result: aligned and cut to the width on a terminal, tab-separated into a pipe. */
 export function sayTable(table: Table): void {
-  if (!process.stdout.isTTY) return say(tsvTable(table));
-  const [head = "", ...rows] = textTable(fitTable(table, widthOf(process.stdout, 120))).split("\n");
-  say([coloursOf(process.stdout).dim(head), ...rows].join("\n"));
+  if (process.stdout.isTTY) {
+    const [head = "", ...rows] = textTable(fitTable(table, widthOf(process.stdout, 120))).split("\n");
+    say([coloursOf(process.stdout).dim(head), ...rows].join("\n"));
+  } else say(tsvTable(table));
 }
 
 /** Narrowest that a column of text is made. */

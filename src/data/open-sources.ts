@@ -7,16 +7,52 @@ import { type DataSource, sources } from "./source.ts";
 /** Schemes that go by another name than their source. */
 const aliases: Readonly<Record<string, string>> = { wds: "webdataset" };
 
+const roles: readonly string[] = ["adapt", "eval", "pool"];
+const expected: Readonly<Record<string, string>> = { test: "a share from 0 to 1", role: `one of ${roles.join(", ")}` };
+/** Options that a reference may carry behind its path: `folder:./photos?test=0.1&role=eval`. */
+const carried: Readonly<Record<string, { readonly option: string; readonly read: (text: string) => unknown }>> = {
+  test: { option: "testShare", read: (text) => (text.trim() === "" ? text : Number(text)) },
+  name: { option: "name", read: (text) => text },
+  role: { option: "role", read: (text) => text },
+};
+
 /**
  * Opens what a run names as data: `folder:./photos`, `wds:/data/{00000..00199}.tar`, a bare path that some source recognises, `mini-flux`, or a source with its
- * options as an object. Paths are relative to `baseDir`.
+ * options as an object. Behind a path may stand `?test=0.1` (share kept for testing where the data has no test split), `name=` and `role=`, joined by `&`; a path
+ * that exists with those letters in it is taken as it is. Paths are relative to `baseDir`.
  * @throws {DataError}, {UnknownComponentError}, or zod's error for options that do not fit.
  */
 export async function openSources(spec: string | ComponentSpec, baseDir: string): Promise<readonly DataSource[]> {
-  const { name, ...given } = typeof spec === "string" ? await named(spec, baseDir) : spec;
+  const { name, ...given } = typeof spec === "string" ? await specOf(spec, baseDir) : spec;
   const source = await sources.load(aliases[name] ?? name);
   const path = given.path;
   return source.open(source.options.parse(typeof path === "string" ? { ...given, path: absolute(path, baseDir) } : given));
+}
+
+/** The source that reads what a reference names, and its options. @throws {DataError} */
+export async function specOf(reference: string, baseDir: string): Promise<ComponentSpec> {
+  const query = /^(.*)\?([A-Za-z_]+=[^?/\\]*)$/s.exec(reference);
+  const literal = /^(?:[a-z][a-z0-9-]+:)?(.*)$/s.exec(reference)?.[1] ?? "";
+  if (!query || statSync(absolute(literal, baseDir), { throwIfNoEntry: false })) return named(reference, baseDir);
+  return { ...(await named(query[1] ?? "", baseDir)), ...optionsOf(reference, query[2] ?? "") };
+}
+
+function optionsOf(reference: string, query: string): Readonly<Record<string, unknown>> {
+  const pairs = query.split("&").map((pair) => [pair.slice(0, Math.max(0, pair.indexOf("="))), pair.slice(pair.indexOf("=") + 1)] as const);
+  return Object.fromEntries(
+    pairs.map(([key, text]) => {
+      const known = Object.hasOwn(carried, key) ? carried[key] : undefined;
+      if (!known)
+        throw new DataError(`${reference}: unknown option "${key}"; known: ${Object.keys(carried).join(", ")}`, {
+          fix: "as ?test=0.1&role=eval",
+        });
+      const value = known.read(text);
+      const fits = key === "test" ? typeof value === "number" && value >= 0 && value <= 1 : key !== "role" || roles.includes(text);
+      if (!fits || text === "")
+        throw new DataError(`${reference}: ${key}=${text}: expected ${expected[key] ?? "a name"}`, { fix: "as ?test=0.1&role=eval" });
+      return [known.option, value];
+    }),
+  );
 }
 
 /** A reference without its selection: `mini-flux:emoji-2018` → `mini-flux`. What selects nothing is returned as it is. */

@@ -24,14 +24,18 @@ export async function findModel(spec: Pick<RunSpec, "model" | "seed">): Promise<
   if (init === "random") return freshModel(arch, spec.seed);
   const path = modelPath(init);
   const opened = await openModelFolder(path, { arch });
-  const digests = await Promise.all(opened.files.map(hashFile));
-  const digest = digests.length === 1 ? (digests[0] ?? "") : hashOf(digests);
   return {
-    planned: { arch, digest, parameters: parameterCounts(opened.config).total },
+    planned: { arch, digest: await weightsDigest(opened.files), parameters: parameterCounts(opened.config).total },
     config: opened.config,
     ...(opened.tokenIds ? { tokenIds: opened.tokenIds } : {}),
     load: () => loadModel(path, { arch }),
   };
+}
+
+/** SHA-256 of a weights file; of the list of digests where there are several. */
+export async function weightsDigest(files: readonly string[]): Promise<string> {
+  const digests = await Promise.all(files.map(hashFile));
+  return digests.length === 1 ? (digests[0] ?? "") : hashOf(digests);
 }
 
 /** Path of a weights file or folder as a config or a flag names it. @throws {EvergreenError} for a preset or hub name that is not here. */

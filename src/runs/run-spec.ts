@@ -24,5 +24,5 @@ export function readRunSpec(folder: string, { env, presets }: { readonly env: En
 
 function exists(reference: string): boolean {
   const { rest } = splitReference(reference);
-  return existsSync(rest.replace(/[/\\][^/\\]*[{*?].*$/, ""));
+  return existsSync(rest.replace(/\?[A-Za-z_]+=[^?/\\]*$/, "").replace(/[/\\][^/\\]*[{*?].*$/, ""));
 }

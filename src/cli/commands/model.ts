@@ -1,6 +1,6 @@
 import { runSubcommand, type Subcommand } from "../subcommands.ts";
 
-const subcommands = {
+export const subcommands = {
   info: { summary: "what a model is: architecture, sizes, types, digest", load: () => import("../model-info.ts") },
   convert: { summary: "write a model in another form or precision", load: () => import("../model-convert.ts") },
   encode: { summary: "embed images and texts", load: () => import("../model-encode.ts") },

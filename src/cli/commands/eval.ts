@@ -1,0 +1,93 @@
+import { exitCodes } from "../../util/errors.ts";
+import { parse, storeFlags, wholeNumber } from "../command.ts";
+import { formatShare, say, sayFacts, sayJson, sayTable } from "../output.ts";
+import { splitReferences } from "../references.ts";
+import type { ScoreSheet } from "../score-model.ts";
+
+export const usage = {
+  synopsis: "eval MODEL|RUN --suite REF[,REF]",
+  about: [
+    "Scores a model on data sets and writes nothing. MODEL is a weights file or folder, or preset:NAME; of a RUN the newest checkpoint is taken, and without --suite its own evaluation sets.",
+    "REF is as stream.from in a run file: mini-flux:eval, folder:./photos?test=1 (all of it is tested), a table, tars, parquet files.",
+  ].join("\n"),
+  flags: {
+    suite: { type: "string", value: "REF", multiple: true, help: "data sets; several by commas or by repeating the flag" },
+    from: {
+      type: "string",
+      value: "REF",
+      multiple: true,
+      help: "what the model was adapted to: these sets count in KA (the run's stream; else every set of role adapt)",
+    },
+    runs: storeFlags.runs,
+    arch: { type: "string", value: "NAME", help: "architecture, where the weights do not say" },
+    precision: { type: "string", choices: ["fp32", "bf16"], help: "precision of the forward pass (fp32)" },
+    templates: { type: "string", choices: ["single", "ensemble"], help: "first prompt of a set, or the mean over all of them (single)" },
+    "batch-size": { type: "string", value: "N", help: "images at a time (128)" },
+    all: { type: "boolean", help: "every metric of a set, not only the one that counts" },
+  },
+  arguments: [1, 1],
+  takesRun: true,
+} as const;
+
+/** `evergreen eval`. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parse(argv, usage);
+  if (!parsed) return exitCodes.done;
+  const { flags, rest } = parsed;
+  const batchSize = flags["batch-size"] === undefined ? 128 : wholeNumber("batch-size", flags["batch-size"]);
+  const { findModelFile } = await import("../model-reference.ts");
+  const model = findModelFile(rest[0] ?? "", flags.runs);
+  const { scoreModel } = await import("../score-model.ts");
+  const isQuiet = flags.quiet === true || process.stderr.isTTY !== true;
+  const sheet = await scoreModel({
+    model,
+    ...(flags.suite ? { suite: splitReferences(flags.suite) } : {}),
+    ...(flags.from ? { from: splitReferences(flags.from) } : {}),
+    ...(flags.arch === undefined ? {} : { arch: flags.arch }),
+    batchSize,
+    precision: flags.precision === "bf16" ? "bf16" : "fp32",
+    templates: flags.templates === "ensemble" ? "ensemble" : "single",
+    onSet: (set, index, of) => {
+      if (!isQuiet) process.stderr.write(`\r\x1b[Kevaluating ${set} ${index + 1}/${of}`);
+    },
+  });
+  if (!isQuiet) process.stderr.write("\r\x1b[K");
+  if (flags.json) sayJson(sheet);
+  else tell(sheet, flags.all === true);
+  return exitCodes.done;
+}
+
+function tell({ model, rows, scores }: ScoreSheet, all: boolean): void {
+  const right = { align: "right" } as const;
+  const counted = (set: string): string => (scores.kaSets.includes(set) ? "KA" : scores.zsSets.includes(set) ? "ZS" : "");
+  const digits = (share: number): string => (100 * share).toFixed(1);
+  sayTable({
+    columns: [
+      { title: "set" },
+      { title: "counts in" },
+      { title: "metric" },
+      { title: "%", ...right },
+      { title: "95 % interval", ...right },
+      { title: "n", ...right },
+      { title: "seconds", ...right },
+    ],
+    rows: rows
+      .filter(({ isHeadline }) => all || isHeadline)
+      .map(({ dataset, metric, value, interval, n, seconds, isHeadline }) => [
+        dataset,
+        isHeadline ? counted(dataset) : "",
+        metric,
+        digits(value),
+        interval && `${digits(interval[0])} – ${digits(interval[1])}`,
+        n,
+        isHeadline ? seconds?.toFixed(1) : undefined,
+      ]),
+  });
+  say();
+  sayFacts([
+    ["KA", scores.ka && `${formatShare(scores.ka, true)} %, mean over ${scores.kaSets.length} set${scores.kaSets.length > 1 ? "s" : ""}`],
+    ["ZS", scores.zs && `${formatShare(scores.zs, true)} %, mean over ${scores.zsSets.length} set${scores.zsSets.length > 1 ? "s" : ""}`],
+    ["GM", scores.gm && `${formatShare(scores.gm, true)} %`],
+    ["model", `${model.path}: ${model.arch ?? "own architecture"}, sha256 ${model.digest.slice(0, 16)}, ${rows[0]?.precision ?? ""}`],
+  ]);
+}

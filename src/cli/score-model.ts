@@ -1,0 +1,166 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createLoader } from "../data/loader.ts";
+import { openSources } from "../data/open-sources.ts";
+import type { DataSource } from "../data/source.ts";
+import { setThreads } from "../engine/facts.ts";
+import { useKernels } from "../engine/kernels.ts";
+import { defaultMemoryLimit, limitMemory } from "../engine/memory.ts";
+import { keep, scope } from "../engine/scope.ts";
+import { computeWeights, type Precision } from "../models/clip.ts";
+import { loadModel } from "../models/load.ts";
+import { openModelFolder } from "../models/model-folder.ts";
+import type { ImagePreprocess } from "../models/preprocess.ts";
+import { clipTokenizer, imagePreprocess } from "../pipeline/assemble.ts";
+import { type EvaluatedSet, evaluateAll, evaluatedSets } from "../pipeline/evaluate.ts";
+import { kernelsFor } from "../pipeline/kernel-choice.ts";
+import { weightsDigest } from "../pipeline/model-source.ts";
+import { presetFolder } from "../pipeline/preset-folder.ts";
+import { openRunData } from "../pipeline/sources.ts";
+import type { Scores } from "../runs/event.ts";
+import { type ResultRow, resultRows } from "../runs/rows.ts";
+import { RunReader } from "../runs/run-reader.ts";
+import { readRunSpec } from "../runs/run-spec.ts";
+import { UsageError } from "../util/errors.ts";
+import { hashOf } from "../util/hash.ts";
+import { createRandom } from "../util/random.ts";
+
+/** What is to be scored, on what, and how. */
+export interface ScoreRequest {
+  /** Weights file or folder. */
+  readonly model: string;
+  readonly arch?: string;
+  /** References to data sets; the run's own evaluation where there are none and the weights are a run's. */
+  readonly suite?: readonly string[];
+  /** References whose sets count in KA; else the run's stream, else every set with the role of adaptation. */
+  readonly from?: readonly string[];
+  readonly batchSize: number;
+  readonly precision: Precision;
+  readonly templates: "single" | "ensemble";
+  readonly onSet: (set: string, index: number, of: number) => void;
+}
+
+/** One measurement with all that it depends on. */
+export interface ScoreRow extends Omit<ResultRow, "t" | "task" | "s" | "state" | "items"> {
+  readonly isHeadline: boolean;
+  readonly precision: Precision;
+  readonly templates: string;
+  readonly digests: Readonly<Record<"model" | "data" | "preprocessing", string>>;
+}
+
+/** What an evaluation gave. */
+export interface ScoreSheet {
+  readonly model: {
+    readonly path: string;
+    readonly arch: string | undefined;
+    readonly digest: string;
+    readonly preprocessing: ImagePreprocess;
+  };
+  readonly rows: readonly ScoreRow[];
+  readonly scores: Scores;
+}
+
+/** Scores a model on data sets. Nothing is written. */
+export async function scoreModel(request: ScoreRequest): Promise<ScoreSheet> {
+  limitMemory(defaultMemoryLimit());
+  setThreads();
+  useKernels(kernelsFor(process.env));
+  const opened = await openModelFolder(request.model, request.arch === undefined ? {} : { arch: request.arch });
+  const { sources, streamed } = await dataOf(request);
+  const sets = (await evaluatedSets(sources, streamed)).map((set) => withTemplates(set, request.templates));
+  const digest = await weightsDigest(opened.files);
+  const { model, preprocess } = await loadModel(request.model, request.arch === undefined ? {} : { arch: request.arch });
+  const compute = scope(() => keep(computeWeights(model, request.precision)));
+  const loader = await createLoader({
+    seed: 0,
+    preprocess: imagePreprocess(preprocess),
+    transforms: { test: { name: "none" } },
+    maxRows: request.batchSize,
+  });
+  try {
+    const events = await evaluateAll(
+      compute,
+      { task: -1, step: 0, state: "live" },
+      {
+        sets,
+        preprocess,
+        images: loader,
+        tokenize: clipTokenizer(),
+        batchSize: request.batchSize,
+        random: createRandom(0),
+        saveItems: () => "",
+        stopRequested: () => false,
+        onSet: request.onSet,
+      },
+      streamed,
+    );
+    const scored = events?.find((event) => event.type === "scored");
+    if (!scored) throw new Error("internal: an evaluation without a stop gave no scores");
+    const preprocessing = hashOf(preprocess);
+    const rows = (events ?? []).flatMap((event): readonly ScoreRow[] => {
+      if (event.type !== "evaluated") return [];
+      return resultRows(event, 0).map(({ t: _t, task: _task, s: _s, state: _state, items: _items, ...row }) => ({
+        ...row,
+        isHeadline: row.metric === event.headline,
+        precision: request.precision,
+        templates: request.templates,
+        digests: { model: digest, data: event.digests?.data ?? "", preprocessing },
+      }));
+    });
+    return { model: { path: request.model, arch: opened.architecture, digest, preprocessing: preprocess }, rows, scores: scored.scores };
+  } finally {
+    await loader.close();
+  }
+}
+
+interface ScoredData {
+  readonly sources: readonly DataSource[];
+  readonly streamed: ReadonlySet<string>;
+}
+
+async function dataOf({ model, suite, from }: ScoreRequest): Promise<ScoredData> {
+  const run = runFolderOf(model);
+  const ofRun =
+    suite === undefined && run !== undefined
+      ? await openRunData(readRunSpec(run, { env: process.env, presets: presetFolder }).spec, run)
+      : undefined;
+  if (suite === undefined && !ofRun)
+    throw new UsageError("--suite: on which data sets?", "as --suite mini-flux:eval or --suite folder:./photos?test=1");
+  const found = ofRun?.evaluated ?? (await openAll(suite ?? []));
+  const sources = found.filter((set) => set.records("test").length > 0);
+  if (sources.length === 0)
+    throw new UsageError(
+      `--suite ${(suite ?? []).join(",")}: nothing there has a test split`,
+      "for a folder or table without splits, say which share is for testing: folder:./photos?test=1",
+    );
+  const named = from ? (await openAll(from)).map(({ name }) => name) : streamedNames(run);
+  return { sources, streamed: new Set(named ?? sources.filter(({ role }) => role === "adapt").map(({ name }) => name)) };
+}
+
+/** Sets by name: one that two references give is opened once. */
+async function openAll(references: readonly string[]): Promise<readonly DataSource[]> {
+  const sets = new Map<string, DataSource>();
+  for (const reference of references) for (const set of await openSources(reference, process.cwd())) sets.set(set.name, set);
+  return [...sets.values()];
+}
+
+/** The run whose checkpoint a weights file is. */
+function runFolderOf(model: string): string | undefined {
+  const folder = dirname(dirname(dirname(model)));
+  return existsSync(join(folder, "run.json")) ? folder : undefined;
+}
+
+function streamedNames(run: string | undefined): readonly string[] | undefined {
+  if (run === undefined) return undefined;
+  const { sources } = new RunReader(run).plan();
+  return sources.filter(({ uses }) => uses.includes("update")).map(({ name }) => name);
+}
+
+/** The set with an evaluator that scores with those templates, where it knows any. */
+function withTemplates(set: EvaluatedSet, templates: string): EvaluatedSet {
+  const { evaluator } = set;
+  const parsed = evaluator.options.safeParse({ templates });
+  return parsed.success
+    ? { ...set, evaluator: { ...evaluator, evaluate: (model, source) => evaluator.evaluate(model, source, parsed.data) } }
+    : set;
+}
