@@ -82,7 +82,7 @@ test("a consumer that never returns to its event loop takes thousands of batches
   expect(loader.take(3000)).toBeUndefined();
   await loader.close();
   expect(rows).toBe(3000);
-});
+}, 300_000);
 
 test("draws follow the address: the source's name, the task and the index each change a crop, the step does not", async () => {
   const loader = await createLoader({ ...base(), workers: 1 });

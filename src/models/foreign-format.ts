@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { hostDevice } from "../engine/host.ts";
 import { WeightsFileError } from "./weights-file-error.ts";
 
 /** Looks at a file's first bytes for formats people have in place of safetensors; gives the refusal that helps them on. */
@@ -28,8 +29,8 @@ async function slice(file: FileHandle, offset: number, bytes: number): Promise<s
 function pickled(path: string, script: boolean): WeightsFileError {
   const target = `${path.replace(/\.[A-Za-z0-9]+$/, "")}.safetensors`;
   const load = script
-    ? `torch.jit.load(${JSON.stringify(path)}, map_location="cpu").state_dict()`
-    : `torch.load(${JSON.stringify(path)}, map_location="cpu", weights_only=True)`;
+    ? `torch.jit.load(${JSON.stringify(path)}, map_location="${hostDevice}").state_dict()`
+    : `torch.load(${JSON.stringify(path)}, map_location="${hostDevice}", weights_only=True)`;
   return refusal(
     path,
     "is a pickle file; reading one can run any program, so it is refused",
