@@ -1,5 +1,7 @@
 import { dieWithParent } from "../engine/facts.ts";
-import { type Allowed, type RunContext, resumeRun, startRun } from "../pipeline/run.ts";
+import type { Allowed } from "../pipeline/resume-check.ts";
+import { resumeRun, startRun } from "../pipeline/run.ts";
+import type { RunContext } from "../pipeline/run-context.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { readSpec } from "../runs/spec.ts";
 import { RunStore } from "../runs/store.ts";
@@ -10,13 +12,16 @@ import { versions } from "./versions.ts";
 // The trainer's process: engine, loop and store. Its thread is blocked for as long as a step takes, so terminal and signals are the supervisor's.
 
 let stopping = false;
-const send = (message: FromTrainer): void => {
-  if (process.connected) process.send?.(message);
-};
+/** Resolves when the message is under way: what is still buffered when the channel closes is lost. */
+const send = (message: FromTrainer): Promise<void> =>
+  new Promise((done) => {
+    if (process.connected && process.send) process.send(message, undefined, undefined, () => done());
+    else done();
+  });
 
 // A terminal sends its signals to the whole group; what they mean is the supervisor's to say.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
-process.on("disconnect", () => process.exit(exitCodes.stopped));
+process.on("disconnect", () => process.exit(process.exitCode ?? exitCodes.stopped));
 process.on("message", (message: ToTrainer) => {
   if (message.kind === "stop") stopping = true;
   else void work(message.task);
@@ -26,12 +31,12 @@ dieWithParent();
 async function work(task: TrainerTask): Promise<void> {
   try {
     const exit = await perform(task);
-    send({ kind: "ended", exit });
     process.exitCode = exit;
+    await send({ kind: "ended", exit });
   } catch (error) {
     const failure = failureOf(error);
-    send({ kind: "failed", failure });
     process.exitCode = failure.exit;
+    await send({ kind: "failed", failure });
   }
   process.disconnect?.();
 }
@@ -42,11 +47,11 @@ function perform(task: TrainerTask): Promise<number> {
     env: process.env,
     versions: versions(),
     stopRequested: () => stopping,
-    onEvent: (event) => send({ kind: "event", event }),
-    onSet: (set, index, of) => send({ kind: "set", set, index, of }),
-    onFolder: (folder) => send({ kind: "folder", folder }),
+    onEvent: (event) => void send({ kind: "event", event }),
+    onSet: (set, index, of) => void send({ kind: "set", set, index, of }),
+    onFolder: (folder) => void send({ kind: "folder", folder }),
     onPlan: (plan) =>
-      send({
+      void send({
         kind: "plan",
         tasks: plan.tasks.map(({ name, steps, concepts, samples }) => ({
           ...(name === undefined ? {} : { name }),

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { EvergreenError } from "../util/errors.ts";
-import { acquireLock, clearLock, joinLock, lockState, staleAfterMs, tornForMs } from "./lock.ts";
+import { acquireLock, clearLock, lockState, staleAfterMs, tornForMs } from "./lock.ts";
 import { processMark, thisMachine } from "./machine.ts";
 
 const place = mkdtempSync(join(tmpdir(), "lock-"));
@@ -85,13 +85,9 @@ test("a heartbeat renews the file's time and changes nothing in it", () => {
   lock.release();
 });
 
-test("a joined lock outlives the parent that took it, and is dead when both are", async () => {
+test("a lock of several processes is dead when all of them are", async () => {
   const folder = fresh();
   const gone = spawnSync(process.execPath, ["-e", ""]).pid;
-  plant(folder, { processes: [{ pid: gone, start: "1" }] });
-  const joined = joinLock(folder, gone);
-  expect(lockState(folder).state).toBe("held");
-  joined.release();
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
   plant(folder, { processes: [{ pid: gone, start: "1" }, processMark(child.pid ?? 0)] });
   expect(lockState(folder).state).toBe("held");
@@ -99,7 +95,6 @@ test("a joined lock outlives the parent that took it, and is dead when both are"
   child.kill("SIGKILL");
   await closed;
   expect(lockState(folder).state).toBe("dead");
-  expect(conflict(() => joinLock(folder, process.pid))).toContain("does not hold the run");
 });
 
 test("a holder whose lock was taken learns it and leaves the new one alone", () => {

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { syncFolder, writeDurably, writeFileAtomic } from "../util/atomic-file.ts";
+import { syncFolder, writeDurably } from "../util/atomic-file.ts";
 import { failpoint } from "../util/failpoint.ts";
 import { sha256 } from "../util/hash.ts";
 import { formatDuration } from "../util/units.ts";
@@ -40,7 +40,7 @@ export interface LockState {
   readonly about: string;
 }
 
-/** A run folder held by this process, or by its parent for it. */
+/** A run folder held by this process. The one that writes takes it: a trainer, which never outlives its supervisor. */
 export interface RunLock {
   readonly folder: string;
   /** Shows that the holder lives. @throws {RunConflictError} when another process took the lock. */
@@ -92,17 +92,6 @@ function sweepLocks(folder: string): void {
     const torn = content === null && ageMs(path) > tornForMs;
     if (torn || (content && stateOf(content, path, lock).state === "dead")) rmSync(path, { force: true });
   }
-}
-
-/** The lock that a parent process holds, joined: it is dead only when both processes are. @throws {RunConflictError} when `holder` does not hold it. */
-export function joinLock(folder: string, holder: number): RunLock {
-  const content = readLock(join(folder, "LOCK"));
-  if (!content?.processes.some(({ pid }) => pid === holder))
-    throw new RunConflictError(`process ${holder} does not hold the run`, "start the run through evergreen train");
-  const own = processMark(process.pid) ?? { pid: process.pid };
-  const others = content.processes.filter(({ pid }) => pid === holder);
-  storing("the lock", () => writeFileAtomic(join(folder, "LOCK"), JSON.stringify({ ...content, processes: [...others, own] }), "lock"));
-  return handle(folder, content.nonce);
 }
 
 /** Who holds the folder, if anybody. */

@@ -8,10 +8,11 @@ import type { CheckpointRequest } from "../runs/checkpoint-write.ts";
 import type { CheckpointKind, RunEvent } from "../runs/event.ts";
 import type { LedgerRow } from "../runs/rows.ts";
 import type { Schedule } from "../schedules/schedule.ts";
+import { failpoint } from "../util/failpoint.ts";
 import { assembleBatch, type BatchOptions, type TrainingRow } from "./batches.ts";
 import { checkpointBytes, type Position, writeTensors } from "./checkpoint.ts";
 import { ledgerOf } from "./ledger.ts";
-import { NonFiniteLossError } from "./non-finite.ts";
+import { assertFinite, NonFiniteLossError } from "./non-finite.ts";
 import { createLearner, freshMoments, type Learner, learn, type StepOptions } from "./step.ts";
 
 /** A task as the loop works on it. */
@@ -60,8 +61,17 @@ export const beginning: StartingPoint = { position: { task: -1, step: 0, phase: 
  */
 export async function* train(run: Training, from: StartingPoint = beginning): AsyncGenerator<RunEvent> {
   const course = new Course(run, from);
-  for (let task = from.position.task; task < run.tasks.length; task++) {
-    const resumed = task === from.position.task ? from.position : { task, step: 0, phase: "train" as const };
+  try {
+    yield* through(course, from.position);
+  } finally {
+    course.close();
+  }
+}
+
+async function* through(course: Course, from: Position): AsyncGenerator<RunEvent> {
+  const { run } = course;
+  for (let task = from.task; task < run.tasks.length; task++) {
+    const resumed = task === from.task ? from : { task, step: 0, phase: "train" as const };
     if (task >= 0 && resumed.phase === "train") {
       yield* steps(course, resumed);
       if (course.stopped) return;
@@ -69,6 +79,7 @@ export async function* train(run: Training, from: StartingPoint = beginning): As
     yield* border(course, task);
     if (course.stopped) return;
   }
+  failpoint("phase:finish");
   yield { type: "finished", step: course.stepsBefore(run.tasks.length) };
 }
 
@@ -99,18 +110,30 @@ class Course {
     return this.run.tasks.slice(0, task).reduce((sum, { steps }) => sum + steps, 0);
   }
 
+  stepOf({ task, step }: Position): number {
+    return this.stepsBefore(Math.max(0, task)) + step;
+  }
+
   isDue(): boolean {
     const { saveEveryMs } = this.run;
     return saveEveryMs !== undefined && performance.now() - this.savedAt >= saveEveryMs;
+  }
+
+  /** @throws {NonFiniteWeightsError} when nothing of this state should be kept. */
+  assertFinite(position: Position): void {
+    const { model, moments } = this.learner;
+    assertFinite([model.weights, ...Object.values(moments)], { task: position.task, step: this.stepOf(position) });
   }
 
   save(position: Position, kind: CheckpointKind): RunEvent {
     const { run, learner } = this;
     const inside = position.phase === "train" && position.step > 0;
     const moments = inside ? learner.moments : {};
+    this.assertFinite(position);
+    failpoint("phase:save");
     const { name, task, step, bytes } = run.sink.save({
       task: Math.max(0, position.task),
-      step: this.stepsBefore(Math.max(0, position.task)) + position.step,
+      step: this.stepOf(position),
       kind,
       bytes: checkpointBytes(learner.model, moments),
       state: { ...position },
@@ -118,6 +141,13 @@ class Course {
     });
     this.savedAt = performance.now();
     return { type: "saved", task, step, kind, checkpoint: name, bytes };
+  }
+
+  /** Frees all but the model. */
+  close(): void {
+    const { model, compute, moments } = this.learner;
+    const own = new Set([...model.weights.values(), ...model.buffers.values()]);
+    release([moments, [...compute.weights.values()].filter((each) => !own.has(each))]);
   }
 
   *stop(position: Position): Generator<RunEvent> {
@@ -141,12 +171,14 @@ async function* steps(course: Course, from: Position): AsyncGenerator<RunEvent> 
     step: before + from.step,
     steps: work.steps,
   };
+  failpoint("phase:task-start");
   run.loader.start({
     firstStep: from.step,
     rowsAt: (step) => (step < work.steps ? work.rowsAt(step).map(({ request }) => request) : undefined),
   });
   for (let step = from.step; step < work.steps; step++) {
     yield oneStep(course, { task, step, before });
+    failpoint("phase:step");
     // Lets messages in: a request to stop is one.
     await new Promise((resolve) => setImmediate(resolve));
     const position: Position = { task, step: step + 1, phase: step + 1 === work.steps ? "evaluate" : "train" };
@@ -156,6 +188,7 @@ async function* steps(course: Course, from: Position): AsyncGenerator<RunEvent> 
     }
     if (position.phase === "train" && course.isDue()) yield course.save(position, "interval");
   }
+  failpoint("phase:end-task");
   yield { type: "task-ended", task, step: before + work.steps };
 }
 
@@ -189,6 +222,8 @@ function oneStep(course: Course, at: { readonly task: number; readonly step: num
 async function* border(course: Course, task: number): AsyncGenerator<RunEvent> {
   const { run } = course;
   const work = run.tasks[task];
+  course.assertFinite({ task, step: work?.steps ?? 0, phase: "evaluate" });
+  failpoint("phase:evaluate");
   const events = await run.evaluate({ task, step: course.stepsBefore(task + 1), learner: course.learner });
   if (!events) {
     yield* course.stop({ task, step: work?.steps ?? 0, phase: "evaluate" });

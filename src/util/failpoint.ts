@@ -12,9 +12,9 @@ interface Armed {
 /** Steps of writing a file in place of another one. */
 export const fileStages = ["write", "fsync", "rename", "sync-folder"] as const;
 /** Files that take another one's place, temporary name first. */
-export const wholeFiles = ["run", "config", "config-input", "plan", "env", "items", "latest", "lock"] as const;
-/** Files inside a folder that has a temporary name itself. */
-export const innerFiles = ["state", "manifest"] as const;
+export const wholeFiles = ["run", "config", "config-input", "plan", "env", "items", "latest"] as const;
+/** Files whose folder or own name is temporary when they are written. */
+export const innerFiles = ["lock", "state", "manifest"] as const;
 /** Everything else that can fail between two durable states. */
 export const otherPoints = [
   "create:folder",
@@ -39,7 +39,6 @@ export const otherPoints = [
   "phase:task-start",
   "phase:step",
   "phase:end-task",
-  "phase:deploy",
   "phase:evaluate",
   "phase:save",
   "phase:finish",

@@ -1,0 +1,138 @@
+import { performance } from "node:perf_hooks";
+import type { Loader } from "../data/loader.ts";
+import { release } from "../engine/scope.ts";
+import type { LoadedModel } from "../models/load.ts";
+import type { RunEvent } from "../runs/event.ts";
+import type { RunLock } from "../runs/lock.ts";
+import type { RunWriter } from "../runs/run-writer.ts";
+import { type StartingPoint, type Training, train } from "../training/loop.ts";
+import { EvergreenError, exitCodes } from "../util/errors.ts";
+import { createRandom } from "../util/random.ts";
+import { batchOptions, clipTokenizer, openLoader, scheduleOf, stepOptions, taskWork } from "./assemble.ts";
+import { evaluateAll, evaluatedSets } from "./evaluate.ts";
+import type { Resolved } from "./resolve.ts";
+import type { RunContext, RunOutcome } from "./run-context.ts";
+
+/** A model with where its training begins or goes on. */
+export interface Start {
+  readonly loaded: LoadedModel;
+  readonly from: StartingPoint;
+}
+
+interface Opened {
+  readonly lock: RunLock;
+  readonly writer: RunWriter;
+  load(): Promise<Start>;
+  /** Told before those of the training. */
+  readonly first: readonly RunEvent[];
+}
+
+/** Readers that follow a run see it this often at least. */
+const heartbeatMs = 5_000;
+
+/** Trains, stores every event before it is told, and writes how it ended. */
+export async function drive(resolved: Resolved, opened: Opened, context: RunContext): Promise<RunOutcome> {
+  const { writer } = opened;
+  context.onPlan?.(resolved.plan);
+  const tell = teller(opened, context);
+  let start: Start | undefined;
+  let loader: Loader | undefined;
+  try {
+    for (const event of opened.first) tell(event);
+    start = await opened.load();
+    const { spec } = resolved.plan;
+    loader = await openLoader(spec, start.loaded.preprocess, Math.max(spec.data.batchSize, spec.eval.batchSize ?? 0));
+    const training = await assembleTraining(resolved, { writer, loaded: start.loaded, loader }, context);
+    let last: RunEvent | undefined;
+    for await (const event of train(training, start.from)) {
+      // The writer has stored `saved` already, with the checkpoint.
+      if (event.type === "saved") context.onEvent(event);
+      else tell(event);
+      last = event;
+    }
+    const stopped = last?.type === "stopped";
+    writer.end({ state: stopped ? "preempted" : "done", exit: stopped ? exitCodes.stopped : exitCodes.done });
+    return stopped ? exitCodes.stopped : exitCodes.done;
+  } catch (error) {
+    recordFailure(writer, error, context);
+    throw error;
+  } finally {
+    await loader?.close();
+    if (start) release(start.loaded.model);
+  }
+}
+
+function teller({ writer, lock }: Opened, context: RunContext): (event: RunEvent) => void {
+  let beaten = performance.now();
+  return (event) => {
+    writer.append(event);
+    if (event.type !== "step" || performance.now() - beaten > heartbeatMs) {
+      writer.flush();
+      lock.heartbeat();
+      beaten = performance.now();
+    }
+    context.onEvent(event);
+  };
+}
+
+function recordFailure(writer: RunWriter, error: unknown, context: RunContext): void {
+  const known = error instanceof EvergreenError ? error : undefined;
+  const exit = known ? exitCodes[known.exit] : exitCodes.internal;
+  const at = error as { readonly task?: number; readonly step?: number; readonly samples?: readonly string[] };
+  const event: RunEvent = {
+    type: "failed",
+    code: known?.code ?? "EG-1001",
+    message: error instanceof Error ? error.message : String(error),
+    exit,
+    ...(known && at.task !== undefined ? { task: at.task } : {}),
+    ...(known && at.step !== undefined ? { step: at.step } : {}),
+    ...(known && at.samples ? { samples: at.samples } : {}),
+  };
+  try {
+    writer.append(event);
+    writer.end({ state: "failed", exit, code: event.code, message: event.message });
+    context.onEvent(event);
+  } catch {
+    // A disk that takes not even this: the error that ended the run is thrown, its lock is released, and run.json still says that it ran.
+  }
+}
+
+async function assembleTraining(
+  resolved: Resolved,
+  { writer, loaded, loader }: { readonly writer: RunWriter; readonly loaded: LoadedModel; readonly loader: Loader },
+  context: RunContext,
+): Promise<Training> {
+  const { plan, data, stream } = resolved;
+  const { spec } = plan;
+  const tokenizer = clipTokenizer();
+  const streamed = new Set(stream.tasks.flatMap(({ concepts }) => concepts.map(({ dataset }) => dataset)));
+  const sets = await evaluatedSets(data.evaluated, streamed);
+  const { every } = spec.eval.during;
+  const last = plan.tasks.length - 1;
+  const isDue = (task: number): boolean =>
+    task < 0 || task === last || (every !== "never" && (task + 1) % (every === "task" ? 1 : every) === 0);
+  const evaluation = {
+    sets,
+    preprocess: loaded.preprocess,
+    images: loader,
+    tokenize: tokenizer,
+    batchSize: spec.eval.batchSize ?? spec.data.batchSize,
+    random: createRandom(spec.seed),
+    saveItems: writer.saveItems.bind(writer),
+    stopRequested: context.stopRequested,
+    ...(context.onSet ? { onSet: context.onSet } : {}),
+  };
+  return {
+    tasks: taskWork(resolved),
+    loaded,
+    step: await stepOptions(spec, resolved),
+    batches: batchOptions(spec, loaded, tokenizer),
+    schedule: await scheduleOf(spec),
+    loader,
+    evaluate: async ({ task, step, learner }) =>
+      isDue(task) ? evaluateAll(learner.compute, { task, step, state: "live" }, evaluation, streamed) : [],
+    sink: { save: (request) => writer.saveCheckpoint(request), draw: (row) => writer.draw(row) },
+    ...(spec.checkpoint.everyMs === undefined ? {} : { saveEveryMs: spec.checkpoint.everyMs }),
+    stopRequested: context.stopRequested,
+  };
+}
