@@ -46,7 +46,7 @@ function messageOf(event: StoredEvent): string | undefined {
     case "step":
       return `step ${event.step}: loss ${event.losses.loss ?? "?"}`;
     case "evaluating":
-      return `evaluating ${event.sets} sets ${event.task < 0 ? "before training" : `after task ${event.task + 1}`}`;
+      return `evaluating ${event.sets} set${event.sets === 1 ? "" : "s"} ${event.task < 0 ? "before training" : `after task ${event.task + 1}`}`;
     case "evaluated": {
       const headline = event.measurements.find(({ metric }) => metric === event.headline);
       return `${event.source}: ${event.headline} ${formatShare(headline, true) ?? "–"}`;

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import pc from "picocolors";
 import stringWidth from "string-width";
 import { oneLine, type Table, textTable, tsvTable } from "../report/table.ts";
@@ -109,4 +110,10 @@ export function formatShare(
   const { value, interval } = measured;
   const text = (100 * value).toFixed(1);
   return withSpread && interval ? `${text} ± ${(50 * (interval[1] - interval[0])).toFixed(1)}` : text;
+}
+
+/** A path as it is shorter to read: relative to the current folder where it lies below it. */
+export function fromHere(path: string): string {
+  const inside = relative(process.cwd(), path);
+  return inside === "" ? "." : inside.startsWith("..") ? path : inside;
 }

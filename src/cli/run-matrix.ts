@@ -40,9 +40,9 @@ export function foldTable(table: Table, fixed: number, width: number): readonly 
     Math.max(table.columns[c]?.title.length ?? 0, ...table.rows.map((row) => String(row[c] ?? "–").length)) + 2;
   const head = Array.from({ length: fixed }, (_, c) => widthAt(c)).reduce((a, b) => a + b, 0);
   const pieces: number[][] = [];
-  let used = Number.POSITIVE_INFINITY;
+  let used = 0;
   for (let c = fixed; c < table.columns.length; c++) {
-    if (used + widthAt(c) > width + 2) {
+    if (pieces.length === 0 || used + widthAt(c) > width + 2) {
       pieces.push([]);
       used = head;
     }

@@ -1,6 +1,6 @@
 import { exitCodes } from "../../util/errors.ts";
 import { parse, storeFlags, wholeNumber } from "../command.ts";
-import { formatShare, say, sayFacts, sayJson, sayTable } from "../output.ts";
+import { formatShare, fromHere, say, sayFacts, sayJson, sayTable } from "../output.ts";
 import { splitReferences } from "../references.ts";
 import type { ScoreSheet } from "../score-model.ts";
 
@@ -88,6 +88,6 @@ function tell({ model, rows, scores }: ScoreSheet, all: boolean): void {
     ["KA", scores.ka && `${formatShare(scores.ka, true)} %, mean over ${scores.kaSets.length} set${scores.kaSets.length > 1 ? "s" : ""}`],
     ["ZS", scores.zs && `${formatShare(scores.zs, true)} %, mean over ${scores.zsSets.length} set${scores.zsSets.length > 1 ? "s" : ""}`],
     ["GM", scores.gm && `${formatShare(scores.gm, true)} %`],
-    ["model", `${model.path}: ${model.arch ?? "own architecture"}, sha256 ${model.digest.slice(0, 16)}, ${rows[0]?.precision ?? ""}`],
+    ["model", `${fromHere(model.path)}: ${model.arch ?? "own architecture"}, sha256 ${model.digest.slice(0, 16)}, ${rows[0]?.precision ?? ""}`],
   ]);
 }

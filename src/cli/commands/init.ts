@@ -85,13 +85,13 @@ async function dataOf(given: string, testShare: number): Promise<{ readonly from
   const sets = await openSources(given, cwd);
   if (typeof path !== "string") return { from: given, sets };
   const query = given.includes("?") && !existsSync(given) ? given.slice(given.lastIndexOf("?")) : "";
-  const plain = `${name}:${fromHere(path, cwd)}${query}`;
+  const plain = `${name}:${pathFromHere(path, cwd)}${query}`;
   if (said !== undefined || sets.some((set) => set.records("test").length > 0)) return { from: plain, sets };
   const from = `${plain}${query ? "&" : "?"}test=${testShare}`;
   return { from, sets: await openSources(from, cwd) };
 }
 
-function fromHere(path: string, cwd: string): string {
+function pathFromHere(path: string, cwd: string): string {
   const inside = relative(cwd, resolve(cwd, path)).split(sep).join("/");
   if (isAbsolute(path) && inside.startsWith("..")) return path;
   return inside.startsWith("..") ? inside : `./${inside}`;
@@ -108,7 +108,7 @@ async function modelOf(given: string, arch: string | undefined): Promise<Pick<In
       exit: "data",
       fix: "use a checkpoint of a known architecture; evergreen model info shows what it is",
     });
-  const init = given.startsWith("preset:") ? given : fromHere(path, process.cwd());
+  const init = given.startsWith("preset:") ? given : pathFromHere(path, process.cwd());
   return { arch: opened.architecture, init, isEmbedded: opened.architecture === embedded.arch };
 }
 

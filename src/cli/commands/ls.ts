@@ -1,7 +1,6 @@
-import { relative } from "node:path";
 import { exitCodes } from "../../util/errors.ts";
 import { parse, storeFlags } from "../command.ts";
-import { aside, formatAge, formatShare, sayJson, sayTable } from "../output.ts";
+import { aside, formatAge, formatShare, fromHere, sayJson, sayTable } from "../output.ts";
 import { openStore } from "../places.ts";
 import { type RunSummary, summaryOf } from "../run-summary.ts";
 
@@ -19,12 +18,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   const store = openStore(flags.runs);
   const { runs, unreadable } = store.list(flags.project);
   const summaries: RunSummary[] = [];
-  const unread = unreadable.map(({ folder, reason }) => `${relative(process.cwd(), folder)}: ${reason}`);
+  const unread = unreadable.map(({ folder, reason }) => `${fromHere(folder)}: ${reason}`);
   for (const reader of runs) {
     try {
       summaries.push(summaryOf(reader));
     } catch (error) {
-      unread.push(`${relative(process.cwd(), reader.folder)}: ${error instanceof Error ? error.message : String(error)}`);
+      unread.push(`${fromHere(reader.folder)}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   if (flags.json) sayJson(summaries);
@@ -33,7 +32,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   for (const line of unread) aside(`not readable: ${line}`);
   if (summaries.length === 0 && unread.length === 0)
     aside(
-      `no runs in ${relative(process.cwd(), store.root) || "."}${flags.project ? `, project ${flags.project}` : ""}; start one: evergreen train`,
+      `no runs in ${fromHere(store.root)}${flags.project ? `, project ${flags.project}` : ""}; start one: evergreen train`,
     );
   const died = summaries.find(({ state }) => state === "died");
   if (died) aside(`died: the process is gone; go on with: evergreen resume ${died.id}`);

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import type { RunReader, StoredPlan } from "../../runs/run-reader.ts";
 import type { RunRecord } from "../../runs/run-record.ts";
 import { type RunView, viewOf } from "../../runs/view.ts";
 import { exitCodes } from "../../util/errors.ts";
 import { formatBytes, formatDuration } from "../../util/units.ts";
 import { parse, storeFlags, wholeNumber } from "../command.ts";
-import { formatAge, localTime, say, sayFacts, sayJson, sayTable, widthOf } from "../output.ts";
+import { formatAge, fromHere, localTime, say, sayFacts, sayJson, sayTable, widthOf } from "../output.ts";
 import { openStore } from "../places.ts";
 import { ledgerTables, ledgerTotals } from "../run-ledger.ts";
 import { foldTable, matrixTable } from "../run-matrix.ts";
@@ -146,8 +146,7 @@ function taskTable(plan: StoredPlan, view: RunView): Parameters<typeof sayTable>
 
 function placesOf(reader: RunReader): Facts {
   const { folder } = reader;
-  const here = relative(process.cwd(), folder);
-  const place = here === "" ? "." : here.startsWith("..") ? folder : here;
+  const place = fromHere(folder);
   const [newest] = reader.checkpoints();
   const good = newest && !("reason" in newest) ? newest : undefined;
   const at = (file: string): string | undefined => (existsSync(join(folder, file)) ? join(place, file) : undefined);
