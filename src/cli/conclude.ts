@@ -3,10 +3,11 @@ import { percent } from "../report/table.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { latestScores, viewOf } from "../runs/view.ts";
 
-/** The last lines of a finished run: what happened, where things are, what to type next. */
+/** Writes a finished run's report and tells its last lines: what happened, where things are, what to type next. With `json` nothing is told. */
 export async function concludeRun(folder: string, json: boolean): Promise<void> {
-  if (json) return;
   const reader = new RunReader(folder);
+  const report = await reportLine(reader);
+  if (json) return;
   const view = viewOf(reader.events(), reader.plan());
   const scores = latestScores(view, "live");
   const before = view.evaluations[0]?.scores;
@@ -17,9 +18,20 @@ export async function concludeRun(folder: string, json: boolean): Promise<void> 
       ? [`score    knowledge ${move(before?.ka?.value, scores.ka?.value)}   zero-shot ${move(before?.zs?.value, scores.zs?.value)}`]
       : []),
     ...(checkpoint ? [`model    ${join(folder, "checkpoints", checkpoint, "model.safetensors")}`] : []),
+    report,
     `next     evergreen show ${id}`,
   ];
   process.stderr.write(`${lines.join("\n")}\n`);
+}
+
+/** A run that is done stays done when its report cannot be written: the line says why, and how to write it later. */
+async function reportLine(reader: RunReader): Promise<string> {
+  try {
+    const { writeReport } = await import("./write-report.ts");
+    return `report   ${(await writeReport(reader)).html}`;
+  } catch (error) {
+    return `report   not written: ${error instanceof Error ? error.message : String(error)}; write it with: evergreen report ${reader.record().id}`;
+  }
 }
 
 const move = (before: number | undefined, after: number | undefined): string => `${percent(before) ?? "–"} → ${percent(after) ?? "–"} %`;

@@ -68,6 +68,8 @@ export interface DataSource {
   /** Sorted by id. */
   records(split: Split): readonly SampleRecord[];
   concepts(): readonly Concept[];
+  /** The line to print under each picture that may be shown: whose work it is and under which licence. Absent where that is not known by picture. */
+  credits?(ids: readonly SampleId[]): ReadonlyMap<SampleId, string>;
 }
 
 /** A kind of place where data lies. Its file's name is the scheme a config names it by (`folder:./photos`, `webdataset:…`). */

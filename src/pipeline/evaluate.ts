@@ -100,8 +100,8 @@ function withItems(
   });
 }
 
-/** Retrieval resamples images together with their captions. */
-function outcomesOf(source: DataSource, { outcomes }: Evaluation): SetOutcomes {
+/** A set's outcomes as the bootstrap takes them. Retrieval resamples images together with their captions. */
+export function outcomesOf(source: DataSource, { outcomes }: Pick<Evaluation, "outcomes">): SetOutcomes {
   const [first, second] = outcomes;
   const records = source.records("test");
   if (!first || !second) return { set: source.name, items: first?.flags.length ?? 0, directions: first ? [{ hits: first.flags }] : [] };

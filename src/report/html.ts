@@ -3,7 +3,7 @@ import { type Figure, standalone } from "./drawing.ts";
 import { escapeLines, escapeMarkup } from "./markup.ts";
 import { type Part, reportDocument, reportFigures, type Section } from "./report-document.ts";
 import { pageStyle } from "./style.ts";
-import { show, type Table } from "./table.ts";
+import { type Cell, show, type Table } from "./table.ts";
 
 /** Nothing but the page's own style and pictures inside it: no script, no request. */
 export const contentPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -74,10 +74,12 @@ function figureHtml({ title, legend, reading, table, svg }: Figure): string {
 
 function tableHtml({ columns, rows }: Table, caption: string): string {
   const side = (c: number): string => (columns[c]?.align === "right" ? ' class="n"' : "");
+  // Names break at their hyphens; short ones need not.
+  const whole = (c: number, value: Cell): string => side(c) || (show(value).length <= 24 ? ' class="w"' : "");
   const head = columns.map(({ title }, c) => `<th scope="col"${side(c)}>${escapeMarkup(title)}</th>`).join("");
   const body = rows.map((row) => {
     const cells = columns.map((_, c) =>
-      c === 0 ? `<th scope="row"${side(c)}>${cell(row[c])}</th>` : `<td${side(c)}>${cell(row[c])}</td>`,
+      c === 0 ? `<th scope="row"${whole(c, row[c])}>${cell(row[c])}</th>` : `<td${whole(c, row[c])}>${cell(row[c])}</td>`,
     );
     return `<tr>${cells.join("")}</tr>`;
   });
@@ -85,7 +87,7 @@ function tableHtml({ columns, rows }: Table, caption: string): string {
   return scrolling(caption, table);
 }
 
-const cell = (value: string | number | undefined): string => escapeMarkup(show(value));
+const cell = (value: Cell): string => escapeMarkup(show(value));
 
 /** A box that scrolls by itself when what is in it is wider than the page; by keyboard too. */
 function scrolling(name: string, inner: string): string {

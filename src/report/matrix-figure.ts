@@ -73,11 +73,11 @@ function drawMatrix(rows: readonly EvaluationView[], sets: readonly GroupedSet[]
   const learned = bodies.flatMap(({ key, set }) =>
     tasks.filter((task) => plan.tasks[task]?.concepts.some((concept) => concept.startsWith(`${set.name}/`))).map((task) => ({ key, task })),
   );
-  const labels = new Map(lines.map(({ key, label }) => [key, label]));
+  const labels = new Map(bodies.map(({ key, set }) => [key, short(set.name, 30)]));
   const margin = 24 + 6.8 * Math.max(...bodies.map(({ set }) => short(set.name, 30).length));
   const at = { x: "task", y: "key" } as const;
   return draw("Heat map of the score of every data set at every evaluation. The numbers are in the table below.", {
-    width: margin + 16 + Math.max(tasks.length * 58, 240),
+    width: margin + 16 + Math.max(tasks.length * 68, 240),
     height: 56 + lines.length * 25,
     marginLeft: margin,
     marginRight: 16,
@@ -87,14 +87,7 @@ function drawMatrix(rows: readonly EvaluationView[], sets: readonly GroupedSet[]
     y: { domain: lines.map(({ key }) => key), type: "band", padding: 0.06, label: null },
     marks: [
       Plot.axisX({ anchor: "top", tickSize: 0, fill: ink("ink"), label: null, tickFormat: (task: number) => columnName(task, view) }),
-      Plot.axisY({
-        domain: bodies.map(({ key }) => key),
-        data: bodies.map(({ key }) => key),
-        tickSize: 0,
-        fill: ink("ink"),
-        label: null,
-        tickFormat: (key: string) => labels.get(key) ?? "",
-      } as Plot.AxisYOptions),
+      Plot.axisY({ tickSize: 0, fill: ink("ink"), label: null, tickFormat: (key: string) => labels.get(key) ?? "" }),
       Plot.cell(cells, { ...at, fill: ({ value }: { value: number }) => fill(value), rx: 2 }),
       Plot.text(cells, { ...at, text: "text", fill: ({ value }: { value: number }) => legible(fill(value)), fontVariant: "tabular-nums" }),
       Plot.cell(learned, { ...at, fill: "none", stroke: ink("ink"), strokeWidth: 2.5, rx: 2, inset: -1 }),
@@ -124,7 +117,7 @@ function linesOf(sets: readonly GroupedSet[]): readonly (MatrixRow & { readonly 
 function columnName(task: number, view: RunView): string {
   if (task < 0) return "start";
   const name = view.tasks[task]?.name;
-  return name === undefined ? String(task + 1) : `${task + 1}\n${short(name, 8)}`;
+  return name === undefined ? String(task + 1) : `${task + 1}\n${short(name, 11)}`;
 }
 
 /** Black or white, whichever has more contrast on a colour: at least 4.58 on any. */

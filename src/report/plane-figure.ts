@@ -98,7 +98,7 @@ function drawPlane(spots: readonly Spot[]): string {
         y: "ka",
         text: ({ task }: Spot) => (task < 0 ? "start" : String(task + 1)),
         dx: -12,
-        dy: -12,
+        dy: -14,
         fontWeight: 600,
         fill: ink("ink"),
         stroke: ink("paper"),

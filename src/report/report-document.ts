@@ -48,9 +48,10 @@ export function reportDocument(content: ReportContent): ReportDocument {
     subtitle: `Run ${run.id} of project ${run.project}, ${content.view.state === "new" ? run.state : content.view.state}; made ${day(run.created)}`,
     sections: [
       summary(content),
-      facts.what,
-      ...figures,
+      ...figures.filter(({ id }) => !courses.includes(id)),
       ...setScores(content),
+      ...figures.filter(({ id }) => courses.includes(id)),
+      facts.what,
       ...samples(content),
       facts.skipped,
       facts.licences,
@@ -58,6 +59,9 @@ export function reportDocument(content: ReportContent): ReportDocument {
     ],
   };
 }
+
+/** Figures of the training itself come after what it led to. */
+const courses: readonly string[] = ["loss", "learning-rate"];
 
 const day = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 

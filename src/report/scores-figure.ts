@@ -12,7 +12,7 @@ const series = [
 ] as const satisfies readonly { key: "ka" | "zs"; role: Role; name: string; symbol: Plot.SymbolType }[];
 
 /** Knowledge and zero-shot retention over the tasks; undefined when nothing was scored. */
-export function scoresFigure({ view, changes }: ReportContent): Figure | undefined {
+export function scoresFigure({ view }: ReportContent): Figure | undefined {
   const rows = mainEvaluations(view).filter(({ scores }) => scores?.ka ?? scores?.zs);
   if (rows.length === 0) return undefined;
   return {
@@ -20,7 +20,7 @@ export function scoresFigure({ view, changes }: ReportContent): Figure | undefin
     title: "Knowledge and zero-shot retention",
     legend:
       "Knowledge (KA) is the mean score over the sets of the stream, those still to come among them; zero-shot retention (ZS) the mean over sets that are never trained on. Bars are 95 % intervals of the test items.",
-    reading: scoresReading(rows, changes),
+    reading: stepsReading(rows, view),
     table: {
       columns: [
         { title: "evaluation" },
@@ -139,12 +139,35 @@ function evidence(
   if (paired?.interval) {
     const [low, high] = paired.interval;
     const range = `${points(low)} to ${points(high)} points, paired over the same items`;
-    if (low > 0) return `The ${better} in ${what} is beyond doubt of the test items (95 %: ${range}).`;
-    if (high < 0) return `The ${worse} in ${what} is beyond doubt of the test items (95 %: ${range}).`;
+    if (low > 0) return `The ${better} in ${what} is clear (95 %: ${range}).`;
+    if (high < 0) return `The ${worse} in ${what} is clear (95 %: ${range}).`;
     return `No evidence that ${what} changed (95 %: ${range}).`;
   }
   const shared = overlap(first.interval, last.interval);
   if (shared === undefined) return undefined;
   if (shared) return `In ${what} the last interval overlaps the first: no evidence of a ${last.value < first.value ? worse : better}.`;
   return `In ${what} the last interval lies ${last.value > first.value ? "above" : "below"} the first.`;
+}
+
+/** Which task moved the scores the most. */
+function stepsReading(rows: readonly EvaluationView[], view: RunView): string {
+  const told = (
+    [
+      ["ka", "Knowledge"],
+      ["zs", "Zero-shot retention"],
+    ] as const
+  ).flatMap(([key, name]) => {
+    const moves = rows.slice(1).flatMap((row, index) => {
+      const [before, after] = [rows[index]?.scores?.[key], row.scores?.[key]];
+      return before && after ? [{ task: row.task, size: after.value - before.value }] : [];
+    });
+    if (moves.length === 0) return [];
+    const [low, high] = [moves.reduce((a, b) => (b.size < a.size ? b : a)), moves.reduce((a, b) => (b.size > a.size ? b : a))];
+    if (low.size >= 0) return [`${name} fell after no task and gained the most ${evaluationName(high.task, view)} (${points(high.size)}).`];
+    if (high.size <= 0) return [`${name} rose after no task and lost the most ${evaluationName(low.task, view)} (${points(low.size)}).`];
+    return [
+      `${name} gained the most ${evaluationName(high.task, view)} (${points(high.size)}) and lost the most ${evaluationName(low.task, view)} (${points(low.size)}).`,
+    ];
+  });
+  return told.length > 0 ? told.join(" ") : scoresReading(rows, undefined);
 }

@@ -32,6 +32,7 @@ th, td { padding: 0.28rem 0.9rem 0.28rem 0; text-align: left; vertical-align: to
 thead th { border-bottom: 1.5px solid var(--ink); vertical-align: bottom; }
 tbody th { font-weight: 500; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.w { white-space: nowrap; }
 thead .n { white-space: normal; }
 td { max-width: 34rem; }
 pre { margin: 0; padding: 0.8rem 1rem; background: var(--band); font: 0.8125rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; width: max-content; min-width: 100%; }

@@ -5,7 +5,7 @@ import { nearest } from "../../util/errors.ts";
 import { hashOf, sha256 } from "../../util/hash.ts";
 import { cacheRoot } from "../../util/paths.ts";
 import { miniFluxFolder } from "../mini-flux/ensure.ts";
-import { licenceLines } from "../mini-flux/licences.ts";
+import { licenceLines, miniFluxCredits } from "../mini-flux/licences.ts";
 import { MiniFluxError } from "../mini-flux/mini-flux-error.ts";
 import { picturesPath, readManifest, readSet, type StoredSet, setPath } from "../mini-flux/stored.ts";
 import type { Concept, DataSource, Role, SampleRecord, SourceDefinition, Split } from "../source.ts";
@@ -76,6 +76,7 @@ function openSet(folder: string, name: string, side: number): DataSource {
     licences: licenceLines(set),
     records: (split: Split) => inSplit[split],
     concepts: () => conceptsOf(set, inSplit.train),
+    credits: (ids) => miniFluxCredits(folder, ids),
   };
 }
 

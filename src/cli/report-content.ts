@@ -1,0 +1,85 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import sharp from "sharp";
+import { ImageReader } from "../data/read-image.ts";
+import type { DataSource, SampleRecord } from "../data/source.ts";
+import { pairedChange } from "../pipeline/paired-change.ts";
+import { presetFolder } from "../pipeline/preset-folder.ts";
+import { openRunData, type RunData } from "../pipeline/sources.ts";
+import { mainEvaluations, type ReportContent, type SamplePicture } from "../report/content.ts";
+import type { RunReader } from "../runs/run-reader.ts";
+import { readRunSpec } from "../runs/run-spec.ts";
+import { type RunView, viewOf } from "../runs/view.ts";
+
+/** Pictures shown of a task. */
+const picturesPerTask = 6;
+
+/** Reads all that a run's report says. Data that lies here no more is missed in words, not by failing. */
+export async function reportContent(reader: RunReader): Promise<ReportContent> {
+  const [plan, run] = [reader.plan(), reader.record()];
+  const view = viewOf(reader.events(), plan);
+  const config = readFileSync(join(reader.folder, "config.yaml"), "utf8");
+  const places = Object.values(run.paths).map((path) => path.replace(/^[a-z][a-z0-9-]*:(?=[/\\])/, ""));
+  const folders = [reader.folder, process.cwd(), homedir(), ...places];
+  const content = { run, plan, config, view, folders };
+  let data: RunData;
+  let seed: number;
+  try {
+    const { spec } = readRunSpec(reader.folder, { env: process.env, presets: presetFolder });
+    seed = spec.seed;
+    data = await openRunData(spec, reader.folder);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ...content, missing: [`The data could not be opened (${reason}): no licences, pictures and paired intervals.`] };
+  }
+  const sources = [...new Map(Object.values(data).flatMap((sets: readonly DataSource[]) => sets.map((set) => [set.name, set]))).values()];
+  const licences = sources.map(({ name, licences: lines }) => ({ set: name, lines }));
+  const changes = changesOf({ folder: reader.folder, seed, sources, view });
+  return { ...content, licences, samples: await samplesOf(data.streamed, plan), ...(changes ? { changes } : {}) };
+}
+
+/** Paired changes of KA and ZS from the first evaluation to the last. */
+function changesOf(of: {
+  readonly folder: string;
+  readonly seed: number;
+  readonly sources: readonly DataSource[];
+  readonly view: RunView;
+}): ReportContent["changes"] {
+  const rows = mainEvaluations(of.view).filter(({ scores }) => scores);
+  const [before, after] = [rows[0], rows.at(-1)];
+  if (!before || !after || before === after) return undefined;
+  const pair = { ...of, before, after };
+  const ka = pairedChange(pair, after.scores?.kaSets ?? []);
+  const zs = pairedChange(pair, after.scores?.zsSets ?? []);
+  return { ...(ka ? { ka } : {}), ...(zs ? { zs } : {}) };
+}
+
+/** Only pictures whose author and licence are known one by one are shown: a report is passed on. */
+async function samplesOf(streamed: readonly DataSource[], plan: ReportContent["plan"]): Promise<NonNullable<ReportContent["samples"]>> {
+  const reader = new ImageReader();
+  const named = new Map(streamed.map((source) => [source.name, source]));
+  const concepts = new Map(streamed.flatMap((source) => source.concepts().map((concept) => [concept.id, concept])));
+  const tasks = plan.tasks.map(async ({ index, concepts: ids }) => {
+    const few = Array.from(
+      { length: Math.min(picturesPerTask, ids.length) },
+      (_, i) => ids[Math.floor((i * ids.length) / picturesPerTask)],
+    );
+    const chosen = few.flatMap((id) => concepts.get(id ?? "") ?? []);
+    const pictures = chosen.map(async ({ dataset, samples: [first] }): Promise<readonly SamplePicture[]> => {
+      const source = named.get(dataset);
+      const record = source?.records("train").find(({ id }) => id === first);
+      const credit = record && source?.credits?.([record.id]).get(record.id);
+      return record && credit ? [await picture(record, credit, reader)] : [];
+    });
+    return { task: index, pictures: (await Promise.all(pictures)).flat() };
+  });
+  return Promise.all(tasks);
+}
+
+async function picture(record: SampleRecord, credit: string, reader: ImageReader): Promise<SamplePicture> {
+  const { data, width, height } = await (await reader.open(record.image)).pixels();
+  const channels = (data.length / (width * height)) as 1 | 2 | 3 | 4;
+  const png = await sharp(Buffer.from(data), { raw: { width, height, channels } }).resize(64, 64, { fit: "inside" }).png().toBuffer();
+  return { address: `data:image/png;base64,${png.toString("base64")}`, caption: record.captions[0] ?? "", credit };
+}
