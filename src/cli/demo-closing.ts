@@ -1,5 +1,5 @@
 import pc from "picocolors";
-import type { Scores } from "../runs/event.ts";
+import { type Table, textTable } from "../report/table.ts";
 import type { Measurement } from "../runs/measurement.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { latestScores, type RunView, viewOf } from "../runs/view.ts";
@@ -13,61 +13,68 @@ export function tellDemo(folder: string): void {
 
 /** Says what to type after a demo. */
 export function tellWhatNext(folder: string): void {
-  const id = new RunReader(folder).record().id;
+  const { id } = new RunReader(folder).record();
   process.stderr.write(`${whatNext(id, commandName(process.env)).join("\n")}\n`);
 }
 
-/** What happened, in lines. */
+/** What happened, in lines of at most 80 columns. */
 export function whatHappened(view: RunView): readonly string[] {
   const before = view.evaluations[0]?.scores;
   const after = latestScores(view, "live");
   const took = view.startedT !== undefined && view.lastT !== undefined ? ` in ${formatDuration(view.lastT - view.startedT)}` : "";
-  const heading = `${pc.bold("what happened")}  a CLIP model learned ${view.tasks.length} tasks of drawings, ${view.samples.toLocaleString("en")} samples${took}`;
-  if (!before || !after) return ["", heading];
-  return [
+  const heading = [
     "",
-    heading,
-    `  ${pc.bold("KA")} knowledge accumulation, ${sets(after.kaSets)} it was trained on    ${change(before.ka, after.ka)}`,
-    `  ${pc.bold("ZS")} zero-shot retention, ${sets(after.zsSets)} it never trains on      ${change(before.zs, after.zs)}`,
-    `  ${inWords(before, after)}`,
-    `  Both are mean accuracies in per cent with 95 % intervals; plain fine-tuning gains KA and loses ZS. What a method is worth is how little it loses.`,
+    pc.bold("What happened"),
+    `A small CLIP model learned new drawings in ${view.tasks.length} tasks, ${view.samples.toLocaleString("en")} samples${took}.`,
+  ];
+  if (!before || !after) return [...heading, ""];
+  const table: Table = {
+    columns: [{ title: "per cent, with 95 % intervals" }, { title: "before", align: "right" }, { title: "after", align: "right" }],
+    rows: [
+      [`KA  what it was taught     ${sets(after.kaSets)}`, show(before.ka), show(after.ka)],
+      [`ZS  what it knew before    ${sets(after.zsSets)}`, show(before.zs), show(after.zs)],
+    ],
+  };
+  return [
+    ...heading,
+    "",
+    ...textTable(table)
+      .split("\n")
+      .map((line) => `  ${line}`),
+    "",
+    `It ${learned(before.ka, after.ka)} and`,
+    `${kept(before.zs, after.zs)}.`,
+    "KA (knowledge accumulation) is the mean score on the sets of the stream, ZS",
+    "(zero-shot retention) on sets it never trains on: a good method raises the",
+    "first and holds the second.",
     "",
   ];
 }
 
 const sets = (names: readonly string[]): string => `${names.length} ${names.length === 1 ? "set" : "sets"}`;
 
-function change(before: Measurement | undefined, after: Measurement | undefined): string {
-  return `${pc.bold(`${show(before)} → ${show(after)}`)}`;
-}
-
-function show(measurement: Measurement | undefined): string {
-  if (!measurement) return "–";
+function show(measurement: Measurement | undefined): string | undefined {
+  if (!measurement) return undefined;
   const { value, interval } = measurement;
   const spread = interval ? ` (${(100 * interval[0]).toFixed(1)} to ${(100 * interval[1]).toFixed(1)})` : "";
   return `${(100 * value).toFixed(1)}${spread}`;
-}
-
-/** The two moves in one sentence. A move inside the other's interval is called none. */
-function inWords(before: Scores, after: Scores): string {
-  return `In plain words: it ${learned(before.ka, after.ka)}, and ${kept(before.zs, after.zs)}.`;
 }
 
 function learned(before: Measurement | undefined, after: Measurement | undefined): string {
   const move = moved(before, after);
   if (move === undefined) return "was not scored on what it was taught";
   if (move === 0) return "did not measurably learn what it was taught";
-  return move > 0 ? `learned what it was taught (${points(move)})` : `got worse at what it was taught (${points(move)})`;
+  return `${move > 0 ? "learned" : "got worse at"} what it was taught (${points(move)})`;
 }
 
 function kept(before: Measurement | undefined, after: Measurement | undefined): string {
   const move = moved(before, after);
-  if (move === undefined) return "nothing it knew before was scored";
+  if (move === undefined) return "was not scored on what it knew before";
   if (move === 0) return "kept what it knew before, as far as these sets can tell";
-  return move > 0 ? `got better at what it knew before (${points(move)})` : `forgot a part of what it knew before (${points(move)})`;
+  return `${move > 0 ? "got better at" : "forgot a part of"} what it knew before (${points(move)})`;
 }
 
-/** Difference of the values, 0 where the intervals overlap in both values. */
+/** Difference of the values; 0 where one lies in the other's interval, as chance can explain it. */
 function moved(before: Measurement | undefined, after: Measurement | undefined): number | undefined {
   if (!before || !after) return undefined;
   const within = ({ interval }: Measurement, value: number): boolean =>
@@ -80,11 +87,12 @@ const points = (move: number): string => `${move > 0 ? "+" : "−"}${Math.abs(10
 /** What to type next, in lines. */
 export function whatNext(id: string, command: string): readonly string[] {
   const rows = [
-    [`${command} show ${id}`, "the run: tasks, sets, checkpoints"],
-    [`${command} demo --set data.mixture.pretraining=0 --set data.mixture.update=0.67`, "the same without the old data: see ZS fall"],
-    [`${command} init --from FOLDER`, "a run file for your own images; then: train"],
+    [`${command} show ${id}`, "every set after every task"],
+    [`${command} demo --set optim.lr=1e-3`, "a higher rate: KA and ZS move further"],
+    [`${command} init --from FOLDER`, "a run file for your own images"],
+    [`${command} resume latest`, "goes on where Ctrl+C stopped a run"],
   ] as const;
-  return ["", pc.bold("try next"), ...rows.map(([typed, about]) => `  ${typed}\n      ${pc.dim(about)}`)];
+  return ["", pc.bold("What to type next"), ...rows.map(([typed, about]) => `  ${typed}\n      ${pc.dim(about)}`)];
 }
 
 /** How the command is called here: a checkout has it behind npx, an installed package on the path. */
