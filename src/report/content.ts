@@ -66,11 +66,19 @@ export function evaluationName(task: number, view: Pick<RunView, "tasks">): stri
 /** The text with absolute paths cut to their last part, so that a report can leave the machine it was made on. */
 export function withoutPaths(text: string, folders: readonly string[] = []): string {
   const known = folders.filter((folder) => folder.length > 1).sort((a, b) => b.length - a.length);
-  const shortened = known.reduce((rest, folder) => rest.replaceAll(folder, `…/${lastPart(folder)}`), text);
+  // What lies below a known folder becomes a plain absolute path, which the rules below cut like any other; folders may hold blanks, those may not.
+  const shortened = known.reduce(
+    (rest, folder) =>
+      rest
+        .replaceAll(`${folder}/`, "/")
+        .replaceAll(`${folder}\\`, "/")
+        .replaceAll(folder, `…/${lastPart(folder)}`),
+    text,
+  );
   const shorten = (path: string): string => `…/${lastPart(path)}`;
   return shortened
     .replace(/file:\/\/(?=\/)/g, "")
-    .replace(/(?<![\w.…/\\-])\/(?!\/)[^\s"'`,;()[\]<>|]+/g, shorten)
+    .replace(/(?<![\w.…<}/\\-])\/(?!\/)[^\s"'`,;()[\]<>|]+/g, shorten)
     .replace(/(?<!\w)(?:[A-Za-z]:|\\)\\[^\s"'`,;()[\]<>|]+/g, shorten);
 }
 

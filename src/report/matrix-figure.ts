@@ -77,7 +77,7 @@ function drawMatrix(rows: readonly EvaluationView[], sets: readonly GroupedSet[]
   const margin = 24 + 6.8 * Math.max(...bodies.map(({ set }) => short(set.name, 30).length));
   const at = { x: "task", y: "key" } as const;
   return draw("Heat map of the score of every data set at every evaluation. The numbers are in the table below.", {
-    width: margin + 16 + Math.max(tasks.length * 68, 240),
+    width: margin + 16 + Math.max(tasks.length * 76, 240),
     height: 56 + lines.length * 25,
     marginLeft: margin,
     marginRight: 16,

@@ -36,7 +36,7 @@ tbody th { font-weight: 500; }
 thead .n { white-space: normal; }
 td { max-width: 34rem; }
 pre { margin: 0; padding: 0.8rem 1rem; background: var(--band); font: 0.8125rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; width: max-content; min-width: 100%; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 1rem; max-width: none; padding: 0; list-style: none; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 1rem; max-width: none; padding: 0; list-style: none; }
 .pictures img { display: block; width: 4rem; height: 4rem; background: #fff; border: 1px solid var(--line); }
 .pictures p { margin: 0.3rem 0 0; font-size: 0.875rem; line-height: 1.35; }
 .pictures .credit { color: var(--quiet); font-size: 0.75rem; }
