@@ -174,3 +174,21 @@ test("a parquet file that is none, or whose footer lies, is refused by name", as
   lying.writeUInt32LE(8, 12);
   await expect(ParquetFile.open(write("p/noise.parquet", lying))).rejects.toThrow(/noise.parquet/);
 });
+
+test("a reference may carry a test share and a role; a path that exists with a question mark is a path", async () => {
+  const rows = Array.from({ length: 200 }, (_, i) => `${i}.jpg\tcaption ${i}`);
+  write("q/items.tsv", ["filepath\ttitle", ...rows].join("\n"));
+  const source = await one("table:./q/items.tsv?test=0.25&role=eval");
+  expect([source.name, source.role, source.records("test").length + source.records("train").length]).toEqual(["items", "eval", 200]);
+  expect(Math.abs(source.records("test").length - 50)).toBeLessThan(25);
+  expect((await one("q/items.tsv?test=1")).records("train")).toEqual([]);
+  write("q?test=1/items.tsv", ["filepath\ttitle", ...rows].join("\n"));
+  expect((await one("q?test=1/items.tsv")).records("test")).toEqual([]);
+  for (const [query, message] of [
+    ["tset=0.1", 'unknown option "tset"; known: test, role'],
+    ["test=2", "test=2: expected a share from 0 to 1"],
+    ["test=", "test=: expected a share from 0 to 1"],
+    ["role=x", "role=x: expected one of adapt, eval, pool"],
+  ] as const)
+    await expect(openSources(`table:./q/items.tsv?${query}`, root), query).rejects.toThrow(message);
+});

@@ -12,13 +12,12 @@ const expected: Readonly<Record<string, string>> = { test: "a share from 0 to 1"
 /** Options that a reference may carry behind its path: `folder:./photos?test=0.1&role=eval`. */
 const carried: Readonly<Record<string, { readonly option: string; readonly read: (text: string) => unknown }>> = {
   test: { option: "testShare", read: (text) => (text.trim() === "" ? text : Number(text)) },
-  name: { option: "name", read: (text) => text },
   role: { option: "role", read: (text) => text },
 };
 
 /**
  * Opens what a run names as data: `folder:./photos`, `wds:/data/{00000..00199}.tar`, a bare path that some source recognises, `mini-flux`, or a source with its
- * options as an object. Behind a path may stand `?test=0.1` (share kept for testing where the data has no test split), `name=` and `role=`, joined by `&`; a path
+ * options as an object. Behind a path may stand `?test=0.1` (share kept for testing where the data has no test split) and `role=eval`, joined by `&`; a path
  * that exists with those letters in it is taken as it is. Paths are relative to `baseDir`.
  * @throws {DataError}, {UnknownComponentError}, or zod's error for options that do not fit.
  */
@@ -49,7 +48,7 @@ function optionsOf(reference: string, query: string): Readonly<Record<string, un
       const value = known.read(text);
       const fits = key === "test" ? typeof value === "number" && value >= 0 && value <= 1 : key !== "role" || roles.includes(text);
       if (!fits || text === "")
-        throw new DataError(`${reference}: ${key}=${text}: expected ${expected[key] ?? "a name"}`, { fix: "as ?test=0.1&role=eval" });
+        throw new DataError(`${reference}: ${key}=${text}: expected ${expected[key] ?? ""}`, { fix: "as ?test=0.1&role=eval" });
       return [known.option, value];
     }),
   );

@@ -7,7 +7,7 @@ import { tellDemo, tellWhatNext } from "../demo-closing.ts";
 import { runFile, runsRoot } from "../places.ts";
 import { superviseAndTell } from "../supervised.ts";
 
-const usage = {
+export const usage = {
   synopsis: "demo [--set KEY=VALUE …]",
   about:
     "A small CLIP model learns real drawings in four tasks; what it knew before is measured after each. The run file is presets/demo.yaml.",
