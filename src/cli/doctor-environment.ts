@@ -15,7 +15,7 @@ const ours: readonly (readonly [name: string, about: string, builtIn: (env: Env)
   ["EVERGREEN_SET", "settings over every run file, parted by ; or line ends", () => "none"],
   ["EVERGREEN_KERNELS", "reference turns the choice of kernels off", () => "auto"],
   ["EVERGREEN_LIBTORCH", "folder of a libtorch to use instead of the fetched one", () => "the fetched one"],
-  ["EVERGREEN_ADDON", "the engine's file", () => "build/evergreen.node"],
+  ["EVERGREEN_ADDON", "the engine's file", () => "what npm run build made"],
   ["OMP_NUM_THREADS", "compute threads of libraries; a run's engine.threads decides", () => "not set"],
   ["OMP_WAIT_POLICY", "how idle threads wait", () => "PASSIVE"],
   ["NO_COLOR", "no colours", () => "not set"],
