@@ -16,7 +16,9 @@
 
 #include "allocator.h"
 #include "arguments.h"
+#include "cuda.h"
 #include "kernel-table.h"
+#include "meter.h"
 #include "operators.h"
 #include "tensor-table.h"
 #include "transfer.h"
@@ -114,6 +116,8 @@ Value memory(const CallbackInfo& info) {
   result.Set("peak", Napi::Number::New(info.Env(), static_cast<double>(stats.peak)));
   result.Set("reserved", Napi::Number::New(info.Env(), static_cast<double>(stats.reserved)));
   result.Set("limit", Napi::Number::New(info.Env(), static_cast<double>(stats.limit)));
+  result.Set("metaLive", Napi::Number::New(info.Env(), static_cast<double>(stats.metaLive)));
+  result.Set("metaPeak", Napi::Number::New(info.Env(), static_cast<double>(stats.metaPeak)));
   result.Set("tensors", Napi::Number::New(info.Env(), static_cast<double>(tensors().live())));
   return result;
 }
@@ -155,6 +159,7 @@ Value facts(const CallbackInfo& info) {
   result.Set("threads", Napi::Number::New(info.Env(), at::get_num_threads()));
   result.Set("instructions", at::get_cpu_capability());
   result.Set("config", at::show_config());
+  result.Set("dynamicThreads", Napi::Boolean::New(info.Env(), omp_get_dynamic() != 0));
   return result;
 }
 
@@ -181,6 +186,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("setKernels", guarded<setKernels>);
   add("dieWithParent", guarded<dieWithParent>);
   add("facts", guarded<facts>);
+  add("meterStart", guarded<meterStart>);
+  add("meterStop", guarded<meterStop>);
+  add("openCuda", guarded<openCuda>);
   return exports;
 }
 

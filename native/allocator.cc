@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdlib>
@@ -134,7 +135,7 @@ class CachingAllocator final : public c10::Allocator {
 
   std::mutex mutex_;
   std::array<std::vector<void*>, kClasses> free_;
-  MemoryStats stats_{0, 0, 0, UINT64_MAX};
+  MemoryStats stats_{0, 0, 0, UINT64_MAX, 0, 0};
 };
 
 CachingAllocator& allocator() {
@@ -146,6 +147,38 @@ void CachingAllocator::give(void* data) {
   if (data != nullptr) allocator().put(data);
 }
 
+/** Tensors on `meta` have no data. This gives them none, and counts what they would hold. */
+class CountingAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    live_ += bytes;
+    peak_ = std::max(peak_, live_);
+    return {nullptr, new size_t(bytes), &CountingAllocator::give, c10::Device(c10::DeviceType::Meta)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &CountingAllocator::give; }
+  void copy_data(void*, const void*, size_t) const override {}
+
+  static void give(void* context);
+  void resetPeak() { peak_ = live_; }
+  uint64_t live() const { return live_; }
+  uint64_t peak() const { return peak_; }
+
+ private:
+  // Meta tensors live and die on the thread that dispatches.
+  uint64_t live_ = 0, peak_ = 0;
+};
+
+CountingAllocator& countingAllocator() {
+  static auto* instance = new CountingAllocator();
+  return *instance;
+}
+
+void CountingAllocator::give(void* context) {
+  auto* bytes = static_cast<size_t*>(context);
+  countingAllocator().live_ -= *bytes;
+  delete bytes;
+}
+
 }  // namespace
 
 void installAllocator() {
@@ -153,10 +186,19 @@ void installAllocator() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   c10::SetCPUAllocator(&allocator(), 100);
+  c10::SetAllocator(c10::DeviceType::Meta, &countingAllocator(), 100);
 }
 void setMemoryLimit(uint64_t bytes) { allocator().limit(bytes); }
-MemoryStats memoryStats() { return allocator().stats(); }
-void resetPeak() { allocator().resetPeak(); }
+MemoryStats memoryStats() {
+  auto stats = allocator().stats();
+  stats.metaLive = countingAllocator().live();
+  stats.metaPeak = countingAllocator().peak();
+  return stats;
+}
+void resetPeak() {
+  allocator().resetPeak();
+  countingAllocator().resetPeak();
+}
 void releaseCache() {
   allocator().release();
   malloc_trim(0);

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernel-table.h"
@@ -126,6 +127,8 @@ double tensorSumOfSquares(const Tensor& tensor) {
 /** L2 norm over all entries of all tensors, as a float scalar. */
 Tensor globalNorm(const std::vector<Tensor>& gradients) {
   double total = 0;
+  for (const auto& gradient : gradients)
+    if (gradient.is_meta()) return at::empty({}, gradient.options().dtype(at::kFloat));
   for (const auto& gradient : gradients) {
     TORCH_CHECK(gradient.layout() == at::kStrided, "evergreen::global_norm: expected dense tensors");
     const bool fast = gradient.device().is_cpu() && (gradient.scalar_type() == at::kFloat || gradient.scalar_type() == at::kBFloat16);
@@ -152,11 +155,13 @@ EVERGREEN_CLONES void toBFloat16(at::BFloat16* to, const float* from, int64_t n)
   for (int64_t i = 0; i < n; i++) to[i] = at::BFloat16(from[i]);
 }
 
+bool isOn(const Tensor& tensor, const at::Device& device) { return tensor.layout() == at::kStrided && tensor.device() == device && (device.is_cpu() || device.is_meta()); }
+
 void checkAdamW(const Tensor& w, const Tensor& g, const Tensor& m, const Tensor& v) {
   for (const auto& each : {w, m, v})
-    TORCH_CHECK(each.layout() == at::kStrided && each.device().is_cpu() && each.scalar_type() == at::kFloat && each.is_contiguous() && each.sizes() == w.sizes(),
+    TORCH_CHECK(isOn(each, w.device()) && each.scalar_type() == at::kFloat && each.is_contiguous() && each.sizes() == w.sizes(),
                 "evergreen::adamw_: expected contiguous float32 weights and moments of one shape, got ", each.scalar_type(), " ", each.sizes(), " beside ", w.sizes());
-  TORCH_CHECK(g.layout() == at::kStrided && g.device().is_cpu() && g.sizes() == w.sizes() && (g.scalar_type() == at::kFloat || g.scalar_type() == at::kBFloat16),
+  TORCH_CHECK(isOn(g, w.device()) && g.sizes() == w.sizes() && (g.scalar_type() == at::kFloat || g.scalar_type() == at::kBFloat16),
               "evergreen::adamw_: expected a float32 or bfloat16 gradient of shape ", w.sizes(), ", got ", g.scalar_type(), " ", g.sizes());
 }
 
@@ -174,12 +179,12 @@ void adamw(const std::vector<Tensor>& weights, const std::vector<Tensor>& gradie
   for (const std::optional<Tensor> copy : copies) targets.push_back(copy.value_or(Tensor()));
   TORCH_CHECK(step >= 1, "evergreen::adamw_: steps count from 1, got ", step);
   TORCH_CHECK(scale.numel() == 1, "evergreen::adamw_: scale must hold one number");
-  const auto clip = scale.item<float>();
   for (size_t i = 0; i < count; i++) checkAdamW(weights[i], gradients[i], first[i], second[i]);
   for (size_t i = 0; i < count; i++)
-    TORCH_CHECK(!targets[i].defined() || (targets[i].layout() == at::kStrided && targets[i].device().is_cpu() && targets[i].scalar_type() == at::kBFloat16 &&
-                                          targets[i].is_contiguous() && targets[i].sizes() == weights[i].sizes()),
+    TORCH_CHECK(!targets[i].defined() || (isOn(targets[i], weights[i].device()) && targets[i].scalar_type() == at::kBFloat16 && targets[i].is_contiguous() && targets[i].sizes() == weights[i].sizes()),
                 "evergreen::adamw_: a copy must be contiguous bfloat16 of its weight's shape");
+  if (std::any_of(weights.begin(), weights.end(), [](const Tensor& each) { return each.is_meta(); })) return;
+  const auto clip = scale.item<float>();
   for (size_t i = 0; i < count; i++) {
     const double correction1 = 1 - std::pow(beta1, static_cast<double>(step));
     const double correction2 = 1 - std::pow(beta2, static_cast<double>(step));

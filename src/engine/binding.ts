@@ -26,13 +26,28 @@ export interface Binding {
   grad(outputs: readonly Handle[], gradients: readonly Handle[] | null, inputs: readonly Handle[]): (Handle | null)[];
   setGradMode(on: boolean): boolean;
   setThreads(count: number): number;
-  memory(): { live: number; peak: number; reserved: number; limit: number; tensors: number };
+  memory(): { live: number; peak: number; reserved: number; limit: number; metaLive: number; metaPeak: number; tensors: number };
   limitMemory(bytes: number): void;
   resetPeak(): void;
   releaseMemory(): void;
   setKernels(rule: number, entries: readonly number[]): void;
   dieWithParent(): number;
-  facts(): { parallel: string; threads: number; instructions: string; config: string };
+  facts(): { parallel: string; threads: number; instructions: string; config: string; dynamicThreads: boolean };
+  meterStart(): void;
+  meterStop(): NativeMeter;
+  openCuda(): { missing: string[]; devices: number };
+}
+
+export interface NativeMeter {
+  readonly flops: number;
+  readonly elements: number;
+  readonly calls: readonly {
+    readonly operator: string;
+    readonly shapes: readonly (readonly number[])[];
+    readonly count: number;
+    readonly flops: number;
+    readonly elements: number;
+  }[];
 }
 
 /** Environment settings under which "fp32" would silently mean less. */

@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import { native } from "./binding.ts";
 import { EngineError } from "./engine-error.ts";
-import { guard } from "./tensor.ts";
+import { hostDevice } from "./host.ts";
+import { type Device, guard } from "./tensor.ts";
 
 /** What decides the engine's bits beside the weights and the data. */
 export interface EngineInfo {
@@ -25,12 +26,30 @@ export function engineInfo(): EngineInfo {
   return { threads, instructions, libtorch: [version, mkl && `mkl ${mkl}`, dnn && `onednn ${dnn}`].filter(Boolean).join(", ") };
 }
 
-/** Devices that compute here. Another one is refused with what is missing. */
-export function checkDevice(device: string): string {
-  if (device === "auto" || device === "cpu") return "cpu";
-  throw new EngineError("unavailable", `device ${device}: this build of the engine computes on the cpu alone`, {
-    fix: "set engine.device to auto",
-  });
+/**
+ * The device that `engine.device` means here: `auto` is the processor. Asked for CUDA it opens libtorch's CUDA library.
+ * @throws {EngineError} of kind `unavailable` that says what is missing: library, driver or device.
+ */
+export function checkDevice(device: string): Device {
+  if (device === "auto" || device === hostDevice) return hostDevice;
+  const cuda = /^cuda(?::(\d+))?$/.exec(device);
+  if (cuda) return checkCuda(device, Number(cuda[1] ?? 0));
+  throw new EngineError("unavailable", `device ${device}: this build of the engine computes on ${hostDevice} and cuda`, { fix: toAuto });
+}
+
+const toAuto = "set engine.device to auto";
+
+function checkCuda(device: string, index: number): Device {
+  const { missing, devices } = guard("openCuda", () => native.openCuda());
+  if (missing.length > 0)
+    throw new EngineError("unavailable", `device ${device}: missing ${missing.join("; ")}`, {
+      fix: `${toAuto}, or point EVERGREEN_LIBTORCH at a CUDA build of libtorch on a machine with an NVIDIA driver`,
+    });
+  if (index >= devices)
+    throw new EngineError("unavailable", `device ${device}: missing a device: the driver shows ${devices}, counted from 0`, {
+      fix: toAuto,
+    });
+  return device;
 }
 
 /** From now on this process ends with its parent, whatever it is doing. The parent's id. */

@@ -11,6 +11,9 @@ export interface Memory {
   /** Bytes taken from the system: live plus cached for reuse. */
   readonly reserved: number;
   readonly limit: number;
+  /** Bytes that live tensors on `meta` would hold, and the highest such number since {@link resetPeak}. */
+  readonly metaLive: number;
+  readonly metaPeak: number;
   /** Tensors that TypeScript holds. */
   readonly tensors: number;
 }

@@ -1,6 +1,7 @@
 import { noGrad } from "./grad.ts";
+import { hostDevice } from "./host.ts";
 import { type Argument, one, operator } from "./operator.ts";
-import type { Device, DType, Tensor } from "./tensor.ts";
+import type { Device, DType, Tensor, Weights } from "./tensor.ts";
 
 // One line each: the operator's own schema converts and checks. Shapes broadcast as in PyTorch.
 
@@ -65,14 +66,22 @@ export const batchNorm = (
  * In bfloat16 on the processor the products are asked for one by one: libtorch's fused kernel calls a matrix product for each head there and takes up to six times as long.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, causal: boolean): Tensor {
-  if (q.dtype !== "bfloat16" || q.device !== "cpu") return call("aten::scaled_dot_product_attention", q, k, v, null, 0, causal);
+  const isPlanned = q.device === "meta";
+  if (q.dtype === "bfloat16" && (isPlanned || q.device === hostDevice)) return attentionByProducts(q, k, v, causal);
+  // Left to itself libtorch plans the decomposed form, which is not what the processor runs.
+  return isPlanned
+    ? call("aten::_scaled_dot_product_flash_attention_for_cpu", q, k, v, 0, causal)
+    : call("aten::scaled_dot_product_attention", q, k, v, null, 0, causal);
+}
+
+function attentionByProducts(q: Tensor, k: Tensor, v: Tensor, causal: boolean): Tensor {
   const scores = matmul(mulNumber(q, (q.shape[3] ?? 1) ** -0.5), transpose(k, 2, 3)); // [B, heads, L, L]
-  return matmul(softmax(causal ? add(scores, causalMask(q.shape[2] ?? 0)) : scores, -1), v);
+  return matmul(softmax(causal ? add(scores, causalMask(q.shape[2] ?? 0, q.device)) : scores, -1), v);
 }
 
 /** −∞ above the diagonal, [L, L]. */
-function causalMask(tokens: number): Tensor {
-  return call("aten::triu", full([tokens, tokens], Number.NEGATIVE_INFINITY, "bfloat16"), 1);
+function causalMask(tokens: number, device: Device): Tensor {
+  return call("aten::triu", full([tokens, tokens], Number.NEGATIVE_INFINITY, "bfloat16", device), 1);
 }
 
 export const embedding = (table: Tensor, ids: Tensor): Tensor => call("aten::embedding", table, ids);
@@ -101,13 +110,16 @@ export const normalize = (a: Tensor): Tensor =>
 
 export const to = (a: Tensor, dtype: DType): Tensor => (a.dtype === dtype ? a : call("aten::to.dtype", a, dtypeCodes[dtype]));
 export const toDevice = (a: Tensor, device: Device): Tensor => call("aten::to.dtype_layout", a, dtypeCodes[a.dtype], null, device);
-export const zeros = (shape: readonly number[], dtype: DType = "float32", device: Device = "cpu"): Tensor =>
+/** All weights of a model, or of a part of one, on another device; on their own device they are the same tensors. */
+export const weightsToDevice = (weights: Weights, device: Device): Weights =>
+  new Map([...weights].map(([name, weight]) => [name, weight.device === device ? weight : toDevice(weight, device)]));
+export const zeros = (shape: readonly number[], dtype: DType = "float32", device: Device = hostDevice): Tensor =>
   call("aten::zeros", shape, dtypeCodes[dtype], null, device);
 export const zerosLike = (a: Tensor): Tensor => call("aten::zeros_like", a);
-export const full = (shape: readonly number[], value: number, dtype: DType = "float32", device: Device = "cpu"): Tensor =>
+export const full = (shape: readonly number[], value: number, dtype: DType = "float32", device: Device = hostDevice): Tensor =>
   call("aten::full", shape, fraction(value), dtypeCodes[dtype], null, device);
 /** 0, 1, …, n − 1 as int64. */
-export const arange = (n: number, device: Device = "cpu"): Tensor => call("aten::arange", n, dtypeCodes.int64, null, device);
+export const arange = (n: number, device: Device = hostDevice): Tensor => call("aten::arange", n, dtypeCodes.int64, null, device);
 
 /** Overwrites `target` with `source`; only an owner of `target` may. */
 export const copyInto = (target: Tensor, source: Tensor): void => {

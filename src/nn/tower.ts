@@ -1,5 +1,6 @@
 import { grad, noGrad, requireGrad, withGrad } from "../engine/grad.ts";
 import { detach } from "../engine/ops.ts";
+import { scope } from "../engine/scope.ts";
 import type { Tensor } from "../engine/tensor.ts";
 
 /** A network cut where its activations may be thrown away and computed again. */
@@ -9,13 +10,18 @@ export interface Tower {
   readonly stages: readonly ((x: Tensor) => Tensor)[];
 }
 
-export const run = (tower: Tower): Tensor => tower.stages.reduce((x, stage) => stage(x), tower.start());
+/** The tower's output. What a stage makes besides its result lives on only where the graph needs it. */
+export const run = (tower: Tower): Tensor =>
+  tower.stages.reduce(
+    (x, stage) => scope(() => stage(x)),
+    scope(() => tower.start()),
+  );
 
 /** The tower's output without a graph, and the input of each stage: all that {@link recompute} needs. */
 export function runAndKeep(tower: Tower): { readonly output: Tensor; readonly inputs: readonly Tensor[] } {
   return noGrad(() => {
-    const inputs = [tower.start()];
-    for (const stage of tower.stages) inputs.push(stage(inputs.at(-1) as Tensor));
+    const inputs = [scope(() => tower.start())];
+    for (const stage of tower.stages) inputs.push(scope(() => stage(inputs.at(-1) as Tensor)));
     const output = inputs.pop() as Tensor;
     return { output, inputs };
   });
@@ -33,11 +39,14 @@ export function recompute(
 ): void {
   let flowing = gradient;
   for (let i = tower.stages.length - 1; i >= 0; i--) {
-    const input = detach(inputs[i] as Tensor);
-    requireGrad([input]);
-    const output = withGrad(() => (tower.stages[i] as (x: Tensor) => Tensor)(input));
-    const [next, ...gradients] = grad([output], [input, ...each.leaves], [flowing]);
-    each.add(gradients);
+    const next = scope(() => {
+      const input = detach(inputs[i] as Tensor);
+      requireGrad([input]);
+      const output = withGrad(() => (tower.stages[i] as (x: Tensor) => Tensor)(input));
+      const [before, ...gradients] = grad([output], [input, ...each.leaves], [flowing]);
+      each.add(gradients);
+      return before;
+    });
     if (!next) return;
     flowing = next;
   }

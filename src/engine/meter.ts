@@ -1,0 +1,40 @@
+import { type NativeMeter, native } from "./binding.ts";
+import { memory, resetPeak } from "./memory.ts";
+import { guard } from "./tensor.ts";
+
+/** Calls of one operator with one set of input shapes. */
+export type MeteredCall = NativeMeter["calls"][number];
+
+/** What work cost, counted where libtorch dispatches it: backward passes by what they really do. */
+export interface Metered<Result> {
+  readonly result: Result;
+  /** Matrix products, convolutions and attention; a multiply-add is two. Fused attention's backward pass counts its five products. */
+  readonly flops: number;
+  /** Everything else, one for each entry that is read or written, whichever is more. Views and empty tensors are free. */
+  readonly elements: number;
+  /** In the order of first calls. An operator inside of a counted one is not counted again. */
+  readonly calls: readonly MeteredCall[];
+  /** Highest sum of the bytes of live tensors during the work, those that lived before included. */
+  readonly peakBytes: number;
+  /** The same of tensors on `meta`, which hold none. */
+  readonly metaPeakBytes: number;
+}
+
+/**
+ * Runs `work` and counts what it computes. Resets the peak of {@link memory}.
+ * @throws {EngineError} when work is being metered already.
+ * @example meter(() => matmul(a, b)).flops // 2 · m · n · k
+ */
+export function meter<Result>(work: () => Result): Metered<Result> {
+  guard("meter", () => native.meterStart());
+  resetPeak();
+  let counted: NativeMeter;
+  let result: Result;
+  try {
+    result = work();
+  } finally {
+    counted = native.meterStop();
+  }
+  const { peak, metaPeak } = memory();
+  return { result, ...counted, peakBytes: peak, metaPeakBytes: metaPeak };
+}
