@@ -4,7 +4,10 @@ import { miniFluxProgress, ProgressLine } from "./data-progress.ts";
 function told(isTerminal: boolean, events: readonly (readonly [ms: number, done: number])[]): string {
   let now = 0;
   let text = "";
-  const line = new ProgressLine({ write: (piece) => (text += piece), isTerminal, now: () => now });
+  const write = (piece: string): void => {
+    text += piece;
+  };
+  const line = new ProgressLine({ write, isTerminal, now: () => now });
   const progress = miniFluxProgress(line);
   for (const [ms, done] of events) {
     now = ms;

@@ -1,9 +1,11 @@
-import pc from "picocolors";
 import { type Table, textTable } from "../report/table.ts";
 import type { Measurement } from "../runs/measurement.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { latestScores, type RunView, viewOf } from "../runs/view.ts";
 import { formatDuration } from "../util/units.ts";
+import { coloursOf } from "./output.ts";
+
+const pc = coloursOf(process.stderr);
 
 /** Says what a finished demo did, before the lines that every run ends with. */
 export function tellDemo(folder: string): void {

@@ -1,7 +1,9 @@
-import pc from "picocolors";
 import type { FromTrainer } from "../launch/messages.ts";
 import type { EvaluatedEvent, RunEvent, Scores, StepEvent } from "../runs/event.ts";
 import { formatBytes, formatDuration } from "../util/units.ts";
+import { coloursOf } from "./output.ts";
+
+const pc = coloursOf(process.stderr);
 
 /** Where a story is told. */
 export interface Stage {
@@ -27,8 +29,11 @@ export class Story {
   private lastDrawn = Number.NEGATIVE_INFINITY;
   private firstLoss: number | undefined;
   private baseline: Scores | undefined;
-  private readonly pace = { ms: 0, dataMs: 0, steps: 0, rows: 0, lastSamples: 0 };
+  private readonly pace = { ms: 0, dataMs: 0, steps: 0, rows: 0, loss: 0 };
   private lastSaved = "";
+  private readonly row: EvaluatedEvent[] = [];
+  /** How long the latest evaluation took. */
+  private evaluationMs = 0;
 
   constructor(stage: Stage) {
     this.stage = stage;
@@ -53,27 +58,37 @@ export class Story {
     switch (event.type) {
       case "task-started":
         this.firstLoss = undefined;
+        this.lastPlain = this.stage.now();
         Object.assign(this.pace, { ms: 0, dataMs: 0, steps: 0, rows: 0 });
         return;
       case "step":
-        return this.step(event);
+        this.step(event);
+        return;
+      case "task-ended":
+        this.line(`${pc.bold(this.nameOf(event.task))}  ${this.pace.steps} steps  ${this.numbers()}`);
+        return;
       case "evaluated":
-        return this.evaluated(event);
+        this.row.push(event);
+        return;
       case "scored":
-        return this.scored(event.task, event.scores);
+        this.scored(event.task, event.scores);
+        return;
       case "saved":
         this.lastSaved = `last save ${event.checkpoint} (${formatBytes(event.bytes)})`;
         return;
       case "resumed":
-        return this.line(
+        this.line(
           event.exact
             ? `resume is exact from ${event.from}: config, code, data and engine unchanged`
             : `resumed from ${event.from}; not bit-exact (${event.allowed.join(", ")} differ)`,
         );
+        return;
       case "stopped":
-        return this.line(`saved ${event.checkpoint}`);
+        this.line(`saved ${event.checkpoint}`);
+        return;
       case "warning":
-        return this.line(`${pc.yellow("warning")} ${event.code}: ${event.message}`);
+        this.line(`${pc.yellow("warning")} ${event.code}: ${event.message}`);
+        return;
       default:
         this.clear();
     }
@@ -86,52 +101,62 @@ export class Story {
     pace.ms += event.timing?.batchMs ?? 0;
     pace.dataMs += event.timing?.dataMs ?? 0;
     pace.rows = event.samples / event.step;
+    pace.loss = event.losses.loss ?? 0;
     const now = this.stage.now();
     if (this.stage.isTerminal ? now - this.lastDrawn < 100 : now - this.lastPlain < 30_000) return;
     const before = this.tasks.slice(0, event.task).reduce((sum, { steps }) => sum + steps, 0);
-    const task = this.tasks[event.task];
-    const total = this.tasks.reduce((sum, { steps }) => sum + steps, 0);
+    const steps = this.tasks[event.task]?.steps;
+    const total = this.tasks.reduce((sum, task) => sum + task.steps, 0);
     const done = event.step - before;
-    const perStep = pace.ms / Math.max(1, pace.steps);
-    const numbers =
-      `loss ${(this.firstLoss ?? 0).toFixed(3)} → ${(event.losses.loss ?? 0).toFixed(3)}  lr ${event.learningRate.toExponential(1)}  ` +
-      `${Math.round((pace.rows * 1000) / perStep)} samples/s  data ${((100 * pace.dataMs) / Math.max(1, pace.ms)).toFixed(1)}%`;
-    const name = `task ${event.task + 1}/${this.tasks.length}${task?.name ? ` ${task.name}` : ""}`;
-    const eta = formatDuration((total - event.step) * perStep);
+    const numbers = `${this.numbers()}  lr ${event.learningRate.toExponential(1)}`;
+    const name = this.nameOf(event.task);
+    const left = (total - event.step) * (pace.ms / pace.steps) + (this.tasks.length - event.task) * this.evaluationMs;
+    const eta = formatDuration(left);
     if (this.stage.isTerminal) {
       this.lastDrawn = now;
       this.redraw([
         `${pc.dim("stream")} ${bar(event.step / Math.max(1, total))} ${event.step}/${total}  eta ${eta}  ${pc.dim(this.lastSaved)}`,
-        `${pc.bold(name)} ${bar(done / Math.max(1, task?.steps ?? 1))} ${done}/${task?.steps ?? "?"}`,
+        `${pc.bold(name)} ${bar(done / Math.max(1, steps ?? 1))} ${done}/${steps ?? "?"}`,
         `  ${numbers}`,
       ]);
     } else {
       this.lastPlain = now;
-      this.line(`${name}  step ${done}/${task?.steps ?? "?"}  ${numbers}  eta ${eta}`);
+      this.line(`${name}  step ${done}/${steps ?? "?"}  ${numbers}  eta ${eta}`);
     }
   }
 
-  private readonly row: EvaluatedEvent[] = [];
+  /** Of the task so far: loss of its first and latest step, rate, share of the time spent waiting for data. */
+  private numbers(): string {
+    const { ms, dataMs, steps, rows, loss } = this.pace;
+    const rate = ms > 0 ? Math.round((1000 * rows * steps) / ms) : 0;
+    return `loss ${(this.firstLoss ?? 0).toFixed(3)} → ${loss.toFixed(3)}  ${rate} samples/s  data ${((100 * dataMs) / Math.max(1, ms)).toFixed(1)}%`;
+  }
 
-  private evaluated(event: EvaluatedEvent): void {
-    this.row.push(event);
+  private nameOf(task: number): string {
+    const name = this.tasks[task]?.name;
+    return `task ${task + 1}/${this.tasks.length}${name ? ` ${name}` : ""}`;
   }
 
   private scored(task: number, scores: Scores): void {
-    const cells = this.row.splice(0).filter(({ role, source }) => role === "eval" || scores.kaSets.includes(source));
-    const when =
-      task < 0
-        ? "before training"
-        : `after task ${task + 1}/${this.tasks.length}${this.tasks[task]?.name ? ` (${this.tasks[task]?.name})` : ""}`;
-    const shown = cells.map((event) => {
-      const value = event.measurements.find(({ metric }) => metric === event.headline)?.value;
-      return `${event.source} ${value === undefined ? "–" : (100 * value).toFixed(1)}`;
-    });
-    this.line(pc.bold(when));
-    for (const text of wrap(shown, "   ", this.stage.columns - 4)) this.line(`  ${text}`);
+    const events = this.row.splice(0);
+    this.evaluationMs = events.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
+    const since = this.baseline;
     this.line(
-      `  ${pc.bold(`KA ${share(scores.ka)}   ZS ${share(scores.zs)}   GM ${share(scores.gm)}`)}${this.baseline ? `   ${pc.dim(`at the start KA ${share(this.baseline.ka)}, ZS ${share(this.baseline.zs)}`)}` : ""}`,
+      `${pc.bold(task < 0 ? "before training" : `after ${this.nameOf(task)}`)}${since ? pc.dim("   (change since the start)") : ""}`,
     );
+    const groups = [
+      ["stream  ", scores.kaSets],
+      ["held out", scores.zsSets],
+    ] as const;
+    for (const [title, sets] of groups) {
+      const shown = events.filter(({ source }) => sets.includes(source)).map(cell);
+      wrap(shown, "   ", this.stage.columns - 14).forEach((text, i) => {
+        this.line(`  ${i === 0 ? pc.dim(title) : "        "}  ${text}`);
+      });
+    }
+    const entry = (name: "ka" | "zs" | "gm"): string =>
+      `${name.toUpperCase()} ${share(scores[name])}${change(since?.[name], scores[name])}`;
+    this.line(`  ${pc.bold(`${entry("ka")}   ${entry("zs")}   ${entry("gm")}`)}`);
     this.baseline ??= scores;
   }
 
@@ -151,6 +176,19 @@ export class Story {
   elapsedMs(): number {
     return this.stage.now() - this.began;
   }
+}
+
+/** `emoji-2018 13.8`: a set and its headline in per cent. */
+function cell({ source, measurements, headline }: EvaluatedEvent): string {
+  const value = measurements.find(({ metric }) => metric === headline)?.value;
+  return `${source} ${value === undefined ? "–" : (100 * value).toFixed(1)}`;
+}
+
+/** ` (+2.7)`: what a score gained since `before`; nothing where either was not measured. */
+function change(before: Scores["ka"], after: Scores["ka"]): string {
+  if (!before || !after) return "";
+  const points = 100 * (after.value - before.value);
+  return ` (${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(1)})`;
 }
 
 const share = (measurement: Scores["ka"]): string => {
