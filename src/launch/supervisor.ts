@@ -30,7 +30,7 @@ function trainerEntry(): string {
  */
 export function supervise(task: TrainerTask, audience: Audience): Promise<Supervised> {
   const child = fork(trainerEntry(), [], { stdio: ["ignore", "pipe", "pipe", "ipc"], serialization: "advanced" });
-  const state: { failure?: TrainerFailure; exit?: number; signal?: NodeJS.Signals; killed?: boolean } = {};
+  const state: Course = {};
   child.on("message", (message: FromTrainer) => {
     if (message.kind === "failed") state.failure = message.failure;
     if (message.kind === "ended") state.exit = message.exit;
@@ -39,22 +39,33 @@ export function supervise(task: TrainerTask, audience: Audience): Promise<Superv
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => audience.aside(text));
   const remove = answerSignals(child, state, audience);
   send(child, { kind: "task", task });
-  return new Promise((resolve) => {
-    child.on("exit", (code, signal) => {
-      remove();
-      if (state.killed) return resolve({ exit: 128 + (constants.signals[state.signal ?? "SIGINT"] ?? 2) });
-      if (state.failure) return resolve({ exit: state.failure.exit, failure: state.failure });
-      if (state.exit !== undefined) return resolve({ exit: state.exit });
-      const failure = died(code, signal);
-      resolve({ exit: failure.exit, failure });
-    });
+  const exited = new Promise<readonly [number | null, NodeJS.Signals | null]>((done) => {
+    child.on("exit", (code, signal) => done([code, signal]));
+  });
+  // The channel ends after its last message, which an exit may overtake.
+  const heard = new Promise<void>((done) => child.on("disconnect", done));
+  return Promise.all([exited, heard]).then(([[code, signal]]) => {
+    remove();
+    if (state.killedBy) return { exit: 128 + constants.signals[state.killedBy] };
+    if (state.failure) return { exit: state.failure.exit, failure: state.failure };
+    if (state.exit !== undefined) return { exit: state.exit };
+    const failure = died(code, signal);
+    return { exit: failure.exit, failure };
   });
 }
 
-function answerSignals(child: ChildProcess, state: { signal?: NodeJS.Signals; killed?: boolean }, audience: Audience): () => void {
+/** What was heard of a trainer so far. */
+interface Course {
+  failure?: TrainerFailure;
+  exit?: number;
+  signal?: NodeJS.Signals;
+  killedBy?: NodeJS.Signals;
+}
+
+function answerSignals(child: ChildProcess, state: Course, audience: Audience): () => void {
   const answer = (signal: NodeJS.Signals): void => {
     if (state.signal) {
-      state.killed = true;
+      state.killedBy = signal;
       child.kill("SIGKILL");
       return;
     }
@@ -70,7 +81,8 @@ function answerSignals(child: ChildProcess, state: { signal?: NodeJS.Signals; ki
 }
 
 function send(child: ChildProcess, message: ToTrainer): void {
-  if (child.connected) child.send(message);
+  // What a dead trainer does not hear, its exit tells.
+  if (child.connected) child.send(message, () => undefined);
 }
 
 /** A trainer that was killed from outside, by the kernel for want of memory perhaps. */
