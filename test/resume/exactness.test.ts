@@ -28,6 +28,15 @@ test("the run is the one that was meant: rows of all three sources, moments insi
   expect(ledger.reduce((sum, { n }) => sum + n, 0)).toBe(16 * lastStep);
 });
 
+test("no row of a task's own concepts comes from the buffer, and none of another task's from the update pool", () => {
+  const reader = new RunReader(folderOf(world, "whole-fp32"));
+  const concepts = reader.plan().tasks.map((task) => task.concepts);
+  for (const { task, source, concept } of reader.ledger()) {
+    if (source === "update") expect(concepts[task]).toContain(concept);
+    if (source === "buffer") expect(concepts.slice(0, task).flat()).toContain(concept);
+  }
+});
+
 test.each(precisions)(
   "stopped at every step border and resumed, %s ends the same",
   async (precision) => {
