@@ -70,7 +70,7 @@ function outputsOf(sources) {
 function removeStale(dist, outputs) {
   const known = new Set(outputs);
   for (const file of filesUnder(dist)) {
-    if (!file.startsWith(".") && !known.has(file.replace(/\.js\.map$/, ".js"))) rmSync(join(dist, file));
+    if (!file.startsWith(".") && !file.startsWith("workers/") && !known.has(file.replace(/\.js\.map$/, ".js"))) rmSync(join(dist, file));
   }
 }
 
