@@ -62,7 +62,7 @@ def random_image(path, side):
         grey = np.asarray(image.convert("L")).astype(np.uint16) * 257
         Image.fromarray(grey).save(path.with_suffix(".png"))
         return path.with_suffix(".png")
-    formats = {"RGB": ["png", "jpg", "webp", "tif", "bmp"], "L": ["png", "jpg"], "CMYK": ["jpg", "tif"], "P": ["png", "gif"], "RGBA": ["png", "webp"]}
+    formats = {"RGB": ["png", "jpg", "webp", "tif"], "L": ["png", "jpg"], "CMYK": ["jpg", "tif"], "P": ["png", "gif"], "RGBA": ["png", "webp"]}
     ending = "png" if fixed else draw.choice(formats.get(mode, ["png"]))
     target = path.with_suffix("." + ending)
     image.convert(mode).save(target)

@@ -72,8 +72,8 @@ export async function encode(
     values: count === 0 ? new Float32Array(0) : scope(() => Float32Array.from(readFloats(embed()))),
   });
   try {
-    const records = images.map((path) => ({
-      id: path,
+    const records = images.map((path, i) => ({
+      id: `image ${i + 1}`,
       captions: [path],
       split: "test" as const,
       image: { kind: "file" as const, path },
