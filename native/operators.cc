@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "guards.h"
 #include "tensor-table.h"
 
 namespace evergreen {
@@ -15,8 +16,12 @@ namespace {
 using c10::IValue;
 using c10::TypeKind;
 
-std::vector<c10::OperatorHandle>& resolved() {
-  static auto* list = new std::vector<c10::OperatorHandle>();
+struct Resolved {
+  c10::OperatorHandle operation;
+  Guard guard;
+};
+std::vector<Resolved>& resolved() {
+  static auto* list = new std::vector<Resolved>();
   return *list;
 }
 
@@ -161,7 +166,7 @@ Napi::Value resolveOperator(const Napi::CallbackInfo& info) {
   const std::string overload = info[1].ToString();
   const auto found = c10::Dispatcher::singleton().findSchema({name, overload});
   if (!found) throw EngineFailure("unknown-operator", "no operator is named " + name + (overload.empty() ? "" : "." + overload));
-  resolved().push_back(*found);
+  resolved().push_back({*found, guardFor(name)});
   const auto& schema = found->schema();
   auto result = Napi::Object::New(env);
   result.Set("id", Napi::Number::New(env, static_cast<double>(resolved().size() - 1)));
@@ -186,7 +191,7 @@ Napi::Value callOperator(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto id = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
   if (id >= resolved().size()) throw EngineFailure("unknown-operator", "no such operator id");
-  const auto& operation = resolved()[id];
+  const auto& [operation, guard] = resolved()[id];
   const auto& schema = operation.schema();
   const auto given = info[1].As<Napi::Array>();
   const uint32_t length = given.Length();
@@ -200,6 +205,7 @@ Napi::Value callOperator(const Napi::CallbackInfo& info) {
     if (value.IsUndefined() && arguments[i].default_value().has_value()) stack.push_back(*arguments[i].default_value());
     else stack.push_back(convert(value, arguments[i].type(), arguments[i]));
   }
+  if (guard != nullptr) guard(stack);
   operation.callBoxed(stack);
   auto results = Napi::Array::New(env, stack.size());
   for (uint32_t i = 0; i < stack.size(); i++) results.Set(i, give(env, stack[i]));

@@ -22,7 +22,7 @@ double TensorTable::add(at::Tensor tensor) {
 }
 
 const at::Tensor& TensorTable::get(double handle) const {
-  if (!(handle >= kSlots)) throw EngineFailure("argument", "not a tensor handle");
+  if (!(handle >= kSlots && handle <= 9007199254740992.0)) throw EngineFailure("argument", "not a tensor handle");
   const double generation = static_cast<double>(static_cast<uint64_t>(handle / kSlots));
   const auto index = static_cast<size_t>(handle - generation * kSlots);
   if (index >= slots_.size() || slots_[index].generation != generation) throw EngineFailure("freed", "the tensor was freed");

@@ -33,9 +33,7 @@ function free(dead: Iterable<object>): void {
 
 /** Takes the tensors of a state out of the current scope's care: they live until {@link release}. @throws {EngineError} for a borrowed one. */
 export function keep<State>(state: State): State {
-  const held = new Set<Tensor>();
-  collect(state, held);
-  for (const each of held) {
+  for (const each of tensorsIn(state)) {
     if (borrowed.has(each)) throw new EngineError("borrowed", "keep: the optimizer will change this weight");
     disown(each);
   }
@@ -60,9 +58,7 @@ export function release(state: unknown): void {
 
 /** Marks what a model hands out: it may be read, not kept. */
 export function borrow<State>(state: State): State {
-  const held = new Set<Tensor>();
-  collect(state, held);
-  for (const each of held) borrowed.add(each);
+  for (const each of tensorsIn(state)) borrowed.add(each);
   return state;
 }
 
@@ -71,19 +67,21 @@ export function isBorrowed(value: Tensor): boolean {
   return borrowed.has(value);
 }
 
-/** Every tensor inside of maps, sets, lists and plain objects. */
+/** Every tensor inside of maps, sets, lists and plain objects; a state may hold itself. */
 export function tensorsIn(state: unknown): ReadonlySet<Tensor> {
   const found = new Set<Tensor>();
-  collect(state, found);
+  const seen = new Set<object>();
+  const pending: unknown[] = [state];
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (value instanceof Tensor) found.add(value);
+    else if (value !== null && typeof value === "object" && !ArrayBuffer.isView(value) && !seen.has(value)) {
+      seen.add(value);
+      const inside = value instanceof Map || value instanceof Set || Array.isArray(value) ? value.values() : Object.values(value);
+      for (const each of inside) pending.push(each);
+    }
+  }
   return found;
-}
-
-function collect(value: unknown, into: Set<Tensor>): void {
-  if (value instanceof Tensor) into.add(value);
-  else if (value instanceof Map || value instanceof Set) for (const each of value.values()) collect(each, into);
-  else if (Array.isArray(value)) for (const each of value) collect(each, into);
-  else if (value !== null && typeof value === "object" && !ArrayBuffer.isView(value))
-    for (const each of Object.values(value)) collect(each, into);
 }
 
 function isGenerator(value: unknown): boolean {
