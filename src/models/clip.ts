@@ -1,4 +1,4 @@
-import { normalize, to } from "../engine/ops.ts";
+import { normalize, to, toDevice } from "../engine/ops.ts";
 import type { DType, Tensor, Weights } from "../engine/tensor.ts";
 import { run, type Tower } from "../nn/tower.ts";
 import { viewOf } from "../nn/view.ts";
@@ -63,7 +63,8 @@ export function rowFinder(ids: readonly number[]): (id: number) => number {
 /** The image tower over float32 pixels [B, 3, S, S]; its output is [B, E], float32, not normalised. */
 export function imageTower(model: ComputeWeights, pixels: Tensor): Tower {
   const { config, training } = model;
-  const input = to(pixels, dtypes[model.precision]);
+  const { device } = model.weights.get("logit_scale") as Tensor;
+  const input = to(toDevice(pixels, device), dtypes[model.precision]);
   const view = viewOf(model.buffers.size > 0 ? new Map([...model.weights, ...model.buffers]) : model.weights, "visual.");
   return exact(
     config.vision.kind === "vit"

@@ -1,4 +1,4 @@
-import { slice } from "../engine/ops.ts";
+import { slice, toDevice } from "../engine/ops.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
 import { Catalog, type Component } from "../util/component.ts";
 
@@ -44,5 +44,5 @@ export function pairMatrix(
     const [row, column] = values.transposed ? [j, i] : [i, j];
     if (row >= from && row < to) entries[(row - from) * all + column] = values.excluded;
   }
-  return tensor(entries, [to - from, all], "float32");
+  return toDevice(tensor(entries, [to - from, all], "float32"), input.image.device);
 }

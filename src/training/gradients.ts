@@ -1,5 +1,5 @@
 import { grad, noGrad, requireGrad } from "../engine/grad.ts";
-import { add, concat, detach, exp, indexSelect, normalize, slice, to } from "../engine/ops.ts";
+import { add, concat, detach, exp, indexSelect, normalize, slice, to, toDevice } from "../engine/ops.ts";
 import { handOver, keep, release, scope } from "../engine/scope.ts";
 import { item, type Tensor, tensor } from "../engine/tensor.ts";
 import { type ComputeWeights, imageTower, textTower } from "../models/clip.ts";
@@ -62,7 +62,9 @@ function lossOf(
 ): Tensor {
   const texts = normalize(features.text);
   const repeated =
-    batch.texts.rows === batch.textOf.length ? texts : indexSelect(texts, 0, tensor(batch.textOf, [batch.textOf.length], "int32"));
+    batch.texts.rows === batch.textOf.length
+      ? texts
+      : indexSelect(texts, 0, toDevice(tensor(batch.textOf, [batch.textOf.length], "int32"), texts.device));
   const bias = model.weights.get("logit_bias");
   return objective.loss({
     image: normalize(features.image),

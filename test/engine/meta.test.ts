@@ -9,6 +9,7 @@ import { parseModelConfig } from "../../src/models/architecture.ts";
 import { type Clip, computeWeights, imageTower, textTower } from "../../src/models/clip.ts";
 import { stateTensors } from "../../src/models/parameters.ts";
 import clip from "../../src/nn/objectives/clip.ts";
+import siglip from "../../src/nn/objectives/siglip.ts";
 import { run } from "../../src/nn/tower.ts";
 import { createLearner, learn } from "../../src/training/step.ts";
 import { drawn, type SmallKind, smallBatch, smallConfigs, smallModel, stepOptions } from "./small-models.ts";
@@ -178,6 +179,21 @@ for (const kind of Object.keys(smallConfigs) as SmallKind[])
       const plan = scope(() => meter(() => void plannedStep(planned(smallConfigs[kind]), precision)).flops);
       expect(plan).toBe(real);
     });
+
+test("both losses, with pairs that do not count, have a gradient on meta", () => {
+  scope(() => {
+    for (const objective of [clip, siglip]) {
+      const leaves = [
+        ops.zeros([3, 4], "float32", "meta"),
+        ops.zeros([3, 4], "float32", "meta"),
+        ops.zeros([], "float32", "meta"),
+      ] as const;
+      requireGrad(leaves);
+      const [image, text, scale] = leaves;
+      expect(grad([objective.loss({ image, text, scale, excluded: [1] })], leaves).map(layout)).toEqual(leaves.map(layout));
+    }
+  });
+});
 
 test("norm of all gradients and the AdamW step run on meta", () => {
   scope(() => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { add, linear, logSigmoid, mul, mulNumber, sum } from "../../engine/ops.ts";
+import { add, linear, logSigmoid, mul, mulNumber, sum, toDevice } from "../../engine/ops.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
 import { type ObjectiveDefinition, type ObjectiveInput, ownRows, pairMatrix } from "../objective.ts";
 
@@ -24,5 +24,5 @@ function signs({ image, share }: ObjectiveInput): Tensor {
   const { from, to } = share ?? { from: 0, to: all };
   const entries = new Float32Array((to - from) * all).fill(-1);
   for (let i = from; i < to; i++) entries[(i - from) * all + i] = 1;
-  return tensor(entries, [to - from, all], "float32");
+  return toDevice(tensor(entries, [to - from, all], "float32"), image.device);
 }
