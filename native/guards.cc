@@ -53,6 +53,16 @@ void fusedSgd(const Stack& arguments) {
   }
 }
 
+/** The backward pass of a stride far beyond the image takes minutes: oneDNN fills the gaps one by one. */
+void convolution(const Stack& arguments) {
+  constexpr int64_t most = 1024;
+  for (const size_t place : {3, 5}) {
+    if (!arguments[place].isIntList()) continue;
+    const auto lengths = arguments[place].toIntVector();
+    for (const auto length : lengths) TORCH_CHECK(length <= most, "conv2d: expected stride and dilation of at most ", most, ", got ", lengths);
+  }
+}
+
 }  // namespace
 
 Guard guardFor(const std::string& name) {
@@ -60,6 +70,7 @@ Guard guardFor(const std::string& name) {
       {"aten::scaled_dot_product_attention", attention},
       {"aten::_scaled_dot_product_flash_attention_for_cpu", fusedAttention},
       {"aten::_fused_sgd_", fusedSgd},
+      {"aten::conv2d", convolution},
   };
   const auto found = guards.find(name);
   return found == guards.end() ? nullptr : found->second;

@@ -191,6 +191,12 @@ test("keys and values of different lengths are refused, not read past their end"
   });
 });
 
+test("a stride beyond any image is refused: its gradient would take minutes", () => {
+  scope(() => {
+    expect(() => ops.conv2d(ops.zeros([1, 1, 8, 8]), ops.zeros([1, 1, 1, 1]), { stride: 65_535 })).toThrow(/at most 1024, got 65535 65535/);
+  });
+});
+
 test("steps of gradient descent whose buffers do not fit are refused", () => {
   scope(() => {
     const at = { rate: 0.1, decay: 0, momentum: 0.9, isFirst: true };
