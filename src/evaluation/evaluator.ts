@@ -3,7 +3,6 @@ import type { DataSource, SampleRecord } from "../data/source.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { Measurement } from "../runs/measurement.ts";
 import { Catalog, type Component } from "../util/component.ts";
-import type { Outcomes } from "./outcome-bits.ts";
 
 /** A model as evaluators see it: embeddings of unit length, nothing to change. */
 export interface Embedder {
@@ -11,6 +10,14 @@ export interface Embedder {
   images(records: readonly SampleRecord[]): Tensor;
   /** [N, E] float32; a text that was asked for before in the same evaluation is not encoded again. */
   texts(texts: readonly string[]): Tensor;
+}
+
+/** Whether each test item came out right, in the order of item ids. */
+export interface Outcomes {
+  /** `acc1`, `text_retrieval_recall@5`, … */
+  readonly metric: string;
+  /** 0 or 1 an item. */
+  readonly flags: Uint8Array;
 }
 
 export interface Evaluation {

@@ -4,11 +4,24 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Folders whose code decides a run's numbers; the terminal, reports and commands are not among them. */
-const deciding = ["data", "engine", "evaluation", "mixtures", "models", "nn", "schedules", "streams", "training", "util"];
+const deciding = [
+  "budget",
+  "data",
+  "engine",
+  "evaluation",
+  "mixtures",
+  "models",
+  "nn",
+  "pipeline",
+  "schedules",
+  "streams",
+  "training",
+  "util",
+];
 
 let known: string | undefined;
 
-/** Digest of the code that decides results, and of the addon. The same for source and build of one tree only. */
+/** Digest of the code that decides results, the addon's sources among it. It differs between the source and the build of one tree. */
 export function codeVersion(): string {
   known ??= digest(fileURLToPath(new URL("..", import.meta.url)));
   return known;
@@ -16,7 +29,7 @@ export function codeVersion(): string {
 
 function digest(root: string): string {
   const hash = createHash("sha256");
-  for (const folder of deciding)
+  for (const folder of [...deciding, "../native"])
     for (const file of files(join(root, folder)).sort())
       hash
         .update(`${relative(root, file)}\0`)
@@ -27,6 +40,6 @@ function digest(root: string): string {
 
 function files(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.(js|ts|json)$/.test(entry.name) && !entry.name.includes(".test."))
+    .filter((entry) => entry.isFile() && /\.(js|ts|json|cc|h)$/.test(entry.name) && !entry.name.includes(".test."))
     .map((entry) => join(entry.parentPath, entry.name));
 }

@@ -3,11 +3,13 @@ import type { DataSource } from "../data/source.ts";
 import { checkDevice, engineInfo, setThreads } from "../engine/facts.ts";
 import { activeKernels } from "../engine/kernels.ts";
 import { splitBatch } from "../mixtures/mixture.ts";
-import { parameters } from "../models/parameters.ts";
+import type { ClipConfig } from "../models/architecture.ts";
+import { buffers, parameters } from "../models/parameters.ts";
 import { type PlannedSource, type PlannedTask, type RunPlan, type SourceUse, sealPlan } from "../runs/plan.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { replayPool, updatePool } from "../streams/pools.ts";
 import type { Stream } from "../streams/stream.ts";
+import { EvergreenError } from "../util/errors.ts";
 import { codeVersion } from "./code-version.ts";
 import { groupsOf } from "./groups.ts";
 import { findModel, type ModelSource } from "./model-source.ts";
@@ -27,6 +29,7 @@ export async function resolveRun(spec: RunSpec, folder: string): Promise<Resolve
   const device = checkDevice(spec.engine.device);
   setThreads(spec.engine.threads === "auto" ? undefined : spec.engine.threads);
   const [data, model] = await Promise.all([openRunData(spec, folder), findModel(spec)]);
+  checkMemorySaving(spec, model.config);
   const stream = await streamOf(spec, data.streamed);
   const group = groupsOf(spec, model.config);
   const trainable = parameters(model.config)
@@ -42,6 +45,24 @@ export async function resolveRun(spec: RunSpec, folder: string): Promise<Resolve
     engine: { ...info, device, node: process.versions.node, kernels: activeKernels() },
   });
   return { plan, data, stream, model };
+}
+
+/**
+ * Batch norm looks at the whole batch and moves its running statistics at each forward pass: embedding in parts, or a second time, would not be exact.
+ * @throws {EvergreenError} for such a model with either setting.
+ */
+export function checkMemorySaving({ engine, data }: Pick<RunSpec, "engine" | "data">, config: ClipConfig): void {
+  const inParts = engine.microBatch !== undefined && engine.microBatch < data.batchSize;
+  if (buffers(config).length === 0 || !(inParts || engine.activationCheckpointing)) return;
+  const setting = inParts ? "engine.micro_batch" : "engine.activation_checkpointing";
+  throw new EvergreenError(
+    `${setting}: this model has batch norm, whose statistics are those of the whole batch; the result would not be exact`,
+    {
+      code: "EG-3131",
+      exit: "config",
+      fix: `leave ${setting} out, or lower data.batch_size`,
+    },
+  );
 }
 
 function plannedSources(data: RunData): readonly PlannedSource[] {
