@@ -7,6 +7,7 @@ import { createLoader } from "../dist/data/loader.js";
 import { setThreads } from "../dist/engine/facts.js";
 import { noGrad } from "../dist/engine/grad.js";
 import { useKernels } from "../dist/engine/kernels.js";
+import { meter } from "../dist/engine/meter.js";
 import { argmax, concat, indexSelect, linear, matmul, to } from "../dist/engine/ops.js";
 import { scope } from "../dist/engine/scope.js";
 import { mapFile, read, tensor } from "../dist/engine/tensor.js";
@@ -70,6 +71,12 @@ const commands = {
       { multiplier: 1, step: state.steps++ },
     );
     return { seconds: (performance.now() - began) / 1000, loss: result.loss, gradientNorm: result.gradientNorm };
+  },
+  /** What one step computes, counted where libtorch dispatches it. */
+  count() {
+    const { pixels, ids, rows, length } = state.batch;
+    const pairs = { pixels, texts: { ids, rows, length }, textOf: Int32Array.from({ length: rows }, (_, i) => i) };
+    return { flops: meter(() => learn(state.learner, pairs, { multiplier: 1, step: state.steps++ })).flops };
   },
   async zeroShot({ images, batch, classes }) {
     const { ids, rows, length } = await batchOf(classes);

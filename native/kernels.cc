@@ -5,6 +5,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "kernel-table.h"
@@ -24,16 +25,26 @@ using torch::autograd::variable_list;
 #endif
 
 /** a [M, K] times bᵀ with b [N, K], by oneDNN; both may be transposed views. Same precision as the MKL product. */
-Tensor oneDnnProduct(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bias) {
+Tensor oneDnnProduct(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bias, bool gelu = false) {
   static const auto operation = c10::Dispatcher::singleton()
                                     .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
                                     .typed<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view,
                                                   c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>)>();
-  return operation.call(a, b, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+  return operation.call(a, b, bias, gelu ? "gelu" : "none", c10::List<std::optional<at::Scalar>>(), gelu ? "none" : "");
 }
 
+/** Whether oneDNN has bfloat16 products for this processor. */
+bool hasBFloat16Products() {
+  static const bool found =
+      c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_is_mkldnn_bf16_supported", "").typed<bool()>().call();
+  return found;
+}
+
+/** In bfloat16 libtorch asks oneDNN as well, but for a forward product with the bias written into the result first. */
 bool usesOneDnn(Product product, const Tensor& a, int64_t m, int64_t n, int64_t k) {
-  return a.device().is_cpu() && a.scalar_type() == at::kFloat && m > 0 && n > 0 && k > 0 && kernelFor(product, m, n, k) == Kernel::oneDnn;
+  if (!a.device().is_cpu() || m <= 0 || n <= 0 || k <= 0) return false;
+  const bool ours = a.scalar_type() == at::kFloat || (a.scalar_type() == at::kBFloat16 && product == Product::forward && hasBFloat16Products());
+  return ours && kernelFor(product, m, n, k) == Kernel::oneDnn;
 }
 
 class Linear : public torch::autograd::Function<Linear> {
@@ -83,6 +94,17 @@ void checkLinear(const Tensor& x, const Tensor& weight, const std::optional<Tens
 Tensor linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
   checkLinear(x, weight, bias);
   return Linear::apply(x, weight, bias);
+}
+
+/** GELU (erf) of the product. Without a graph it is computed on the product's accumulators, before these are rounded and written. */
+Tensor linearGelu(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  checkLinear(x, weight, bias);
+  const bool inGraph = at::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad() || (bias.has_value() && bias->requires_grad()));
+  const auto rows = x.reshape({-1, x.size(-1)});
+  if (inGraph || !usesOneDnn(Product::forward, rows, rows.size(0), weight.size(0), rows.size(1))) return at::gelu(evergreen::linear(x, weight, bias));
+  auto sizes = x.sizes().vec();
+  sizes.back() = weight.size(0);
+  return oneDnnProduct(rows, weight, bias, true).view(sizes);
 }
 
 constexpr int64_t kBlock = 16384;  // fixed, so that a sum has the same bits for any number of threads
@@ -142,17 +164,25 @@ struct AdamW {
 };
 
 template <typename G>
-EVERGREEN_CLONES void adamwBlock(float* w, const G* g, float* m, float* v, int64_t n, const AdamW& a) {
+EVERGREEN_CLONES void adamwBlock(float* __restrict w, const G* __restrict g, float* __restrict m, float* __restrict v, int64_t n, const AdamW a) {
+  const float rest1 = 1 - a.beta1, rest2 = 1 - a.beta2;
   for (int64_t i = 0; i < n; i++) {
     const float gradient = static_cast<float>(g[i]) * a.scale;
-    m[i] += (1 - a.beta1) * (gradient - m[i]);
-    v[i] = a.beta2 * v[i] + (1 - a.beta2) * gradient * gradient;
-    w[i] = w[i] * a.keep - a.stepSize * (m[i] / (std::sqrt(v[i]) / a.rootCorrection2 + a.epsilon));
+    const float first = m[i] + rest1 * (gradient - m[i]);
+    const float second = a.beta2 * v[i] + rest2 * gradient * gradient;
+    m[i] = first;
+    v[i] = second;
+    w[i] = w[i] * a.keep - a.stepSize * (first / (std::sqrt(second) / a.rootCorrection2 + a.epsilon));
   }
 }
 
-EVERGREEN_CLONES void toBFloat16(at::BFloat16* to, const float* from, int64_t n) {
-  for (int64_t i = 0; i < n; i++) to[i] = at::BFloat16(from[i]);
+/** Rounds to nearest even, as libtorch does; NaN becomes libtorch's. */
+EVERGREEN_CLONES void toBFloat16(at::BFloat16* __restrict to, const float* __restrict from, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    const auto bits = std::bit_cast<uint32_t>(from[i]);
+    const uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+    to[i].x = static_cast<uint16_t>((bits & 0x7FFFFFFF) > 0x7F800000 ? 0x7FC0 : rounded);
+  }
 }
 
 bool isOn(const Tensor& tensor, const at::Device& device) { return tensor.layout() == at::kStrided && tensor.device() == device && (device.is_cpu() || device.is_meta()); }
@@ -195,10 +225,14 @@ void adamw(const std::vector<Tensor>& weights, const std::vector<Tensor>& gradie
     float* m = first[i].mutable_data_ptr<float>();
     float* v = second[i].mutable_data_ptr<float>();
     at::BFloat16* copy = targets[i].defined() ? targets[i].mutable_data_ptr<at::BFloat16>() : nullptr;
-    at::parallel_for(0, gradient.numel(), kBlock, [&](int64_t from, int64_t to) {
-      if (gradient.scalar_type() == at::kFloat) adamwBlock(w + from, gradient.const_data_ptr<float>() + from, m + from, v + from, to - from, a);
-      else adamwBlock(w + from, gradient.const_data_ptr<at::BFloat16>() + from, m + from, v + from, to - from, a);
-      if (copy != nullptr) toBFloat16(copy + from, w + from, to - from);
+    at::parallel_for(0, gradient.numel(), kBlock, [&](int64_t first, int64_t last) {
+      // Piece by piece, so that the copy is made of weights that are still in the cache.
+      for (int64_t from = first; from < last; from += kBlock) {
+        const int64_t size = std::min(kBlock, last - from);
+        if (gradient.scalar_type() == at::kFloat) adamwBlock(w + from, gradient.const_data_ptr<float>() + from, m + from, v + from, size, a);
+        else adamwBlock(w + from, gradient.const_data_ptr<at::BFloat16>() + from, m + from, v + from, size, a);
+        if (copy != nullptr) toBFloat16(copy + from, w + from, size);
+      }
     });
   }
 }
@@ -207,6 +241,7 @@ void adamw(const std::vector<Tensor>& weights, const std::vector<Tensor>& gradie
 
 TORCH_LIBRARY(evergreen, library) {
   library.def("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor", linear);
+  library.def("linear_gelu(Tensor x, Tensor weight, Tensor? bias) -> Tensor", linearGelu);
   library.def("global_norm(Tensor[] gradients) -> Tensor", globalNorm);
   library.def(
       "adamw_(Tensor[] weights, Tensor[] gradients, Tensor[] first, Tensor[] second, Tensor?[] copies, float[] rates, float[] decays, float beta1, float beta2, "

@@ -46,6 +46,8 @@ export const meanOver = (a: Tensor, dims: readonly number[], keepDims = false): 
 export const matmul = (a: Tensor, b: Tensor): Tensor => call("aten::matmul", a, b);
 /** x [..., K] times weightᵀ with weight [N, K], plus bias [N]. Differentiable; the kernel follows the run's kernel table. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => call("evergreen::linear", x, weight, bias ?? null);
+/** Exact GELU of the same; one pass over memory where no graph is built. */
+export const linearGelu = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => call("evergreen::linear_gelu", x, weight, bias ?? null);
 /** x [B, C, H, W], weight [N, C, k, k]. */
 export const conv2d = (
   x: Tensor,
@@ -61,22 +63,28 @@ export const batchNorm = (
   x: Tensor,
   at: { readonly weight: Tensor; readonly bias: Tensor; readonly mean: Tensor; readonly variance: Tensor; readonly training: boolean },
 ): Tensor => call("aten::batch_norm", x, at.weight, at.bias, at.mean, at.variance, at.training, 0.1, 1e-5, false);
+/** What a token sees: all, itself and those before it, or what a mask of −∞ and 0 added to the scores leaves. */
+export type Sight = "all" | "earlier" | Tensor;
+
 /**
- * Softmax(q kᵀ/√d) v over [B, heads, L, d]; causal: a token sees none that come after it.
+ * Softmax(q kᵀ/√d) v over [B, heads, L, d].
  * In bfloat16 on the processor the products are asked for one by one: libtorch's fused kernel calls a matrix product for each head there and takes up to six times as long.
  */
-export function attention(q: Tensor, k: Tensor, v: Tensor, causal: boolean): Tensor {
+export function attention(q: Tensor, k: Tensor, v: Tensor, sight: Sight): Tensor {
   const isPlanned = q.device === "meta";
-  if (q.dtype === "bfloat16" && (isPlanned || q.device === hostDevice)) return attentionByProducts(q, k, v, causal);
+  const onHost = isPlanned || q.device === hostDevice;
+  if (onHost && (q.dtype === "bfloat16" || typeof sight !== "string")) return attentionByProducts(q, k, v, sight);
+  const causal = sight === "earlier";
   // Left to itself libtorch plans the decomposed form, which is not what the processor runs.
   return isPlanned
     ? call("aten::_scaled_dot_product_flash_attention_for_cpu", q, k, v, 0, causal)
-    : call("aten::scaled_dot_product_attention", q, k, v, null, 0, causal);
+    : call("aten::scaled_dot_product_attention", q, k, v, typeof sight === "string" ? null : sight, 0, causal);
 }
 
-function attentionByProducts(q: Tensor, k: Tensor, v: Tensor, causal: boolean): Tensor {
+function attentionByProducts(q: Tensor, k: Tensor, v: Tensor, sight: Sight): Tensor {
   const scores = matmul(mulNumber(q, (q.shape[3] ?? 1) ** -0.5), transpose(k, 2, 3)); // [B, heads, L, L]
-  return matmul(softmax(causal ? add(scores, causalMask(q.shape[2] ?? 0, q.device)) : scores, -1), v);
+  const mask = sight === "earlier" ? causalMask(q.shape[2] ?? 0, q.device) : sight;
+  return matmul(softmax(mask === "all" ? scores : add(scores, mask), -1), v);
 }
 
 /** −∞ above the diagonal, [L, L]. */

@@ -66,6 +66,6 @@ function attentionPool(maps: Tensor, weights: View, heads: number): Tensor {
   const tokens = add(concat([meanOver(places, [1], true), places], 1), weights.get("positional_embedding")); // [B, 1 + HW, C]
   const split = (x: Tensor): Tensor => transpose(reshape(x, [batch, -1, heads, channels / heads]), 1, 2); // [B, heads, L, d]
   const query = split(dense(slice(tokens, 1, 0, 1), weights.at("q_proj")));
-  const mixed = attention(query, split(dense(tokens, weights.at("k_proj"))), split(dense(tokens, weights.at("v_proj"))), false);
+  const mixed = attention(query, split(dense(tokens, weights.at("k_proj"))), split(dense(tokens, weights.at("v_proj"))), "all");
   return dense(reshape(transpose(mixed, 1, 2), [batch, channels]), weights.at("c_proj"));
 }

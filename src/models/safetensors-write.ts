@@ -80,7 +80,11 @@ export function layout<T extends Pick<TensorSource, "dtype">>(tensors: readonly 
 }
 
 /** Length, JSON and padding of a file whose tensors lie in the order given. @throws {WeightsFileError} for a name given twice. */
-export function encodeHeader(path: string, tensors: readonly Omit<TensorSource, "data">[], metadata: Readonly<Record<string, string>>): Uint8Array {
+export function encodeHeader(
+  path: string,
+  tensors: readonly Omit<TensorSource, "data">[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   const header = new Map<string, unknown>();
   if (Object.keys(metadata).length > 0)
     header.set("__metadata__", Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))));

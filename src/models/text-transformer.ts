@@ -1,6 +1,6 @@
-import { add, embedding, indexSelect, linear, reshape, slice, to, toDevice, transpose } from "../engine/ops.ts";
+import { add, embedding, indexSelect, linear, to, toDevice, transpose } from "../engine/ops.ts";
 import { type DType, type Tensor, tensor } from "../engine/tensor.ts";
-import { block, norm } from "../nn/block.ts";
+import { block, norm, pooledBlock } from "../nn/block.ts";
 import type { Tower } from "../nn/tower.ts";
 import type { View } from "../nn/view.ts";
 import type { TextConfig } from "./architecture.ts";
@@ -10,22 +10,6 @@ export interface TokenBatch {
   readonly ids: Int32Array;
   readonly rows: number;
   readonly length: number;
-}
-
-/** Lengths that texts are cut to, so that shapes stay few; a model's own context length is the last. */
-const buckets = [16, 24, 32, 48, 64];
-
-/**
- * The same texts cut to the bucket of the longest. Exact: attention is causal, so what comes after the
- * end-of-text token changes nothing before it.
- */
-export function cutToLongest(batch: TokenBatch): TokenBatch {
-  const longest = Math.max(0, ...endPositions(batch)) + 1;
-  const length = buckets.find((size) => size >= longest && size <= batch.length) ?? batch.length;
-  if (length === batch.length) return batch;
-  const ids = new Int32Array(batch.rows * length);
-  for (let row = 0; row < batch.rows; row++) ids.set(batch.ids.subarray(row * batch.length, row * batch.length + length), row * length);
-  return { ids, rows: batch.rows, length };
 }
 
 /** Position of the end token in each row: the largest id, its first occurrence. */
@@ -39,37 +23,85 @@ export function endPositions(batch: TokenBatch): number[] {
 }
 
 /**
- * Text features before normalisation, [B, E].
+ * Text features before normalisation, [B, E]. Each text is as long as it is: attention is causal, so what comes after the end token changes nothing
+ * before it, and is left out.
  * @param weights The view of the whole model.
  */
 export function textTransformer(batch: TokenBatch, weights: View, config: TextConfig & TextOptions): Tower {
-  const { ids, rows, length } = cutToLongest(batch);
   const { device } = weights.get("token_embedding.weight");
-  const table = toDevice(tensor(config.rowOf ? ids.map(config.rowOf) : ids, [rows, length], "int32"), device);
-  const ends = toDevice(
-    tensor(
-      endPositions({ ids, rows, length }).map((position, row) => row * length + position),
-      [rows],
-      "int64",
-    ),
-    device,
-  );
-  const options = { heads: config.heads, causal: true, quickGelu: config.quickGelu };
+  const packed = pack(batch);
+  const indices = (values: readonly number[]): Tensor => toDevice(tensor(Int32Array.from(values), [values.length], "int32"), device);
+  const ids = indices(config.rowOf ? packed.ids.map(config.rowOf) : packed.ids);
+  const positions = indices(packed.positions);
+  const { rows, length } = packed;
+  const layout = { rows, length, packing: { spread: indices(packed.spread), gather: indices(packed.gather) } };
+  const pooling = { tokens: indices(packed.ends), mask: to(toDevice(endMask(batch, length), device), config.dtype) };
+  const options = { heads: config.heads, causal: true, quickGelu: config.quickGelu, layout };
   const blocks = Array.from({ length: config.layers }, (_, i) => weights.at(`transformer.resblocks.${i}`));
+  const last = blocks.pop() as View;
   return {
-    start: () =>
-      to(
-        add(embedding(weights.get("token_embedding.weight"), table), slice(weights.get("positional_embedding"), 0, 0, length)),
-        config.dtype,
-      ), // [B, L, D]
+    start: () => {
+      const places = indexSelect(weights.get("positional_embedding"), 0, positions);
+      return to(add(embedding(weights.get("token_embedding.weight"), ids), places), config.dtype); // [N, D]
+    },
     stages: [
       ...blocks.map((view) => (x: Tensor) => block(x, view, options)),
-      (x) => {
-        const pooled = indexSelect(reshape(x, [rows * length, config.width]), 0, ends);
-        return linear(norm(pooled, weights.at("ln_final")), transpose(weights.get("text_projection"), 0, 1));
-      },
+      (x) => pooledBlock(x, last, { ...options, pooling }),
+      (x) => linear(norm(x, weights.at("ln_final")), transpose(weights.get("text_projection"), 0, 1)),
     ],
   };
+}
+
+/** Texts without what comes after their end tokens, one after another. */
+interface PackedTexts {
+  readonly rows: number;
+  /** Tokens of the longest text. */
+  readonly length: number;
+  /** Token ids and their positions, [N]. */
+  readonly ids: readonly number[];
+  readonly positions: readonly number[];
+  /** Places of the end tokens in N, [rows]. */
+  readonly ends: readonly number[];
+  /** See {@link Layout}. */
+  readonly spread: readonly number[];
+  readonly gather: readonly number[];
+}
+
+/** N is rounded up, by repeating the first token, so that shapes stay few: a matrix product is prepared once for each shape. */
+export function pack(batch: TokenBatch): PackedTexts {
+  const last = endPositions(batch);
+  const length = Math.max(...last, 0) + 1;
+  const [ids, positions, gather, ends, spread]: [number[], number[], number[], number[], number[]] = [[], [], [], [], []];
+  last.forEach((end, row) => {
+    for (let at = 0; at < length; at++) spread.push(ids.length + Math.min(at, end));
+    for (let at = 0; at <= end; at++) {
+      positions.push(at);
+      gather.push(row * length + at);
+    }
+    ids.push(...batch.ids.subarray(row * batch.length, row * batch.length + end + 1));
+    ends.push(ids.length - 1);
+  });
+  while (ids.length < roundUp(ids.length)) {
+    ids.push(batch.ids[0] ?? 0);
+    positions.push(0);
+    gather.push(0);
+  }
+  return { rows: batch.rows, length, ids, positions, ends, spread, gather };
+}
+
+/** The next of sixteen sizes in each octave. */
+const roundUp = (n: number): number => {
+  const step = Math.max(8, 2 ** (Math.floor(Math.log2(Math.max(1, n))) - 4));
+  return Math.ceil(n / step) * step;
+};
+
+/** −∞ after each row's end token, [rows, 1, 1, length]. */
+function endMask(batch: TokenBatch, length: number): Tensor {
+  const mask = new Float32Array(batch.rows * length);
+  endPositions(batch).forEach((end, row) => {
+    mask.fill(Number.NEGATIVE_INFINITY, row * length + end + 1, (row + 1) * length);
+  });
+  return tensor(mask, [batch.rows, 1, 1, length], "float32");
 }
 
 interface TextOptions {

@@ -1,6 +1,6 @@
-import { add, concat, conv2d, expand, linear, permute, reshape, select, transpose } from "../engine/ops.ts";
-import type { Tensor } from "../engine/tensor.ts";
-import { activation, block, norm } from "../nn/block.ts";
+import { add, concat, conv2d, expand, linear, permute, reshape, toDevice, transpose } from "../engine/ops.ts";
+import { type Tensor, tensor } from "../engine/tensor.ts";
+import { activation, block, norm, pooledBlock } from "../nn/block.ts";
 import type { Tower } from "../nn/tower.ts";
 import type { View } from "../nn/view.ts";
 import type { VitConfig } from "./architecture.ts";
@@ -10,14 +10,19 @@ import type { VitConfig } from "./architecture.ts";
  * @param weights The view at `visual`.
  */
 export function visionTransformer(pixels: Tensor, weights: View, config: VitConfig & { readonly quickGelu: boolean }): Tower {
-  const options = { heads: config.heads, causal: false, quickGelu: config.quickGelu };
+  const rows = pixels.shape[0] ?? 0;
+  const length = weights.get("positional_embedding").shape[0] ?? 0;
+  const options = { heads: config.heads, causal: false, quickGelu: config.quickGelu, layout: { rows, length } };
   const blocks = Array.from({ length: config.layers }, (_, i) => weights.at(`transformer.resblocks.${i}`));
+  const last = blocks.pop() as View;
+  const places = Int32Array.from({ length: rows }, (_, row) => row * length);
+  const classTokens = toDevice(tensor(places, [rows], "int32"), pixels.device);
   return {
-    start: () => norm(tokens(pixels, weights, config), weights.at("ln_pre")),
+    start: () => reshape(norm(tokens(pixels, weights, config), weights.at("ln_pre")), [rows * length, config.width]),
     stages: [
       ...blocks.map((view) => (x: Tensor) => block(x, view, options)),
-      // Norm and projection act on each token alone, so they are asked of the class token only.
-      (x) => linear(norm(select(x, 1, 0), weights.at("ln_post")), transpose(weights.get("proj"), 0, 1)),
+      (x) => pooledBlock(x, last, { ...options, pooling: { tokens: classTokens } }),
+      (x) => linear(norm(x, weights.at("ln_post")), transpose(weights.get("proj"), 0, 1)),
     ],
   };
 }

@@ -1,14 +1,52 @@
-import { add, attention, gelu, layerNorm, linear, permute, quickGelu, reshape, select, transpose } from "../engine/ops.ts";
+import {
+  add,
+  attention,
+  gelu,
+  indexSelect,
+  layerNorm,
+  linear,
+  linearGelu,
+  permute,
+  quickGelu,
+  reshape,
+  select,
+  slice,
+  transpose,
+} from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { View } from "./view.ts";
 
 /** ε of every layer norm of CLIP. */
 const epsilon = 1e-5;
 
+/** How token vectors of a batch lie one after another. */
+export interface Layout {
+  readonly rows: number;
+  /** Tokens of the longest row. */
+  readonly length: number;
+  /** Rows differ in length: the vectors are [N, D] without padding. Absent: [rows · length, D]. */
+  readonly packing?: {
+    /** Place of each of rows · length tokens among the N; of padding, any. int32 */
+    readonly spread: Tensor;
+    /** Place of each of the N among rows · length. int32 [N] */
+    readonly gather: Tensor;
+  };
+}
+
 export interface BlockOptions {
   readonly heads: number;
-  readonly causal: boolean;
   readonly quickGelu: boolean;
+  readonly layout: Layout;
+  /** A token sees none that come after it. */
+  readonly causal: boolean;
+}
+
+/** The one token of each row whose output is asked for. */
+export interface Pooling {
+  /** Place among the vectors, int32 [rows]. */
+  readonly tokens: Tensor;
+  /** Added to the scores, [rows, 1, 1, length]: −∞ where the token does not look. */
+  readonly mask?: Tensor;
 }
 
 /** The model's activation: x·σ(1.702x), or GELU with erf. */
@@ -20,18 +58,55 @@ export const norm = (x: Tensor, weights: View): Tensor => layerNorm(x, weights.g
 /** x [..., K] through the weights `weight` [N, K] and `bias` [N] of the view. */
 export const dense = (x: Tensor, weights: View): Tensor => linear(x, weights.get("weight"), weights.get("bias"));
 
-/** A pre-norm transformer block, x [B, L, D]: x + attn(ln_1 x), then x + mlp(ln_2 x). */
+/** A pre-norm transformer block, x [N, D]: x + attn(ln_1 x), then x + mlp(ln_2 x). */
 export function block(x: Tensor, weights: View, options: BlockOptions): Tensor {
   const attended = add(x, selfAttention(norm(x, weights.at("ln_1")), weights.at("attn"), options));
-  const hidden = activation(dense(norm(attended, weights.at("ln_2")), weights.at("mlp.c_fc")), options.quickGelu);
-  return add(attended, dense(hidden, weights.at("mlp.c_proj")));
+  return perceptron(attended, weights, options);
+}
+
+/**
+ * The same block where one token of each row is asked for, [rows, D]: the last block of a tower that pools a token. All tokens are looked at, but
+ * only that one asks, and it alone goes through the products that act on each token alone.
+ */
+export function pooledBlock(x: Tensor, weights: View, options: BlockOptions & { readonly pooling: Pooling }): Tensor {
+  const { heads, layout, pooling } = options;
+  const attn = weights.at("attn");
+  const width = x.shape[1] ?? 0;
+  const part = (from: number, to: number, of: Tensor): Tensor =>
+    linear(
+      of,
+      slice(attn.get("in_proj_weight"), 0, from * width, to * width),
+      slice(attn.get("in_proj_bias"), 0, from * width, to * width),
+    );
+  const seen = norm(x, weights.at("ln_1"));
+  const query = transpose(reshape(part(0, 1, indexSelect(seen, 0, pooling.tokens)), [layout.rows, 1, heads, width / heads]), 1, 2);
+  const [keys, values] = split(part(1, 3, seen), 2, options) as [Tensor, Tensor];
+  const mixed = attention(query, keys, values, pooling.mask ?? "all"); // [rows, heads, 1, d]
+  const attended = add(indexSelect(x, 0, pooling.tokens), dense(reshape(mixed, [layout.rows, width]), attn.at("out_proj")));
+  return perceptron(attended, weights, options);
+}
+
+function perceptron(x: Tensor, weights: View, options: BlockOptions): Tensor {
+  const first = weights.at("mlp.c_fc");
+  const seen = norm(x, weights.at("ln_2"));
+  const hidden = options.quickGelu ? quickGelu(dense(seen, first)) : linearGelu(seen, first.get("weight"), first.get("bias"));
+  return add(x, dense(hidden, weights.at("mlp.c_proj")));
 }
 
 function selfAttention(x: Tensor, weights: View, options: BlockOptions): Tensor {
-  const [batch = 0, tokens = 0, width = 0] = x.shape;
-  const { heads, causal } = options;
-  const fused = linear(x, weights.get("in_proj_weight"), weights.get("in_proj_bias")); // [B, L, 3D]
-  const split = permute(reshape(fused, [batch, tokens, 3, heads, width / heads]), [2, 0, 3, 1, 4]); // [3, B, heads, L, d]
-  const mixed = attention(select(split, 0, 0), select(split, 0, 1), select(split, 0, 2), causal); // [B, heads, L, d]
-  return dense(reshape(transpose(mixed, 1, 2), [batch, tokens, width]), weights.at("out_proj"));
+  const { layout, causal } = options;
+  const width = x.shape[1] ?? 0;
+  const [q, k, v] = split(linear(x, weights.get("in_proj_weight"), weights.get("in_proj_bias")), 3, options) as [Tensor, Tensor, Tensor];
+  const mixed = attention(q, k, v, causal ? "earlier" : "all"); // [rows, heads, length, d]
+  const padded = reshape(transpose(mixed, 1, 2), [layout.rows * layout.length, width]);
+  return dense(layout.packing ? indexSelect(padded, 0, layout.packing.gather) : padded, weights.at("out_proj"));
+}
+
+/** [N, parts · D] as `parts` tensors [rows, heads, length, d]; what stands in the place of padding is any token's. */
+function split(fused: Tensor, parts: number, { heads, layout }: BlockOptions): readonly Tensor[] {
+  const { rows, length, packing } = layout;
+  const padded = packing ? indexSelect(fused, 0, packing.spread) : fused;
+  const width = (fused.shape[1] ?? 0) / parts / heads;
+  const cut = permute(reshape(padded, [rows, length, parts, heads, width]), [2, 0, 3, 1, 4]);
+  return Array.from({ length: parts }, (_, i) => select(cut, 0, i));
 }

@@ -76,7 +76,7 @@ function everyFunction(): void {
   for (const f of [ops.sumOver, ops.meanOver]) f(b, [1], true);
   ops.conv2d(image, drawn([4, 3, 3, 3]), { stride: 2, padding: 1, bias: drawn([4]) });
   ops.avgPool2d(image, 2);
-  ops.attention(...halves, true);
+  ops.attention(...halves, "earlier");
   ops.embedding(b, tensor([0, 2], [2], "int32"));
   ops.crossEntropy(b, tensor([0, 1, 3], [3], "int64"));
   ops.stack([a, b], 0);

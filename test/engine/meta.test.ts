@@ -39,7 +39,7 @@ const cases: readonly Case[] = [
       [2, 2, 5, 8],
       [2, 2, 5, 8],
     ],
-    (q, k, v) => ops.attention(q as Tensor, k as Tensor, v as Tensor, true),
+    (q, k, v) => ops.attention(q as Tensor, k as Tensor, v as Tensor, "earlier"),
   ],
   [
     "attention of one query",
@@ -48,7 +48,7 @@ const cases: readonly Case[] = [
       [2, 2, 5, 8],
       [2, 2, 5, 8],
     ],
-    (q, k, v) => ops.attention(q as Tensor, k as Tensor, v as Tensor, false),
+    (q, k, v) => ops.attention(q as Tensor, k as Tensor, v as Tensor, "all"),
   ],
   [
     "attention, then heads joined",
@@ -57,7 +57,7 @@ const cases: readonly Case[] = [
       [2, 2, 5, 8],
       [2, 2, 5, 8],
     ],
-    (q, k, v) => ops.reshape(ops.transpose(ops.attention(q as Tensor, k as Tensor, v as Tensor, false), 1, 2), [2, 5, 16]),
+    (q, k, v) => ops.reshape(ops.transpose(ops.attention(q as Tensor, k as Tensor, v as Tensor, "all"), 1, 2), [2, 5, 16]),
   ],
   [
     "convolution",
@@ -112,7 +112,7 @@ test("bfloat16 with float32 norms: the same", () => {
     const normed: Case[2] = (x, w, b) => ops.layerNorm(x as Tensor, w as Tensor, b as Tensor, 1e-5);
     expect(layouts("meta", inputs, normed)).toEqual(layouts("cpu", inputs, normed));
     const heads = [1, 2, 3].map((seed) => ops.to(drawn([2, 2, 5, 8], seed), "bfloat16"));
-    const attended: Case[2] = (q, k, v) => ops.attention(q as Tensor, k as Tensor, v as Tensor, true);
+    const attended: Case[2] = (q, k, v) => ops.attention(q as Tensor, k as Tensor, v as Tensor, "earlier");
     expect(layouts("meta", heads, attended)).toEqual(layouts("cpu", heads, attended));
   });
 });
