@@ -6,6 +6,7 @@ import sharp from "sharp";
 import { expect, test } from "vitest";
 import { DataLimitError, UnreadableImageError } from "./data-error.ts";
 import { openImage } from "./decode.ts";
+import { jpegHeader } from "./image-format.ts";
 import { ImageReader } from "./read-image.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "decode-"));
@@ -39,6 +40,26 @@ test.each(["jpeg", "png", "webp", "gif", "tiff"] as const)("a truncated %s is an
   expect(await read(whole)).toBe(64 * 64 * 3);
   await expect(read(whole.subarray(0, Math.floor(whole.length * 0.6)))).rejects.toThrow(UnreadableImageError);
   await expect(read(whole.subarray(0, 20))).rejects.toThrow(/cut: broken/);
+});
+
+test.each([
+  ["baseline", {}, 3],
+  ["progressive", { progressive: true }, 3],
+  ["without subsampling", { chromaSubsampling: "4:4:4" }, 3],
+  ["grey", {}, 1],
+] as const)("a %s JPEG's frame header says what its decoder says", async (_, options, components) => {
+  const drawn = flat(123, 77).withMetadata({ orientation: 6 });
+  const bytes = await (components === 1 ? drawn.toColourspace("b-w") : drawn).jpeg(options).toBuffer();
+  expect(jpegHeader(bytes)).toEqual({ width: 123, height: 77, components });
+  expect((await sharp(bytes).metadata()).channels).toBe(components);
+  for (let end = 0; end < bytes.length; end += 7) expect([undefined, 123]).toContain(jpegHeader(bytes.subarray(0, end))?.width);
+});
+
+test("a JPEG of four components, or none that is plain, is left to its decoder", async () => {
+  const cmyk = await flat(9, 9).toColourspace("cmyk").jpeg().toBuffer();
+  expect(jpegHeader(cmyk)?.components).toBe(4);
+  expect((await openImage(cmyk, "c.jpg")).kind).toBe("cmyk");
+  expect(jpegHeader(Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0))).toBeUndefined();
 });
 
 test("a colour profile changes no pixel", async () => {

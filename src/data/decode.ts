@@ -1,7 +1,7 @@
 import sharp, { type Sharp } from "sharp";
 import { DataLimitError, reasonOf, UnreadableImageError } from "./data-error.ts";
 import type { Size } from "./geometry.ts";
-import { gifIsGrey, type ImageFormat, imageFormat, pngHeader } from "./image-format.ts";
+import { gifIsGrey, type ImageFormat, imageFormat, jpegHeader, pngHeader } from "./image-format.ts";
 import type { PixelKind, Pixels, Rendering } from "./pixels.ts";
 import { renderPixels } from "./pixels.ts";
 import type { Plane } from "./resample.ts";
@@ -38,11 +38,7 @@ export async function openImage(bytes: Uint8Array, item: string, options: Decode
     throw new UnreadableImageError(item, `expected JPEG, PNG, WebP, GIF, TIFF or AVIF, got ${format.found}`);
   const maxPixels = options.maxPixels ?? defaultMaxPixels;
   const input = (): Sharp => sharp(bytes, { ignoreIcc: true, failOn: "error", limitInputPixels: false, sequentialRead: true });
-  const header = await input()
-    .metadata()
-    .catch((error: unknown) => {
-      throw new UnreadableImageError(item, `broken ${format.supported} header (${firstLine(error)})`, error);
-    });
+  const header = quickHeader(bytes, format.supported, options) ?? (await slowHeader(input(), item, format.supported));
   const { width, height } = header;
   if (width * height > maxPixels)
     throw new DataLimitError(
@@ -65,6 +61,21 @@ export async function openImage(bytes: Uint8Array, item: string, options: Decode
   return kind === "rgb" && !turned ? { ...size, kind, pixels: whole, pipeline: input } : { ...size, kind, pixels: whole };
 }
 
+type Header = HeaderFacts & Size & { readonly orientation?: number | undefined };
+
+/** The header of a plain JPEG, a fifteenth of the time that its decoder takes to say it. */
+function quickHeader(bytes: Uint8Array, format: ImageFormat, { exif }: DecodeOptions): Header | undefined {
+  const found = format === "jpeg" && exif !== "apply" ? jpegHeader(bytes) : undefined;
+  if (found?.components !== 1 && found?.components !== 3) return undefined;
+  const { width, height, components } = found;
+  return { width, height, space: components === 1 ? "b-w" : "srgb", channels: components, depth: "uchar", isPalette: false };
+}
+
+const slowHeader = (image: Sharp, item: string, format: ImageFormat): Promise<Header> =>
+  image.metadata().catch((error: unknown) => {
+    throw new UnreadableImageError(item, `broken ${format} header (${firstLine(error)})`, error);
+  });
+
 /** Pixels that need no decoder; the native pass takes them as if they had just been decoded. */
 export function openPixels(pixels: Pixels): OpenedImage {
   const { width, height, kind, data } = pixels;
@@ -81,7 +92,7 @@ interface HeaderFacts {
   readonly space: string | undefined;
   readonly channels: number | undefined;
   readonly depth: string | undefined;
-  readonly isPalette: boolean;
+  readonly isPalette?: boolean | undefined;
 }
 
 /** The mode Pillow opens the file in. */

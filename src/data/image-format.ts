@@ -39,6 +39,24 @@ export function imageFormat(bytes: Uint8Array): FoundFormat {
   return { supported: undefined, found: other ?? `something that begins with ${Buffer.from(head.slice(0, 4), "latin1").toString("hex")}` };
 }
 
+/** Size and number of components of a JPEG of 8 bits, from its frame header; undefined where that is not plain to see. */
+export function jpegHeader(
+  bytes: Uint8Array,
+): { readonly width: number; readonly height: number; readonly components: number } | undefined {
+  const byte = (at: number): number => bytes[at] ?? 0;
+  const word = (at: number): number => byte(at) * 256 + byte(at + 1);
+  for (let at = 2; at + 10 <= bytes.length && byte(at) === 0xff; at += 2 + word(at + 2)) {
+    const marker = byte(at + 1);
+    const isFrame = marker >= 0xc0 && marker <= 0xc2;
+    const isSegment = isFrame || marker === 0xc4 || (marker >= 0xdb && marker <= 0xfe);
+    if (!isSegment || word(at + 2) < 2) return undefined;
+    if (!isFrame) continue;
+    const [height, width, components] = [word(at + 5), word(at + 7), byte(at + 9)];
+    return byte(at + 4) === 8 && width > 0 && height > 0 ? { width, height, components } : undefined;
+  }
+  return undefined;
+}
+
 /** Bit depth and colour type of a PNG whose signature was seen; zeros where the file ends before them. */
 export function pngHeader(bytes: Uint8Array): { readonly bitDepth: number; readonly colourType: number } {
   return { bitDepth: bytes[24] ?? 0, colourType: bytes[25] ?? 0 };
