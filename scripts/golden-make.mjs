@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { budget } from "./golden-budget.mjs";
 import { evaluation } from "./golden-evaluation.mjs";
 import { goldenRows } from "./golden-markdown.mjs";
 import { schedules, scheduleTables, streams } from "./golden-schedules.mjs";
@@ -12,7 +13,7 @@ import { backbones, training } from "./golden-training.mjs";
 import { finest, readCell, settle } from "./golden-values.mjs";
 
 const pages = ["training", "backbones", "schedules", "evaluation", "streams", "budget", "merging", "methods", "datasets"];
-const readers = { training, backbones, schedules, evaluation, streams };
+const readers = { training, backbones, schedules, evaluation, streams, budget };
 /** Rows that have values but no name of their own, by page. */
 const extra = { schedules: scheduleTables };
 /** Standing that a page states for all rows that do not state one. */
