@@ -1,5 +1,6 @@
 import type { Problem } from "../util/config-problem.ts";
 import { type ConfigPath, formatPath, keyPlaceAt, type MapNode, nodeAt, placeAt } from "../util/config-tree.ts";
+import { parseBudget } from "./spec-values.ts";
 
 /** What a rule may ask: the tree of what was written, and the plain value with defaults where the schema could give them. */
 interface Asked {
@@ -10,7 +11,7 @@ interface Asked {
 /** Keys that change nothing given the others, and keys that contradict each other. Tolerates a value of a wrong shape: the schema reports that. */
 export function ruleProblems(root: MapNode, value: unknown): readonly Problem[] {
   const asked = { root, value };
-  return [...mixtureRules(asked), ...optimiserRules(asked), ...trainingRules(asked), ...evaluationRules(asked)];
+  return [...mixtureRules(asked), ...budgetRules(asked), ...optimiserRules(asked), ...trainingRules(asked), ...evaluationRules(asked)];
 }
 
 function mixtureRules(asked: Asked): readonly Problem[] {
@@ -28,6 +29,30 @@ function mixtureRules(asked: Asked): readonly Problem[] {
   }
   if (read(asked, [...path, "pretraining"]) === 0) problems.push(...inert(asked, ["data", "pretraining"], "data.mixture.pretraining is 0"));
   if (read(asked, [...path, "buffer"]) === 0) problems.push(...inert(asked, ["data", "first_task_rule"], "data.mixture.buffer is 0"));
+  return problems;
+}
+
+function budgetRules(asked: Asked): readonly Problem[] {
+  const [given] = ["per_task", "total"].flatMap((key) => {
+    const text = read(asked, ["budget", key]);
+    return typeof text === "string" ? [{ key, text, amount: parseBudget(text) }] : [];
+  });
+  if (!given || typeof given.amount === "string") return [];
+  const { unit } = given.amount;
+  const because = `budget.${given.key} is ${given.text}`;
+  const accounting = ["budget", "accounting"];
+  if (unit === "flops")
+    return [...inert(asked, [...accounting, "multipliers"], because), ...inert(asked, ["budget", "step_time"], because)];
+  if (unit === "mafs") return inert(asked, ["budget", "step_time"], because);
+  if (unit !== "time") return [accounting, ["budget", "step_time"]].flatMap((path) => inert(asked, path, because));
+  const problems = [...inert(asked, accounting, because)];
+  if (read(asked, ["budget", "step_time"]) === undefined)
+    problems.push({
+      place: placeAt(asked.root, ["budget", given.key]),
+      path: "budget.step_time",
+      message: `a budget of time needs the time of a step, as "350ms"`,
+      fix: "evergreen plan --calibrate measures it",
+    });
   return problems;
 }
 

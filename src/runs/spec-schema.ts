@@ -17,6 +17,15 @@ const budget = z.string().check((context) => {
   const parsed = parseBudget(context.value);
   if (typeof parsed === "string") context.issues.push({ code: "custom", message: parsed, input: context.value });
 });
+const accounting = z.strictObject({
+  multipliers: z
+    .enum(["published", "metered"])
+    .default("published")
+    .describe("published or metered: where a method's peak memory comes from"),
+  steps_from: z.enum(["closed-form", "metered"]).default("closed-form").describe("closed-form or metered: where a step's FLOPs come from"),
+  strict: z.boolean().default(false).describe("true to round steps down, so that the budget is never passed"),
+});
+const duration = z.string().refine((text) => (parseDuration(text) ?? 0) > 0);
 const word = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
@@ -124,7 +133,12 @@ export const runSchema = z.strictObject({
   }),
   data: data.prefault({}),
   budget: z
-    .strictObject({ per_task: budget.optional(), total: budget.optional() })
+    .strictObject({
+      per_task: budget.optional(),
+      total: budget.optional(),
+      accounting: accounting.optional(),
+      step_time: duration.optional().describe('a time as "350ms": what a step takes, for budgets of time'),
+    })
     .refine((given) => (given.per_task === undefined) !== (given.total === undefined), {
       error: 'one of {per_task: "10 steps"} and {total: "6400 samples"}',
     }),

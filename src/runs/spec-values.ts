@@ -1,25 +1,55 @@
+import { parseDuration } from "../util/units.ts";
+
 /** How much work a run or each of its tasks may take. */
 export interface BudgetSpec {
   readonly scope: "run" | "task";
-  /** Samples count rows of all sources. */
-  readonly unit: "steps" | "samples";
+  /** Samples count rows of all sources; MAFs are FLOPs adjusted by memory; time is in milliseconds. */
+  readonly unit: "steps" | "samples" | "flops" | "mafs" | "time";
   readonly total: number;
+  /** Of budgets of FLOPs and MAFs. */
+  readonly accounting?: AccountingSpec;
+  /** What a step takes, of budgets of time. It is part of the configuration, so that a run has the same steps wherever it goes on. */
+  readonly stepMs?: number;
 }
 
-const scales: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9 };
-const counted: Readonly<Record<string, BudgetSpec["unit"]>> = { step: "steps", steps: "steps", sample: "samples", samples: "samples" };
-const uncounted = /^(maf|mafs|flop|flops|epochs?|ms|s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)$/i;
+/** How FLOPs and MAFs become steps. */
+export interface AccountingSpec {
+  /** Peak memory over full fine-tuning's: from the published table, or metered on shapes. */
+  readonly multipliers: "published" | "metered";
+  readonly stepsFrom: "closed-form" | "metered";
+  /** Steps are rounded down, not to the nearest. */
+  readonly strict: boolean;
+}
 
-/** `10 steps`, `6400 samples`, `1.2M samples`; else what was expected instead, as a text. */
-export function parseBudget(text: string): Omit<BudgetSpec, "scope"> | string {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([kMG]?)\s+([A-Za-z]+)\s*$/.exec(text) ?? /^\s*(\d+(?:\.\d+)?)\s*()([A-Za-z]+)\s*$/.exec(text);
+type Amount = Pick<BudgetSpec, "unit" | "total">;
+
+const scales: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18 };
+const counted: Readonly<Record<string, BudgetSpec["unit"]>> = { step: "steps", steps: "steps", sample: "samples", samples: "samples" };
+const amount = /^\s*(\d+(?:\.\d+)?(?:e\d{1,2})?)\s*/;
+
+/** `10 steps`, `1.2M samples`, `30 PFLOP`, `1.8e9 GMAF`, `2h`; else what was expected instead, as a text. */
+export function parseBudget(text: string): Amount | string {
+  return computed(text) ?? timed(text) ?? wholeNumber(text);
+}
+
+/** FLOPs, and memory-adjusted FLOPs (arXiv:2408.14471), with a decimal prefix. */
+function computed(text: string): Amount | undefined {
+  const match = new RegExp(`${amount.source}([kMGTPE]?)(FLOP|MAF)s?\\s*$`).exec(text);
+  if (!match) return undefined;
+  const total = Number(match[1]) * (scales[match[2] ?? ""] ?? 1);
+  return total > 0 ? { unit: match[3] === "MAF" ? "mafs" : "flops", total } : undefined;
+}
+
+function timed(text: string): Amount | undefined {
+  const total = parseDuration(text);
+  return total !== undefined && total > 0 ? { unit: "time", total } : undefined;
+}
+
+function wholeNumber(text: string): Amount | string {
+  const match =
+    new RegExp(`${amount.source}([kMG]?)\\s+([A-Za-z]+)\\s*$`).exec(text) ?? new RegExp(`${amount.source}()([A-Za-z]+)\\s*$`).exec(text);
   const unit = counted[match?.[3]?.toLowerCase() ?? ""];
-  const name = match?.[3] ?? "";
-  const plain = name.replace(/^[kMGTPE](?=MAF|FLOP)/i, "");
-  if (!unit)
-    return uncounted.test(plain)
-      ? `a budget in steps or samples (budgets in ${name} cannot be counted by this version)`
-      : 'a number of steps or samples, as "10 steps"';
+  if (!unit) return 'an amount of work, as "10 steps", "51200 samples", "30 PFLOP", "1.8e9 GMAF" or "2h"';
   const total = Math.round(Number(match?.[1]) * (scales[match?.[2] ?? ""] ?? 1) * 1e6) / 1e6;
   return Number.isSafeInteger(total) && total >= 1 ? { unit, total } : `a whole number of ${unit}, at least 1`;
 }

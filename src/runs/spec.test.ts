@@ -109,10 +109,26 @@ describe("errors", () => {
   });
 
   test.each([
-    ["30 PFLOP", "expected a budget in steps or samples (budgets in PFLOP cannot be counted by this version)"],
-    ["2h", "expected a budget in steps or samples (budgets in h cannot be counted by this version)"],
-    ["3 MAFs", "expected a budget in steps or samples (budgets in MAFs cannot be counted by this version)"],
-    ["10", 'expected a number of steps or samples, as "10 steps"'],
+    ["30 PFLOP", { unit: "flops", total: 3e16, accounting: { multipliers: "published", stepsFrom: "closed-form", strict: false } }],
+    ["1.8e9 GMAFs", { unit: "mafs", total: 1.8e18, accounting: { multipliers: "published", stepsFrom: "closed-form", strict: false } }],
+    ["1.2M samples", { unit: "samples", total: 1_200_000 }],
+    ["3steps", { unit: "steps", total: 3 }],
+  ])("a budget of %j is read", (text, budget) => {
+    expect(read([parity], { set: [`budget.per_task="${text}"`] }).spec.budget).toEqual({ scope: "task", ...budget });
+  });
+
+  test("a budget of time takes the time of a step, and it alone does", () => {
+    const timed = ['budget.per_task="2h"', 'budget.step_time="350ms"'];
+    expect(read([parity], { set: timed }).spec.budget).toEqual({ scope: "task", unit: "time", total: 7_200_000, stepMs: 350 });
+    expect(problems([parity], { set: timed.slice(0, 1) })[0]).toContain("budget.step_time: a budget of time needs the time of a step");
+    expect(problems([parity], { set: timed.slice(1) })[0]).toContain("budget.step_time: has no effect: budget.per_task is");
+    expect(problems([parity], { set: ["budget.accounting.strict=true"] })[0]).toContain("budget.accounting: has no effect");
+  });
+
+  test.each([
+    ["30 pflop", 'expected an amount of work, as "10 steps", "51200 samples", "30 PFLOP", "1.8e9 GMAF" or "2h"'],
+    ["0 GMAF", "expected an amount of work"],
+    ["10", "expected an amount of work"],
     ["0 steps", "expected a whole number of steps, at least 1"],
     ["1.5 steps", "expected a whole number of steps, at least 1"],
   ])("a budget of %j is refused", (text, message) => {

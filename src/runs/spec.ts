@@ -21,7 +21,7 @@ import { type ConfigInput, mergeLayers, type SpecRequest, secretProblems, unsetV
 import { absoluteReference, type Environment, mayBePath, rebasedReference, substituteEnv } from "./spec-references.ts";
 import { ruleProblems } from "./spec-rules.ts";
 import { type RunDocument, runJsonSchema, runSchema, specVersion } from "./spec-schema.ts";
-import { type BudgetSpec, parseBudget, parseWarmup } from "./spec-values.ts";
+import { type AccountingSpec, type BudgetSpec, parseBudget, parseWarmup } from "./spec-values.ts";
 
 type Filled = CamelKeys<RunDocument>;
 
@@ -65,7 +65,7 @@ export interface ExplainedValue {
   readonly place?: Place;
 }
 
-export type { BudgetSpec, ConfigInput, Environment, RunDocument, SpecRequest };
+export type { AccountingSpec, BudgetSpec, ConfigInput, Environment, RunDocument, SpecRequest };
 
 /**
  * Reads, merges and checks a run's configuration.
@@ -111,19 +111,32 @@ function resolved(node: ScalarNode, path: ConfigPath, env: Environment): unknown
 /** The one mapping from the file's keys and units to the program's. */
 export function specOf(document: RunDocument): RunSpec {
   const { extends: _, budget, data, schedule, checkpoint, ...rest } = camelKeys(document);
-  const [scope, text] = budget.perTask === undefined ? (["run", budget.total ?? ""] as const) : (["task", budget.perTask] as const);
-  const amount = parseBudget(text);
-  if (typeof amount === "string") throw new TypeError(`internal: budget ${text} passed the schema`);
   const { augment } = data;
   const everyMs = parseDuration(checkpoint.every);
   return {
     ...rest,
     data: { ...data, augment: typeof augment === "string" ? { name: augment } : (augment as ComponentSpec) },
-    budget: { scope, ...amount },
+    budget: budgetOf(budget),
     schedule: scheduleOf(schedule),
     checkpoint: { at: checkpoint.at, keepLast: checkpoint.keepLast, ...(everyMs === undefined ? {} : { everyMs }) },
   };
 }
+
+function budgetOf({ perTask, total, accounting, stepTime }: Filled["budget"]): BudgetSpec {
+  const [scope, text] = perTask === undefined ? (["run", total ?? ""] as const) : (["task", perTask] as const);
+  const amount = parseBudget(text);
+  if (typeof amount === "string") throw new TypeError(`internal: budget ${text} passed the schema`);
+  const stepMs = parseDuration(stepTime ?? "");
+  return {
+    scope,
+    ...amount,
+    ...(amount.unit === "flops" || amount.unit === "mafs" ? { accounting: accounting ?? defaultAccounting } : {}),
+    ...(amount.unit === "time" && stepMs !== undefined ? { stepMs } : {}),
+  };
+}
+
+/** It gives the published numbers of steps. */
+const defaultAccounting: AccountingSpec = { multipliers: "published", stepsFrom: "closed-form", strict: false };
 
 function scheduleOf(schedule: Filled["schedule"]): ScheduleSpec {
   if (!("warmup" in schedule)) return schedule;
