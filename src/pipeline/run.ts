@@ -89,7 +89,11 @@ function goOn(
   context: RunContext,
 ): Promise<RunOutcome> {
   const { reader, lock, differing } = run;
-  const { writer, checkpoint, refused } = context.store.resume(reader.folder, { lock, retention: retentionOf(resolved.plan) });
+  const { writer, checkpoint, refused } = context.store.resume(reader.folder, {
+    lock,
+    retention: retentionOf(resolved.plan),
+    ...(differing.length > 0 ? { plan: resolved.plan } : {}),
+  });
   context.onFolder?.(reader.folder);
   const warnings = refused.map(
     ({ name, reason }): RunEvent => ({

@@ -10,6 +10,7 @@ const namingSchemes = new Set(["hf", "open_clip", "preset", "mini-flux", "run"])
 const referenceKeys = [
   ["model", "init"],
   ["stream", "from"],
+  ["stream", "scores"],
   ["data", "pretraining", "from"],
   ["eval", "suite", 0],
   ["extends", 0],

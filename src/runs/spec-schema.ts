@@ -6,7 +6,7 @@ import { parseBudget, parseWarmup } from "./spec-values.ts";
 /** The first version of the run file; a later one is refused by number. */
 export const specVersion = 1;
 /** Maps that name a part: another name takes the place of the whole map. */
-export const partPaths: ReadonlySet<string> = new Set(["optim", "schedule", "loss", "data.augment"]);
+export const partPaths: ReadonlySet<string> = new Set(["optim", "schedule", "loss", "data.augment", "stream.order"]);
 /** The name each of those parts has when the file gives none. */
 export const defaultParts = { optim: "adamw", schedule: "cosine-warmup", loss: "clip" } as const;
 
@@ -129,7 +129,12 @@ export const runSchema = z.strictObject({
   stream: z.strictObject({
     from: z.string().min(1).describe("where the stream's data lies, as ./photos or mini-flux"),
     tasks: z.int().min(1).optional(),
-    order: z.enum(["given"]).default("given"),
+    order: z
+      .union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
+      .default("given")
+      .describe("the name of an ordering, or a map of its name and options, reverse and prefix among them"),
+    cut_by: z.enum(["concepts", "samples"]).optional().describe("what tasks have equally many of; concepts when absent"),
+    scores: z.string().min(1).optional().describe("a file that evergreen stream score made"),
   }),
   data: data.prefault({}),
   budget: z

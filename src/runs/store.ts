@@ -42,7 +42,7 @@ export interface NewRun {
   readonly id: string;
   readonly name: string;
   readonly project: string;
-  readonly plan: Omit<PlanContent, "spec"> & { readonly hash: string };
+  readonly plan: StorablePlan;
   /** Text of config.yaml; see `renderConfig`. */
   readonly config: string;
   /** Texts as the user gave them. */
@@ -57,11 +57,16 @@ export interface NewRun {
   readonly log?: LogOptions;
 }
 
+/** A plan; its configuration, if it holds one, is not stored beside it. */
+type StorablePlan = Omit<PlanContent, "spec"> & { readonly hash: string };
+
 export interface ResumeRequest {
   readonly lock: RunLock;
   readonly retention: Retention;
   /** Name of the checkpoint to go back to; the newest good one when absent. */
   readonly from?: string;
+  /** What the run goes on with where that was allowed to differ: the next resume is held against it. */
+  readonly plan?: StorablePlan;
   readonly log?: LogOptions;
 }
 
@@ -120,8 +125,7 @@ export class RunStore {
       mkdirSync(join(folder, "checkpoints"));
       for (const { name, text } of run.inputs) writeFileAtomic(join(folder, "config.input", name), text, "config-input");
       writeFileAtomic(join(folder, "config.yaml"), run.config, "config");
-      const { spec: _, ...plan } = run.plan as PlanContent & { readonly hash: string };
-      writeFileAtomic(join(folder, "plan.json"), formatted("plan", plan), "plan");
+      writePlan(folder, run.plan);
       writeFileAtomic(join(folder, "env.json"), formatted("env", run.environment), "env");
       const writer = new RunWriter(folder, this.writerOptions(run));
       writeRecord(folder, this.newRecord(run));
@@ -145,6 +149,7 @@ export class RunStore {
     }
     return storing(`run ${record.id}`, () => {
       cutBack(folder, checkpoint);
+      if (request.plan) writePlan(folder, request.plan);
       const writer = new RunWriter(folder, this.writerOptions(request));
       if (checkpoint) {
         writer.append(savedEvent(checkpoint));
@@ -275,4 +280,9 @@ function cutBack(folder: string, checkpoint: Checkpoint | undefined): void {
   }
   for (const name of Object.keys(journalFiles) as JournalName[])
     truncateJournal(join(folder, journalFiles[name]), checkpoint?.journals[name] ?? 0);
+}
+
+function writePlan(folder: string, plan: StorablePlan): void {
+  const { spec: _, ...stored } = plan as PlanContent & { readonly hash: string };
+  writeFileAtomic(join(folder, "plan.json"), formatted("plan", stored), "plan");
 }

@@ -54,8 +54,11 @@ test("data that changed is refused with exit 3; allowed, the run goes on and say
     const [exit, text] = await refusal(resume(world, "data"));
     expect(exit).toBe(3);
     expect(text).toMatch(/^EG-3140 resume would not be exact: data 0\.fingerprint: was ".+", is ".+"; fix: .*--allow data/);
+    const begun = new RunReader(folder).plan();
     expect((await resume(world, "data", { allow: ["data"] })).exit).toBe(0);
     expect(resumedEvents(folder)).toEqual([{ exact: false, allowed: ["data"] }]);
+    const amended = new RunReader(folder).plan();
+    expect(amended.hash, "the next resume is held against the data that were allowed").not.toBe(begun.hash);
   } finally {
     rmSync(added);
   }
