@@ -12,9 +12,10 @@ import { architecture } from "../src/models/architecture.ts";
 import { parameterCounts } from "../src/models/parameters.ts";
 import { tokenCount, tokenize } from "../src/models/tokenizer.ts";
 import { againstTradeOff } from "../src/report/plane.ts";
-import { schedules } from "../src/schedules/schedule.ts";
 import { cutIntoTasks } from "../src/streams/stream.ts";
 import { createRandom, type PhiloxBlock, type PhiloxKey, philox, philoxKey } from "../src/util/random.ts";
+import { budgetAdapters } from "./golden-adapters-budget.ts";
+import { scheduleAdapters } from "./golden-adapters-schedules.ts";
 import { type Adapter, adapter, type Tree } from "./golden-runner.ts";
 
 const count = z.int().min(0);
@@ -65,35 +66,6 @@ const splits = adapter(
       emptyBuffer: { split: empty("split"), "oversample-update": empty("oversample-update") },
     };
   },
-);
-
-// schedules
-
-async function curve(
-  name: string,
-  options: object,
-  at: { readonly S: number; readonly steps?: readonly number[] },
-): Promise<number[] | undefined> {
-  if (!schedules.names().includes(name)) return undefined;
-  const part = await schedules.load(name);
-  const schedule = part.build(part.options.parse(options));
-  return (at.steps ?? Array.from({ length: at.S }, (_, step) => step)).map((step) => schedule({ task: 0, step, steps: [at.S] }));
-}
-const scheduleCase = z.looseObject({ schedule: z.string(), S: count, W: count.optional() });
-const oneCurve = adapter(scheduleCase, ({ schedule, S, W }) => curve(schedule, W === undefined ? {} : { warmup: W }, { S }));
-const curvesNamed = (...names: readonly string[]): Adapter =>
-  adapter(scheduleCase, async ({ S }) =>
-    Object.fromEntries(await Promise.all(names.map(async (name) => [name, await curve(name, {}, { S })]))),
-  );
-const section6 = adapter(
-  z.looseObject({ S: count, W: count, floor: z.number(), steps: z.array(count) }),
-  async ({ S, W, floor, steps }) => ({
-    cosine: await curve("cosine", { floor }, { S, steps }),
-    "cosine-warmup": await curve("cosine-warmup", { floor, warmup: W }, { S, steps }),
-  }),
-);
-const equation = adapter(z.strictObject({ S: count, steps: z.array(count) }), ({ S, steps }) =>
-  curve("cosine-warmup", { form: "equation" }, { S, steps }),
 );
 
 // streams
@@ -196,15 +168,9 @@ export const coreAdapters: ReadonlyMap<string, Adapter> = new Map([
       return { steps, total: steps * batchSize * tasks };
     }),
   ],
-  ["schedules.g1", oneCurve],
-  ["schedules.g2", oneCurve],
-  ["schedules.g6", oneCurve],
-  ["schedules.g7", curvesNamed("cosine-warmup")],
-  ["schedules.g8", curvesNamed("cosine-warmup")],
-  ["schedules.g9", curvesNamed("cosine-warmup")],
-  ["schedules.section6", section6],
-  ["schedules.section2.equation", equation],
+  ...scheduleAdapters,
   ["streams.g3", cuts],
+  ...budgetAdapters,
   ["evaluation.g1", triple],
   ["evaluation.g2", means],
   ["evaluation.g3", perConcept],

@@ -62,7 +62,7 @@ export async function stepOptions(spec: RunSpec, { model }: Pick<Resolved, "mode
 export async function scheduleOf(spec: RunSpec): Promise<Schedule> {
   const { name, ...options } = spec.schedule;
   const definition = await schedules.load(name);
-  return definition.build(definition.options.parse(options));
+  return definition.build(definition.options.parse(options), { batchSize: spec.data.batchSize });
 }
 
 export function batchOptions(spec: RunSpec, loaded: LoadedModel, tokenizer: Tokenize): BatchOptions {

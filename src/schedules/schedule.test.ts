@@ -1,94 +1,96 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Schedule, schedules } from "./schedule.ts";
-import { extentSteps } from "./warmup.ts";
+import { batchSize, build, curve } from "../../test/fixtures/schedules/multipliers.ts";
+import { type ScheduleDefinition, schedules } from "./schedule.ts";
 
-async function build(name: string, options: object = {}): Promise<Schedule> {
-  const part = await schedules.load(name);
-  return part.build(part.options.parse(options));
+const names = schedules.names();
+const shares = fc.constantFrom<number | string>(0, 0.05, 0.1, 0.5, 1, 3, "5%", "50%", "100%", "4 steps");
+/** Those of these lengths that a schedule has among its options. */
+function lengthsOf({ options }: ScheduleDefinition, given: Readonly<Record<string, number | string>>): object {
+  return Object.fromEntries(Object.entries(given).filter(([option]) => options.safeParse({ [option]: 0.1 }).success));
 }
-const curve = (schedule: Schedule, steps: number): number[] =>
-  Array.from({ length: steps }, (_, step) => schedule({ task: 0, step, steps: [steps] }));
 
-const numbers = [
-  [{ warmup: 0.1 }, 10, [1, 0.969876, 0.883139, 0.75025, 0.587237, 0.413763, 0.25075, 0.117861, 0.031124, 0.001]],
-  [{ warmup: 0 }, 10, [0.975553, 0.904604, 0.794099, 0.654854, 0.5005, 0.346146, 0.206901, 0.096396, 0.025447, 0.001]],
-  [{ warmup: "10%" }, 3, [1, 0.5005, 0.001]],
-  [{ warmup: 2 }, 1, [0.5]],
-] as const;
+test("the catalogue holds every schedule of the protocol", () => {
+  expect(names.join(" ")).toBe(
+    "ar-cosine ar-rsqrt cd-cosine cd-rsqrt constant cosine cosine-warmup infinite linear-warmup multistep peaks-match rsqrt wsd",
+  );
+});
 
-describe("cosine-warmup", () => {
-  test.each(numbers)("%o over %i steps is %o", async (options, steps, want) => {
-    const got = curve(await build("cosine-warmup", options), steps);
-    for (const [step, value] of want.entries())
-      expect(Math.abs((got[step] ?? Number.NaN) - value), `step ${step}`).toBeLessThanOrEqual(5e-7);
+describe.each(names)("%s", (name) => {
+  test("is finite and in [0, 1] for equal and unequal tasks, one-step tasks among them", async () => {
+    const part: ScheduleDefinition = await schedules.load(name);
+    fc.assert(
+      fc.property(shares, shares, fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 6 }), (warmup, cooldown, steps) => {
+        const schedule = part.build(part.options.parse(lengthsOf(part, { warmup, cooldown, anneal: cooldown })), { batchSize });
+        for (let task = 0; task < steps.length; task++)
+          expect(
+            curve(schedule, { steps, task }).filter((value) => !(value >= 0 && value <= 1)),
+            `task ${task}`,
+          ).toEqual([]);
+      }),
+      { numRuns: 100 },
+    );
   });
-  test("form equation gives the printed values at 1,420 steps", async () => {
-    const got = curve(await build("cosine-warmup", { form: "equation" }), 1420);
-    for (const [step, want] of [
-      [0, 0.001],
-      [141, 0.992965],
-      [142, 1],
-      [1419, 0.001002],
-    ] as const)
-      expect(Math.abs((got[step] ?? 0) - want), `step ${step}`).toBeLessThanOrEqual(5e-7);
+  test("gives a step the same value in any order of asking", async () => {
+    const steps = [40, 7, 1, 40];
+    const once = await build(name);
+    const forwards = steps.map((_, task) => curve(once, { steps, task }));
+    const again = await build(name);
+    for (let task = steps.length - 1; task >= 0; task--)
+      expect(curve(({ step, ...at }) => again({ ...at, step: (at.steps[task] ?? 0) - 1 - step }), { steps, task }).reverse()).toEqual(
+        forwards[task],
+      );
   });
-  test("ends at exactly the floor, meets the peak at the end of warm-up", async () => {
-    for (const floor of [0, 0.001, 0.25]) {
-      const got = curve(await build("cosine-warmup", { floor }), 1420);
-      expect(got.at(-1)).toBe(floor);
-      expect(got[141]).toBe(1);
-      expect(Math.abs((got[142] ?? 0) - 1)).toBeLessThan(1e-3);
-    }
-  });
-  test("a whole product of share and steps is not rounded up", async () => {
-    const got = curve(await build("cosine-warmup", { warmup: "7%" }), 100);
-    expect([got[5], got[6]]).toEqual([6 / 7, 1]);
-    expect(got[7]).toBeLessThan(1);
-  });
-  test("restarts in every task and follows each task's own steps", async () => {
-    const schedule = await build("cosine-warmup");
-    expect(schedule({ task: 1, step: 4, steps: [3, 10] })).toBe(curve(schedule, 10)[4]);
+  test("depends on tasks up to its own alone", async () => {
+    const schedule = await build(name);
+    expect(curve(schedule, { steps: [30, 20, 10], task: 1 })).toEqual(curve(schedule, { steps: [30, 20], task: 1 }));
   });
 });
 
-describe("every curve", () => {
-  const shares = fc.constantFrom<number | string>(0, 0.05, 0.1, 0.5, 1, 3, "5%", "50%", "100%", "4 steps");
-  test("is finite and in [0, 1], and changes after warm-up by at most a constant over the steps", async () => {
-    const names = schedules.names();
-    expect(names).toEqual(["constant", "cosine", "cosine-warmup"]);
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(...names),
-        shares,
-        fc.integer({ min: 1, max: 50 }),
-        fc.nat({ max: 5 }),
-        async (name, warmup, count, task) => {
-          const schedule = await build(name, name === "cosine" ? {} : { warmup });
-          const steps = Array.from({ length: 6 }, () => count);
-          let before: number | undefined;
-          for (let step = 0; step < count; step++) {
-            const value = schedule({ task, step, steps });
-            expect(value >= 0 && value <= 1, `${name} ${warmup} ${step}/${count}: ${value}`).toBe(true);
-            const warm = extentSteps(warmup, count);
-            if (before !== undefined && step > warm && warm < count)
-              expect(Math.abs(value - before)).toBeLessThanOrEqual(Math.PI / (count - warm));
-            before = value;
-          }
-        },
-      ),
-      { numRuns: 400 },
-    );
+describe("after the warm-up", () => {
+  // A milestone is a jump, and an anneal falls by a factor at each step.
+  const smooth = names.filter((name) => name !== "multistep" && name !== "infinite");
+  test.each(smooth)("%s moves by at most max(1/W, π/(S − W), 1/C) a step", async (name) => {
+    for (const count of [20, 57, 1420])
+      for (const task of [0, 1, 5, 199]) {
+        const schedule = await build(name);
+        const edge = Math.ceil(count / 10 - 1e-9);
+        const values = curve(schedule, { steps: count, task });
+        const bound = Math.max(1 / edge, Math.PI / (count - edge)) + 1e-12;
+        const moves = values.slice(edge).map((value, i) => Math.abs(value - (values[edge - 1 + i] ?? 2)));
+        expect(Math.max(...moves), `S ${count}, t ${task}`).toBeLessThanOrEqual(bound);
+      }
   });
-  test("plain cosine reaches the floor one step after its last", async () => {
-    const got = curve(await build("cosine"), 1420);
-    expect(got[0]).toBe(1);
-    expect(Math.abs((got[1419] ?? 0) - 0.001001)).toBeLessThanOrEqual(5e-7);
-    expect((await build("cosine"))({ task: 0, step: 1420, steps: [1420] })).toBe(0.001);
+  test.each(["cosine-warmup", "linear-warmup", "wsd", "ar-cosine", "cd-cosine"])("%s ends at exactly the floor", async (name) => {
+    for (const floor of [0, 0.001, 0.25])
+      for (const task of [0, 3]) expect(curve(await build(name, { floor }), { steps: 1420, task }).at(-1)).toBe(floor);
   });
-  test("constant is 1 without warm-up and ramps with one", async () => {
-    expect(curve(await build("constant"), 3)).toEqual([1, 1, 1]);
-    expect(curve(await build("constant", { warmup: "2 steps" }), 3)).toEqual([0.5, 1, 1]);
+});
+
+describe("with meta-schedules", () => {
+  const plain = {
+    "ar-cosine": "cosine-warmup",
+    "cd-cosine": "cosine-warmup",
+    "ar-rsqrt": "rsqrt",
+    "peaks-match": "rsqrt",
+    "cd-rsqrt": "rsqrt",
+  };
+  test.each(Object.entries(plain))("the first task of %s is %s", async (meta, name) => {
+    for (const steps of [1, 2, 14, 1420]) expect(curve(await build(meta), { steps })).toEqual(curve(await build(name), { steps }));
+  });
+  test.each(Object.keys(plain))("warm-up meets the decay at the peak: %s", async (meta) => {
+    const schedule = await build(meta);
+    for (const task of [0, 1, 5, 199]) {
+      const values = curve(schedule, { steps: 1420, task });
+      const peak = Math.max(...values);
+      expect(values[141]).toBe(peak);
+      expect(Math.abs((values[142] ?? 0) - peak)).toBeLessThan(1e-3);
+    }
+  });
+  test.each(Object.keys(plain))("peaks fall from task to task: %s", async (meta) => {
+    const schedule = await build(meta);
+    const peaks = Array.from({ length: 30 }, (_, task) => Math.max(...curve(schedule, { steps: 142, task })));
+    for (let task = 1; task < peaks.length; task++) expect(peaks[task], `task ${task}`).toBeLessThan(peaks[task - 1] ?? 0);
   });
 });
 

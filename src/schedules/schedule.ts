@@ -10,15 +10,19 @@ export interface Progress {
   readonly step: number;
   /** Steps of every task of the run. */
   readonly steps: readonly number[];
-  /** Multiplier that the task before ended with, for curves that go on from there. */
-  readonly resumeFrom?: number;
 }
 
 /** Multiplier of the peak learning rate, in [0, 1]. */
 export type Schedule = (at: Progress) => number;
 
+/** What a schedule may know of its run beside its own options. */
+export interface ScheduledRun {
+  /** Samples of a batch, all sources together. */
+  readonly batchSize: number;
+}
+
 export interface ScheduleDefinition<S extends z.ZodType = z.ZodType> extends Component<S> {
-  build(options: z.output<S>): Schedule;
+  build(options: z.output<S>, run: ScheduledRun): Schedule;
 }
 
 export const schedules = new Catalog<ScheduleDefinition>("schedule", [new URL("./curves/", import.meta.url)]);
@@ -26,9 +30,9 @@ export const schedules = new Catalog<ScheduleDefinition>("schedule", [new URL(".
 /** The floor ratio μ: what a decaying curve ends at, as a share of the peak. */
 export const floorOption = z.number().min(0).max(1).default(0.001).describe("what the curve ends at, as a share of the peak");
 
-/** μ + (1 − μ)·v: a curve in [0, 1] raised to the floor. */
-export function lift(value: number, floor: number): number {
-  return floor + (1 - floor) * value;
+/** μ + (P − μ)·v: a curve in [0, 1] between the floor and a peak. */
+export function lift(value: number, floor: number, peak = 1): number {
+  return floor + (peak - floor) * value;
 }
 
 /** Steps of the task asked for. */

@@ -17,6 +17,11 @@ export const warmupOption = extent
   .default(0.1)
   .describe("warm-up of each task: a share below 1 or a percentage (rounded up), or a count of steps from 1 on");
 
+/** Cool-down of one task. */
+export const cooldownOption = extent
+  .default(0.1)
+  .describe("cool-down of each task: a share below 1 or a percentage (rounded up), or a count of steps from 1 on");
+
 /** Steps that an extent takes of a task of S steps: ⌈p·S⌉ for a share p, else the count. May exceed S. */
 export function extentSteps(length: Extent, steps: number): number {
   if (typeof length === "number") return length < 1 ? shareOf(length, steps) : length;

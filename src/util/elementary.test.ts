@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cosPi, ln } from "./elementary.ts";
+import { cosPi, exp, ln } from "./elementary.ts";
 
 const relative = (got: number, want: number): number => (got === want ? 0 : Math.abs(got - want) / Math.abs(want));
 
@@ -44,5 +44,29 @@ describe("cosPi", () => {
   });
   test("is exact at multiples of one half", () => {
     expect([-1, -0.5, 0, 0.5, 1, 1.5, 2].map((x) => cosPi(x))).toEqual([-1, 0, 1, 0, -1, 0, 1]);
+  });
+});
+
+describe("exp", () => {
+  test("agrees with Math.exp to 1e-15 relative and is the inverse of ln", () => {
+    fc.assert(
+      fc.property(fc.double({ min: -708, max: 709.7, noNaN: true }), (x) => {
+        expect(relative(exp(x), Math.exp(x))).toBeLessThanOrEqual(1e-15);
+        expect(Math.abs(ln(exp(x)) - x)).toBeLessThanOrEqual(1e-15 * Math.max(1, Math.abs(x)));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+  test("keeps the borders of the domain", () => {
+    expect([exp(0), exp(-Infinity), exp(Infinity), exp(710), exp(-746), exp(Number.NaN)]).toEqual([
+      1,
+      0,
+      Infinity,
+      Infinity,
+      0,
+      Number.NaN,
+    ]);
+    expect(exp(-745)).toBeGreaterThan(0);
+    expect(Number.isFinite(exp(709.78))).toBe(true);
   });
 });

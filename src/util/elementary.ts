@@ -23,6 +23,28 @@ export function ln(x: number): number {
   return exponent * ln2High + (exponent * ln2Low + 2 * (s + s * series));
 }
 
+/** eˣ, within 1e-15 relative where the result is a normal number. */
+export function exp(x: number): number {
+  if (Number.isNaN(x)) return x;
+  if (x > 709.79) return Number.POSITIVE_INFINITY;
+  if (x < -745.14) return 0;
+  const exponent = Math.round(x / Math.LN2);
+  // |rest| ≤ 0.347, so the first term left out of the series is below 1e-19.
+  const rest = x - exponent * ln2High - exponent * ln2Low;
+  let series = 1;
+  for (let k = 16; k >= 1; k--) series = 1 + (rest * series) / k;
+  // In two factors, since 2^1024 and 2^-1074 are no normal numbers.
+  const half = exponent >> 1;
+  return series * powerOfTwo(half) * powerOfTwo(exponent - half);
+}
+
+/** 2^exponent for a normal number. */
+function powerOfTwo(exponent: number): number {
+  bits.setUint32(0, (exponent + 1023) << 20);
+  bits.setUint32(4, 0);
+  return bits.getFloat64(0);
+}
+
 /** x = fraction · 2^exponent with the fraction in [√½, √2). */
 function split(x: number): { readonly fraction: number; readonly exponent: number } {
   const isSubnormal = x < 2 ** -1022;

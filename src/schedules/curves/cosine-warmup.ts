@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cosPi } from "../../util/elementary.ts";
+import { halfCosine } from "../meta.ts";
 import type { ScheduleDefinition } from "../schedule.ts";
 import { floorOption, lift, stepsOfTask } from "../schedule.ts";
 import { extentSteps, ramp, warmupOption } from "../warmup.ts";
@@ -23,7 +23,7 @@ export default {
       const steps = stepsOfTask(at);
       const rising = extentSteps(warmup, steps);
       if (at.step < rising) return form === "code" ? (ramp(at.step, rising) ?? 1) : lift(at.step / rising, floor);
-      return lift((1 + cosPi((at.step - rising + first) / (steps - rising))) / 2, floor);
+      return lift(halfCosine((at.step - rising + first) / (steps - rising)), floor);
     };
   },
 } satisfies ScheduleDefinition<typeof options>;

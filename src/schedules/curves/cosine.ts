@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cosPi } from "../../util/elementary.ts";
+import { halfCosine } from "../meta.ts";
 import type { ScheduleDefinition } from "../schedule.ts";
 import { floorOption, lift, stepsOfTask } from "../schedule.ts";
 
@@ -12,5 +12,5 @@ export default {
   build:
     ({ floor }) =>
     (at) =>
-      lift((1 + cosPi(at.step / stepsOfTask(at))) / 2, floor),
+      lift(halfCosine(at.step / stepsOfTask(at)), floor),
 } satisfies ScheduleDefinition<typeof options>;
