@@ -80,7 +80,7 @@ const commands = {
   },
   async zeroShot({ images, batch, classes }) {
     const { ids, rows, length } = await batchOf(classes);
-    const model = { ...state.learner.compute, training: false };
+    const model = { ...state.learner.compute, statistics: "running" };
     const began = performance.now();
     const hits = new Array(rows).fill(0);
     let textSeconds = 0;

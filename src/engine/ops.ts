@@ -58,11 +58,11 @@ export const conv2d = (
 export const avgPool2d = (x: Tensor, size: number): Tensor => call("aten::avg_pool2d", x, [size, size]);
 export const layerNorm = (x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor =>
   call("aten::layer_norm", x, weight.shape, weight, bias, epsilon);
-/** Momentum 0.1 and ε 1e-5, as PyTorch's defaults. In training the running `mean` and `variance` are moved in place. */
+/** Momentum 0.1 and ε 1e-5, as PyTorch's defaults. In training the running `mean` and `variance` are moved in place, if given. */
 export const batchNorm = (
   x: Tensor,
-  at: { readonly weight: Tensor; readonly bias: Tensor; readonly mean: Tensor; readonly variance: Tensor; readonly training: boolean },
-): Tensor => call("aten::batch_norm", x, at.weight, at.bias, at.mean, at.variance, at.training, 0.1, 1e-5, false);
+  at: { readonly weight: Tensor; readonly bias: Tensor; readonly mean?: Tensor; readonly variance?: Tensor; readonly training: boolean },
+): Tensor => call("aten::batch_norm", x, at.weight, at.bias, at.mean ?? null, at.variance ?? null, at.training, 0.1, 1e-5, false);
 /** What a token sees: all, itself and those before it, or what a mask of −∞ and 0 added to the scores leaves. */
 export type Sight = "all" | "earlier" | Tensor;
 

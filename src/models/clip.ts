@@ -3,7 +3,7 @@ import type { DType, Tensor, Weights } from "../engine/tensor.ts";
 import { run, type Tower } from "../nn/tower.ts";
 import { viewOf } from "../nn/view.ts";
 import type { ClipConfig } from "./architecture.ts";
-import { modifiedResNet } from "./resnet.ts";
+import { modifiedResNet, type Statistics } from "./resnet.ts";
 import { type TokenBatch, textTransformer } from "./text-transformer.ts";
 import { visionTransformer } from "./vision-transformer.ts";
 
@@ -25,8 +25,7 @@ export interface ComputeWeights {
   readonly weights: Weights;
   readonly buffers: Weights;
   readonly rowOf?: (id: number) => number;
-  /** Batch norm uses the batch's statistics. */
-  readonly training: boolean;
+  readonly statistics: Statistics;
 }
 
 export type Precision = "fp32" | "bf16";
@@ -42,7 +41,7 @@ export function computeType(name: string, precision: Precision): DType {
 }
 
 /** The model's weights as `precision` computes with them; in fp32 they are the same tensors. */
-export function computeWeights(model: Clip, precision: Precision, training = false): ComputeWeights {
+export function computeWeights(model: Clip, precision: Precision, statistics: Statistics = "running"): ComputeWeights {
   const rowOf = model.tokenIds ? rowFinder(model.tokenIds) : undefined;
   return {
     config: model.config,
@@ -50,7 +49,7 @@ export function computeWeights(model: Clip, precision: Precision, training = fal
     weights: new Map([...model.weights].map(([name, weight]) => [name, to(weight, computeType(name, precision))])),
     buffers: model.buffers,
     ...(rowOf ? { rowOf } : {}),
-    training,
+    statistics,
   };
 }
 
@@ -62,14 +61,14 @@ export function rowFinder(ids: readonly number[]): (id: number) => number {
 
 /** The image tower over float32 pixels [B, 3, S, S]; its output is [B, E], float32, not normalised. */
 export function imageTower(model: ComputeWeights, pixels: Tensor): Tower {
-  const { config, training } = model;
+  const { config, statistics } = model;
   const { device } = model.weights.get("logit_scale") as Tensor;
   const input = to(toDevice(pixels, device), dtypes[model.precision]);
   const view = viewOf(model.buffers.size > 0 ? new Map([...model.weights, ...model.buffers]) : model.weights, "visual.");
   return exact(
     config.vision.kind === "vit"
       ? visionTransformer(input, view, { ...config.vision, quickGelu: config.quickGelu })
-      : modifiedResNet(input, view, { ...config.vision, training }),
+      : modifiedResNet(input, view, { ...config.vision, statistics }),
   );
 }
 

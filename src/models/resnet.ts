@@ -7,13 +7,13 @@ import type { ResNetConfig } from "./architecture.ts";
 
 /**
  * Image features of OpenAI's modified ResNet, [B, E], from pixels [B, 3, S, S]: a stem of three convolutions, average pools in place of strides, attention pooling.
- * In training, batch norm uses the batch's statistics and moves the running ones.
+ * In training, batch norm uses the batch's statistics and moves the running ones; computing the same batch again moves nothing.
  * @param weights The view at `visual`, buffers included.
  */
-export function modifiedResNet(pixels: Tensor, weights: View, config: ResNetConfig & { readonly training: boolean }): Tower {
-  const { training } = config;
+export function modifiedResNet(pixels: Tensor, weights: View, config: ResNetConfig & { readonly statistics: Statistics }): Tower {
+  const { statistics } = config;
   const layer = (x: Tensor, i: number, stride: number): Tensor =>
-    relu(normed(conv2d(x, weights.get(`conv${i}.weight`), { stride, padding: 1 }), weights.at(`bn${i}`), training));
+    relu(normed(conv2d(x, weights.get(`conv${i}.weight`), { stride, padding: 1 }), weights.at(`bn${i}`), statistics));
   const blocks = config.layers.flatMap((count, stage) =>
     Array.from({ length: count }, (_, i) => ({
       view: weights.at(`layer${stage + 1}.${i}`),
@@ -27,34 +27,36 @@ export function modifiedResNet(pixels: Tensor, weights: View, config: ResNetConf
       ...blocks.map(
         ({ view, stride, first }) =>
           (x: Tensor) =>
-            bottleneck(x, view, { stride, first, training }),
+            bottleneck(x, view, { stride, first, statistics }),
       ),
       (x) => attentionPool(x, weights.at("attnpool"), config.heads),
     ],
   };
 }
 
-const normed = (x: Tensor, weights: View, training: boolean): Tensor =>
+/** Statistics of batch norm: the running ones, the batch's while the running ones move, or the batch's alone. */
+export type Statistics = "running" | "moving" | "batch";
+
+const normed = (x: Tensor, weights: View, statistics: Statistics): Tensor =>
   batchNorm(x, {
     weight: weights.get("weight"),
     bias: weights.get("bias"),
-    mean: weights.get("running_mean"),
-    variance: weights.get("running_var"),
-    training,
+    ...(statistics === "batch" ? {} : { mean: weights.get("running_mean"), variance: weights.get("running_var") }),
+    training: statistics !== "running",
   });
 
 function bottleneck(
   x: Tensor,
   weights: View,
-  options: { readonly stride: number; readonly first: boolean; readonly training: boolean },
+  options: { readonly stride: number; readonly first: boolean; readonly statistics: Statistics },
 ): Tensor {
-  const { stride, first, training } = options;
+  const { stride, first, statistics } = options;
   const pooled = (maps: Tensor): Tensor => (stride > 1 ? avgPool2d(maps, stride) : maps);
-  const narrow = relu(normed(conv2d(x, weights.get("conv1.weight"), { stride: 1 }), weights.at("bn1"), training));
-  const middle = relu(normed(conv2d(narrow, weights.get("conv2.weight"), { stride: 1, padding: 1 }), weights.at("bn2"), training));
-  const wide = normed(conv2d(pooled(middle), weights.get("conv3.weight"), { stride: 1 }), weights.at("bn3"), training);
+  const narrow = relu(normed(conv2d(x, weights.get("conv1.weight"), { stride: 1 }), weights.at("bn1"), statistics));
+  const middle = relu(normed(conv2d(narrow, weights.get("conv2.weight"), { stride: 1, padding: 1 }), weights.at("bn2"), statistics));
+  const wide = normed(conv2d(pooled(middle), weights.get("conv3.weight"), { stride: 1 }), weights.at("bn3"), statistics);
   const shortcut = first
-    ? normed(conv2d(pooled(x), weights.get("downsample.0.weight"), { stride: 1 }), weights.at("downsample.1"), training)
+    ? normed(conv2d(pooled(x), weights.get("downsample.0.weight"), { stride: 1 }), weights.at("downsample.1"), statistics)
     : x;
   return relu(add(wide, shortcut));
 }

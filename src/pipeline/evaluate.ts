@@ -56,7 +56,7 @@ export async function evaluateAll(
 ): Promise<readonly RunEvent[] | undefined> {
   const { sets } = options;
   if (sets.length === 0) return [];
-  const embedder = createEmbedder({ ...options, model: { ...model, training: false }, transform: "test" });
+  const embedder = createEmbedder({ ...options, model: { ...model, statistics: "running" }, transform: "test" });
   try {
     const events: EvaluatedEvent[] = [];
     const outcomes = new Map<string, SetOutcomes>();

@@ -13,6 +13,7 @@ import { EvergreenError } from "../util/errors.ts";
 import { codeVersion } from "./code-version.ts";
 import { groupsOf } from "./groups.ts";
 import { findModel, type ModelSource } from "./model-source.ts";
+import { priceOf } from "./plan-cost.ts";
 import { openRunData, type RunData } from "./sources.ts";
 import { streamOf } from "./stream-of.ts";
 
@@ -29,18 +30,20 @@ export async function resolveRun(spec: RunSpec, folder: string): Promise<Resolve
   const device = checkDevice(spec.engine.device);
   setThreads(spec.engine.threads === "auto" ? undefined : spec.engine.threads);
   const [data, model] = await Promise.all([openRunData(spec, folder), findModel(spec)]);
-  checkMemorySaving(spec, model.config);
+  checkMicroBatch(spec, model.config);
   const stream = await streamOf(spec, data.streamed);
   const group = groupsOf(spec, model.config);
   const trainable = parameters(model.config)
     .filter(({ name, shape }) => group(name, shape))
     .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const price = await priceOf(spec, model);
+  const steps = stepsPerTask(spec.budget, { batchSize: spec.data.batchSize, tasks: stream.tasks.length, ...(price ? { price } : {}) });
   const info = engineInfo();
   const plan = sealPlan({
     spec,
     model: { ...model.planned, trainable },
     sources: plannedSources(data),
-    tasks: plannedTasks(spec, stream, data),
+    tasks: plannedTasks(spec, { stream, data, steps }),
     code: codeVersion(),
     engine: { ...info, device, node: process.versions.node, kernels: activeKernels() },
   });
@@ -48,19 +51,17 @@ export async function resolveRun(spec: RunSpec, folder: string): Promise<Resolve
 }
 
 /**
- * Batch norm looks at the whole batch and moves its running statistics at each forward pass: embedding in parts, or a second time, would not be exact.
- * @throws {EvergreenError} for such a model with either setting.
+ * Batch norm looks at the whole batch: embedding it in parts would not be exact.
+ * @throws {EvergreenError} for such a model with `engine.micro_batch`.
  */
-export function checkMemorySaving({ engine, data }: Pick<RunSpec, "engine" | "data">, config: ClipConfig): void {
-  const inParts = engine.microBatch !== undefined && engine.microBatch < data.batchSize;
-  if (buffers(config).length === 0 || !(inParts || engine.activationCheckpointing)) return;
-  const setting = inParts ? "engine.micro_batch" : "engine.activation_checkpointing";
+export function checkMicroBatch({ engine, data }: Pick<RunSpec, "engine" | "data">, config: ClipConfig): void {
+  if (engine.microBatch === undefined || engine.microBatch >= data.batchSize || buffers(config).length === 0) return;
   throw new EvergreenError(
-    `${setting}: this model has batch norm, whose statistics are those of the whole batch; the result would not be exact`,
+    "engine.micro_batch: this model has batch norm, whose statistics are those of the whole batch; the result would not be exact",
     {
       code: "EG-3131",
       exit: "config",
-      fix: `leave ${setting} out, or lower data.batch_size`,
+      fix: "leave engine.micro_batch out and set engine.activation_checkpointing, or lower data.batch_size",
     },
   );
 }
@@ -86,10 +87,12 @@ function plannedSources(data: RunData): readonly PlannedSource[] {
   }));
 }
 
-function plannedTasks(spec: RunSpec, stream: Stream, data: RunData): readonly PlannedTask[] {
+function plannedTasks(
+  spec: RunSpec,
+  { stream, data, steps }: { readonly stream: Stream; readonly data: RunData; readonly steps: number },
+): readonly PlannedTask[] {
   const { batchSize, mixture: shares, firstTaskRule: rule } = spec.data;
   const pretraining = data.pretraining.reduce((sum, set) => sum + set.records("train").length, 0);
-  const steps = stepsPerTask(spec.budget, { batchSize, tasks: stream.tasks.length });
   return stream.tasks.map(({ name, concepts }, index) => {
     const pools = { update: updatePool(stream, index).size, buffer: replayPool(stream, index).size, pretraining };
     return {

@@ -17,7 +17,7 @@ interface Result {
 
 function differentiate(options: Partial<GradientOptions> = {}, make: () => PairBatch = tinyBatch, precision: Precision = "fp32"): Result {
   return scope(() => {
-    const compute = computeWeights(model, precision, true);
+    const compute = computeWeights(model, precision, "moving");
     const leaves = [...compute.weights.values()];
     requireGrad(leaves);
     const { loss, gradients } = lossAndGradients(compute, make(), leaves, { ...tinyOptions, ...options });

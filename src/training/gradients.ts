@@ -48,10 +48,13 @@ function direct(model: ComputeWeights, batch: PairBatch, leaves: readonly Tensor
     const image = run(imageTower(model, batch.pixels));
     const text = run(textTower(model, batch.texts));
     const loss = lossOf(model, batch, { image, text }, options.objective);
-    const value = item(loss);
+    const value = knownValue(loss);
     return { loss: value, gradients: Number.isFinite(value) ? grad([loss], leaves) : [] };
   });
 }
+
+/** The number a scalar holds; 0 where tensors are shapes alone, as when a step is planned. */
+export const knownValue = (value: Tensor): number => (value.device === "meta" ? 0 : item(value));
 
 /** The loss over unnormalised features, one text row for each distinct text. */
 function lossOf(
@@ -75,12 +78,16 @@ function lossOf(
   });
 }
 
+/** The second time that a batch goes through a tower leaves batch norm's running statistics alone. */
+const again = { statistics: "batch" } as const;
+type Again = typeof again;
+
 /** A part of a tower's batch, and how to build the tower over it. */
 interface Part {
   readonly side: "image" | "text";
   readonly from: number;
   readonly to: number;
-  readonly build: () => Tower;
+  readonly build: (statistics?: Again) => Tower;
 }
 
 function cached(model: ComputeWeights, batch: PairBatch, leaves: readonly Tensor[], options: GradientOptions): Gradients {
@@ -100,7 +107,7 @@ function cached(model: ComputeWeights, batch: PairBatch, leaves: readonly Tensor
     const features = { image: joined("image"), text: joined("text") };
     requireGrad([features.image, features.text]);
     const loss = lossOf(model, batch, features, options.objective);
-    const value = item(loss);
+    const value = knownValue(loss);
     if (!Number.isFinite(value)) return { loss: value, gradients: [] };
     const [image, text, ...own] = grad([loss], [features.image, features.text, ...leaves]);
     const sums = new Sums(own);
@@ -121,7 +128,7 @@ function backward(
   gradient: Tensor,
   at: { readonly leaves: readonly Tensor[]; readonly sums: Sums; readonly inputs: readonly Tensor[]; readonly checkpointing: boolean },
 ): void {
-  const tower = part.build();
+  const tower = part.build(again);
   if (!at.checkpointing) {
     at.sums.add(grad([run(tower)], at.leaves, [gradient]));
     return;
@@ -135,7 +142,12 @@ function cut(model: ComputeWeights, batch: PairBatch, size: number): readonly Pa
   const images = batch.pixels.shape[0] ?? 0;
   for (let from = 0; from < images; from += size) {
     const to = Math.min(images, from + size);
-    parts.push({ side: "image", from, to, build: () => imageTower(model, slice(batch.pixels, 0, from, to)) });
+    parts.push({
+      side: "image",
+      from,
+      to,
+      build: (statistics) => imageTower({ ...model, ...statistics }, slice(batch.pixels, 0, from, to)),
+    });
   }
   const { ids, rows, length } = batch.texts;
   for (let from = 0; from < rows; from += size) {

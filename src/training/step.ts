@@ -1,10 +1,10 @@
 import { requireGrad } from "../engine/grad.ts";
 import { clampInPlace, globalNorm } from "../engine/ops.ts";
 import { keep, scope } from "../engine/scope.ts";
-import { item, scalar, type Tensor, type Weights } from "../engine/tensor.ts";
+import { scalar, type Tensor, type Weights } from "../engine/tensor.ts";
 import { type Clip, type ComputeWeights, computeWeights, type Precision } from "../models/clip.ts";
 import type { OptimizerDefinition, OptimizerState, Slot } from "../nn/optimizer.ts";
-import { type GradientOptions, lossAndGradients, type PairBatch } from "./gradients.ts";
+import { type GradientOptions, knownValue, lossAndGradients, type PairBatch } from "./gradients.ts";
 
 /** How a parameter learns: its rate at multiplier 1, and its decay. */
 export interface Group {
@@ -45,7 +45,7 @@ export interface Learner {
 /** Puts a model in training. `moments` are those of a checkpoint, or fresh ones. The model's weights are changed in place from here on. */
 export function createLearner(model: Clip, options: StepOptions, moments?: OptimizerState): Learner {
   return scope(() => {
-    const compute = keep(computeWeights(model, options.precision, true));
+    const compute = keep(computeWeights(model, options.precision, "moving"));
     const slots: Slot[] = [];
     const leaves: Tensor[] = [];
     for (const [name, weight] of model.weights) {
@@ -78,8 +78,8 @@ export function learn(learner: Learner, batch: PairBatch, at: { readonly multipl
       const gradient = gradients[i];
       return gradient ? [{ slot: { ...slot, learningRate: slot.learningRate * at.multiplier }, gradient }] : [];
     });
-    const logitScale = (): number => item(learner.model.weights.get("logit_scale") as Tensor);
-    const gradientNorm = moved.length > 0 ? item(globalNorm(moved.map(({ gradient }) => gradient))) : Number.NaN;
+    const logitScale = (): number => knownValue(learner.model.weights.get("logit_scale") as Tensor);
+    const gradientNorm = moved.length > 0 ? knownValue(globalNorm(moved.map(({ gradient }) => gradient))) : Number.NaN;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return { applied: false, loss, gradientNorm, logitScale: logitScale() };
     // As torch.nn.utils.clip_grad_norm_ does.
     const scale = scalar(options.clipNorm > 0 ? Math.min(1, options.clipNorm / (gradientNorm + 1e-6)) : 1);

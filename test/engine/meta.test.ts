@@ -134,7 +134,7 @@ function plannedStep(
   model: Clip,
   precision: "fp32" | "bf16",
 ): { loss: Tensor; gradients: readonly (Tensor | undefined)[]; leaves: readonly Tensor[] } {
-  const compute = computeWeights(model, precision, true);
+  const compute = computeWeights(model, precision, "moving");
   const leaves = [...compute.weights.values()];
   requireGrad(leaves);
   const side = model.config.vision.imageSize;

@@ -110,7 +110,7 @@ export function firstGradients(setting: Setting): ReadonlyMap<string, Float32Arr
     const model = filledModel(setting.config, setting.case.start);
     const leaves = [...model.weights.values()];
     requireGrad(leaves);
-    const { gradients } = lossAndGradients(computeWeights(model, "fp32", true), batchOf(setting), leaves, optionsOf(setting));
+    const { gradients } = lossAndGradients(computeWeights(model, "fp32", "moving"), batchOf(setting), leaves, optionsOf(setting));
     return new Map([...model.weights.keys()].map((name, i) => [name, readFloats(gradients[i] as Tensor)]));
   });
 }
