@@ -2,24 +2,28 @@ import { join } from "node:path";
 import { percent } from "../report/table.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { latestScores, viewOf } from "../runs/view.ts";
+import { commandName } from "./output.ts";
 
-/** Writes a finished run's report and tells its last lines: what happened, where things are, what to type next. With `json` nothing is told. */
-export async function concludeRun(folder: string, json: boolean): Promise<void> {
+/** What of a run's last lines is told: all, where things are (a demo says the rest at more length), or nothing. */
+export type Closing = "all" | "places" | "nothing";
+
+/** Writes a finished run's report and tells its last lines: what happened, where things are, what to type next. */
+export async function concludeRun(folder: string, closing: Closing): Promise<void> {
   const reader = new RunReader(folder);
   const report = await reportLine(reader);
-  if (json) return;
+  if (closing === "nothing") return;
   const view = viewOf(reader.events(), reader.plan());
   const scores = latestScores(view, "live");
   const before = view.evaluations[0]?.scores;
   const { id } = reader.record();
   const checkpoint = view.saves.at(-1)?.checkpoint;
   const lines = [
-    ...(scores
+    ...(scores && closing === "all"
       ? [`score    knowledge ${move(before?.ka?.value, scores.ka?.value)}   zero-shot ${move(before?.zs?.value, scores.zs?.value)}`]
       : []),
     ...(checkpoint ? [`model    ${join(folder, "checkpoints", checkpoint, "model.safetensors")}`] : []),
     report,
-    `next     evergreen show ${id}`,
+    ...(closing === "all" ? [`next     ${commandName(process.env)} show ${id}`] : []),
   ];
   process.stderr.write(`${lines.join("\n")}\n`);
 }

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Measurement } from "../runs/measurement.ts";
 import { type EvaluationView, emptyView, type RunView } from "../runs/view.ts";
-import { commandName, whatHappened } from "./demo-closing.ts";
+import { whatHappened } from "./demo-closing.ts";
+import { commandName } from "./output.ts";
 
 const share = (metric: string, value: number): Measurement => ({
   metric,

@@ -3,7 +3,7 @@ import type { Measurement } from "../runs/measurement.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { latestScores, type RunView, viewOf } from "../runs/view.ts";
 import { formatDuration } from "../util/units.ts";
-import { coloursOf } from "./output.ts";
+import { coloursOf, commandName } from "./output.ts";
 
 const pc = coloursOf(process.stderr);
 
@@ -95,9 +95,4 @@ export function whatNext(id: string, command: string): readonly string[] {
     [`${command} resume latest`, "goes on where Ctrl+C stopped a run"],
   ] as const;
   return ["", pc.bold("What to type next"), ...rows.map(([typed, about]) => `  ${typed}\n      ${pc.dim(about)}`)];
-}
-
-/** How the command is called here: a checkout has it behind npx, an installed package on the path. */
-export function commandName(env: Readonly<Record<string, string | undefined>>): string {
-  return env.npm_command === undefined && env.npm_lifecycle_event === undefined ? "evergreen" : "npx evergreen";
 }

@@ -117,3 +117,8 @@ export function fromHere(path: string): string {
   const inside = relative(process.cwd(), path);
   return inside === "" ? "." : inside.startsWith("..") ? path : inside;
 }
+
+/** How the command is called here: a checkout has it behind npx, an installed package on the path. */
+export function commandName(env: Readonly<Record<string, string | undefined>>): string {
+  return env.npm_command === undefined && env.npm_lifecycle_event === undefined ? "evergreen" : "npx evergreen";
+}

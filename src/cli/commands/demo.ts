@@ -38,7 +38,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       quiet,
       finished: async (folder) => {
         if (!json && !quiet) tellDemo(folder);
-        await concludeRun(folder, json);
+        await concludeRun(folder, json ? "nothing" : quiet ? "all" : "places");
         if (!json && !quiet) tellWhatNext(folder);
       },
     },

@@ -35,6 +35,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   return superviseAndTell(
     { kind: "resume", folder: reader.folder, root: runsRoot(flags.runs), allow: flags.allow ?? [] },
-    { json: flags.json === true, quiet: flags.quiet === true, finished: (folder) => concludeRun(folder, flags.json === true) },
+    { json: flags.json === true, quiet: flags.quiet === true, finished: (folder) => concludeRun(folder, flags.json ? "nothing" : "all") },
   );
 }

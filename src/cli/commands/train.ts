@@ -31,6 +31,6 @@ export async function run(argv: readonly string[]): Promise<number> {
       root: runsRoot(flags.runs),
       ...(flags.run === undefined ? {} : { id: flags.run }),
     },
-    { json: flags.json === true, quiet: flags.quiet === true, finished: (folder) => concludeRun(folder, flags.json === true) },
+    { json: flags.json === true, quiet: flags.quiet === true, finished: (folder) => concludeRun(folder, flags.json ? "nothing" : "all") },
   );
 }
