@@ -31,7 +31,7 @@ export async function resolveRun(spec: RunSpec, folder: string): Promise<Resolve
   setThreads(spec.engine.threads === "auto" ? undefined : spec.engine.threads);
   const [data, model] = await Promise.all([openRunData(spec, folder), findModel(spec)]);
   checkMicroBatch(spec, model.config);
-  const stream = await streamOf(spec, data.streamed);
+  const stream = await streamOf(spec, data.streamed, data.manifest);
   const group = groupsOf(spec, model.config);
   const trainable = parameters(model.config)
     .filter(({ name, shape }) => group(name, shape))

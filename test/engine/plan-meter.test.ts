@@ -1,0 +1,92 @@
+import { expect, test } from "vitest";
+import { engineFlops } from "../../src/budget/engine-form.ts";
+import { full, type LearningSides, stepFlops } from "../../src/budget/step-flops.ts";
+import { forwardFlops } from "../../src/budget/tower.ts";
+import { memory } from "../../src/engine/memory.ts";
+import { meter } from "../../src/engine/meter.ts";
+import { release, scope } from "../../src/engine/scope.ts";
+import { parseModelConfig } from "../../src/models/architecture.ts";
+import { pack } from "../../src/models/text-transformer.ts";
+import { fullBatch, meterStep } from "../../src/pipeline/plan-meter.ts";
+import { workOf } from "../../src/pipeline/plan-shape.ts";
+import { createLearner, learn, type StepOptions } from "../../src/training/step.ts";
+import { type SmallKind, smallBatch, smallConfigs, smallModel, stepOptions } from "./small-models.ts";
+
+const configOf = (kind: SmallKind) => parseModelConfig(smallConfigs[kind], "small");
+
+/** FLOPs and peak of a second step on the processor, with all that lives. */
+function realStep(kind: SmallKind, size: number, options: StepOptions): { flops: number; peakBytes: number } {
+  const before = memory().live;
+  return scope(() => {
+    const learner = createLearner(smallModel(kind), options);
+    const batch = smallBatch(kind, size);
+    learn(learner, batch, { multiplier: 1, step: 0 });
+    const { flops, peakBytes } = meter(() => learn(learner, batch, { multiplier: 1, step: 1 }));
+    release([learner.moments, [...learner.compute.weights.values(), ...learner.compute.buffers.values()]]);
+    return { flops, peakBytes: peakBytes - before };
+  });
+}
+
+const settings: readonly (readonly [string, SmallKind, Partial<StepOptions>])[] = [
+  ["full fine-tuning", "vit", {}],
+  ["full fine-tuning in bf16", "vit", { precision: "bf16" }],
+  ["a locked image tower", "vit", { group: (name) => (name.startsWith("visual.") ? undefined : { learningRate: 1, decay: 0 }) }],
+  ["checkpointed activations", "vit", { checkpointing: true }],
+  ["parts of eight", "vit", { microBatch: 8 }],
+  ["a ResNet", "resnet", {}],
+];
+for (const [title, kind, more] of settings)
+  test(`${title}: the planned step has the FLOPs of the real one, and its peak within 5 %`, () => {
+    const real = realStep(kind, 32, stepOptions(more));
+    const { texts, textOf } = smallBatch(kind, 32);
+    const planned = meterStep(configOf(kind), stepOptions(more), { texts, textOf });
+    expect(planned.flops).toBe(real.flops);
+    expect(Math.abs(planned.peakBytes / real.peakBytes - 1), `${planned.peakBytes} planned, ${real.peakBytes} real`).toBeLessThan(0.05);
+    expect(memory().metaLive).toBe(0);
+  });
+
+const sides: readonly (readonly [string, LearningSides])[] = [
+  ["all", full],
+  ["text alone", { image: { kind: "none" }, text: { kind: "all" } }],
+  ["image alone", { image: { kind: "all" }, text: { kind: "none" } }],
+];
+const learnsUnder =
+  ({ image, text }: LearningSides): StepOptions["group"] =>
+  (name) =>
+    (name.startsWith("visual.") ? image.kind : name === "logit_scale" ? "all" : text.kind) === "none"
+      ? undefined
+      : { learningRate: 1, decay: 0 };
+for (const [title, learning] of sides)
+  for (const [precision, attention] of [
+    ["fp32", 2.5],
+    ["bf16", 2],
+  ] as const)
+    test(`${title} in ${precision}: the engine's closed form is what the meter finds`, () => {
+      const config = configOf("vit");
+      const batch = fullBatch(config, 16);
+      const { flops } = meterStep(config, stepOptions({ precision, group: learnsUnder(learning) }), batch);
+      const texts = pack(batch.texts);
+      const step = {
+        batch: 16,
+        texts: [{ rows: texts.rows, tokens: texts.ids.length, longest: texts.length }],
+        attention,
+        extraForwards: 0,
+      };
+      expect(flops).toBe(engineFlops(workOf(config), learning, step));
+    });
+
+test("a ResNet's convolutions and pool are the closed form", () => {
+  const config = configOf("resnet");
+  const work = workOf(config);
+  const batch = fullBatch(config, 4);
+  const { flops } = meterStep(config, stepOptions(), batch);
+  const texts = pack(batch.texts);
+  const step = {
+    batch: 4,
+    texts: [{ rows: 4, tokens: texts.ids.length, longest: texts.length }],
+    attention: 2.5,
+    extraForwards: 0,
+  };
+  expect(flops / engineFlops(work, full, step)).toBeCloseTo(1, 2);
+  expect(stepFlops(work, full, 4) / 4 / (forwardFlops(work.image) + forwardFlops(work.text))).toBeGreaterThan(2.5);
+});
