@@ -1,11 +1,15 @@
-import { openSources, wholePlace } from "../data/open-sources.ts";
+import { openSources } from "../data/open-sources.ts";
 import type { DataSource } from "../data/source.ts";
 import type { RunSpec } from "../runs/spec.ts";
+import type { StreamManifest } from "../streams/manifest.ts";
 import { EvergreenError } from "../util/errors.ts";
+import { openStreamSource } from "./stream-source.ts";
 
 /** The data sets of a run by what they are for. A set may be streamed and evaluated. */
 export interface RunData {
   readonly streamed: readonly DataSource[];
+  /** Where the stream was built before. */
+  readonly manifest?: StreamManifest;
   readonly pretraining: readonly DataSource[];
   readonly evaluated: readonly DataSource[];
 }
@@ -16,7 +20,8 @@ export interface RunData {
  */
 export async function openRunData(spec: RunSpec, folder: string): Promise<RunData> {
   const { suite } = spec.eval;
-  const streamed = (await openSources(spec.stream.from, folder)).filter((set) => set.role !== "eval" && set.records("train").length > 0);
+  const stream = await openStreamSource(spec.stream.from, folder);
+  const streamed = stream.sets;
   if (streamed.length === 0)
     throw new EvergreenError(`stream.from: ${spec.stream.from} has no training samples`, {
       code: "EG-3130",
@@ -25,10 +30,12 @@ export async function openRunData(spec: RunSpec, folder: string): Promise<RunDat
     });
   const pool = spec.data.mixture.pretraining > 0 ? spec.data.pretraining?.from : undefined;
   const pretraining = pool === undefined ? [] : (await openSources(pool, folder)).filter((set) => set.records("train").length > 0);
-  const places = suite === "none" ? [] : suite === "auto" ? [await wholePlace(spec.stream.from)] : suite;
+  const places = suite === "none" ? [] : suite === "auto" ? stream.places : suite;
+  const base = suite === "auto" ? stream.folder : folder;
   const evaluated = new Map<string, DataSource>();
   for (const place of places)
-    for (const set of await openSources(place, folder))
+    for (const set of await openSources(place, base))
       if (set.records("test").length > 0 && (suite !== "auto" || set.role !== "pool")) evaluated.set(set.name, set);
-  return { streamed, pretraining, evaluated: [...evaluated.values()] };
+  const { manifest } = stream;
+  return { streamed, pretraining, evaluated: [...evaluated.values()], ...(manifest ? { manifest } : {}) };
 }

@@ -1,22 +1,35 @@
 import type { DataSource, SampleId, SampleRecord } from "../data/source.ts";
 import type { RunSpec } from "../runs/spec.ts";
-import { cutIntoTasks, groupIntoTasks, orderings, type Stream, yearsIntoTasks } from "../streams/stream.ts";
+import { cutBySamples } from "../streams/cut-by-samples.ts";
+import { type StreamManifest, tasksOf } from "../streams/manifest.ts";
+import { naturalTasks } from "../streams/natural-tasks.ts";
+import { orderConcepts } from "../streams/order.ts";
+import { cutIntoTasks, type Stream } from "../streams/stream.ts";
+import type { ComponentSpec } from "../util/component.ts";
 import { createRandom } from "../util/random.ts";
+import { readScores, withScores } from "./scores-file.ts";
 
-/**
- * The stream of a run. Without a number of tasks: one a year where every concept is dated, else one a data set.
- */
-export async function streamOf(spec: RunSpec, streamed: readonly DataSource[]): Promise<Stream> {
-  const ordering = await orderings.load(spec.stream.order);
-  const concepts = ordering.order(
-    streamed.flatMap((set) => set.concepts()),
-    ordering.options.parse({}),
-    { random: createRandom(spec.seed) },
-  );
-  if (spec.stream.tasks !== undefined) return cutIntoTasks(concepts, spec.stream.tasks);
-  return concepts.every(({ stats }) => stats.year !== undefined)
-    ? yearsIntoTasks(concepts)
-    : groupIntoTasks(concepts, ({ dataset }) => dataset);
+/** The stream of a run. Without a number of tasks: a built stream's own where its order is kept, else the natural ones. */
+export async function streamOf(
+  { stream, seed }: Pick<RunSpec, "stream" | "seed">,
+  streamed: readonly DataSource[],
+  manifest?: StreamManifest,
+): Promise<Stream> {
+  const found = streamed.flatMap((set) => set.concepts());
+  const built = manifest && tasksOf(manifest, found);
+  if (built && stream.tasks === undefined && stream.order === "given") return { tasks: built };
+  const given = built?.flatMap(({ concepts }) => concepts) ?? found;
+  const { concepts, ...known } = stream.scores === undefined ? { concepts: given } : withScores(given, await readScores(stream.scores));
+  // The engine is loaded only for an order that multiplies.
+  const products = "embeddings" in known ? { products: (await import("./row-products.ts")).rowProducts } : {};
+  const ordered = await orderConcepts(concepts, stream.order as string | ComponentSpec, {
+    random: createRandom(seed),
+    classLists: new Map(streamed.map(({ name, classNames }) => [name, classNames])),
+    ...known,
+    ...products,
+  });
+  if (stream.tasks === undefined) return naturalTasks(ordered, { isOrdered: stream.order !== "given" });
+  return stream.cutBy === "samples" ? cutBySamples(ordered, stream.tasks) : cutIntoTasks(ordered, stream.tasks);
 }
 
 /** Training samples of some sets, by id and in order. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { JsonSchema } from "../util/config-schema.ts";
 import { parseBytes, parseDuration } from "../util/units.ts";
-import { parseBudget, parseWarmup } from "./spec-values.ts";
+import { scheduleSchema } from "./spec-schedule.ts";
+import { parseBudget } from "./spec-values.ts";
 
 /** The first version of the run file; a later one is refused by number. */
 export const specVersion = 1;
@@ -38,17 +39,12 @@ const step = {
   clip_grad_norm: rate.default(1).describe("global L2 norm of the gradient, 0 for no limit"),
   decay_applies_to: z.enum(["openclip", "standard", "published"]).default("openclip"),
 };
-const warmup = z
-  .union([z.int().min(0), z.string().refine((text) => parseWarmup(text) !== undefined)])
-  .describe('a whole number of steps, or a share of the task under 100 % ("10%")');
 
 const lossOptions = {
   duplicates: z.enum(["ignore", "mask-caption", "mask-class"]).default("ignore"),
   clamp_logit_scale: z.boolean().default(true),
   temperature: z.number().gt(0).optional().describe("a number > 0: the temperature to start from; the model's own when absent"),
 };
-const floor = z.number().min(0).max(1).default(0.001).describe("a number from 0 to 1: what the curve ends at, as a share of the peak");
-
 const model = z.strictObject({
   arch: z.string().min(1).describe("the name of an architecture, as ViT-B-32"),
   init: z.string().min(1).describe("a weights file, a run, or random"),
@@ -157,16 +153,7 @@ export const runSchema = z.strictObject({
     }),
     z.strictObject({ name: z.literal("sgd"), ...step, momentum: z.number().min(0).lt(1).default(0.9) }),
   ]),
-  schedule: z.discriminatedUnion("name", [
-    z.strictObject({ name: z.literal("constant"), warmup: warmup.default(0) }),
-    z.strictObject({ name: z.literal("cosine"), floor }),
-    z.strictObject({
-      name: z.literal("cosine-warmup"),
-      warmup: warmup.default("10%"),
-      floor,
-      form: z.enum(["code", "equation"]).default("code"),
-    }),
-  ]),
+  schedule: scheduleSchema,
   loss: z.discriminatedUnion("name", [
     z.strictObject({ name: z.literal("clip"), ...lossOptions }),
     z.strictObject({ name: z.literal("siglip"), ...lossOptions }),

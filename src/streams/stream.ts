@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Concept } from "../data/source.ts";
+import type { Concept, ConceptId } from "../data/source.ts";
 import type { Component } from "../util/component.ts";
 import { Catalog } from "../util/component.ts";
 import { EvergreenError } from "../util/errors.ts";
@@ -18,12 +18,27 @@ export interface Stream {
   readonly tasks: readonly StreamTask[];
 }
 
+/** Unit-length vectors of concepts, of `width` numbers each. */
+export interface ConceptEmbeddings {
+  readonly width: number;
+  of(concept: ConceptId): Float32Array | undefined;
+}
+
+/** Products of the rows `from` … `to` (exclusive) of a table [n, width] with all of its rows: [to − from, n]. May be off by rounding in float32. */
+export type RowProducts = (table: Float32Array, width: number, range: { readonly from: number; readonly to: number }) => Float32Array;
+
 /** What an ordering may draw on. */
 export interface OrderingContext {
   readonly random: Random;
+  /** Text embeddings of the concepts' prompts, where they are known. */
+  readonly embeddings?: ConceptEmbeddings;
+  /** A faster product than plain TypeScript's; the order does not depend on it. */
+  readonly products?: RowProducts;
 }
 
 export interface StreamOrdering<S extends z.ZodType = z.ZodType> extends Component<S> {
+  /** True when it starts from the order given; absent where it starts from the canonical one. */
+  readonly keepsGiven?: true;
   /** The same concepts in the order a learner meets them. Pure: the same seed gives the same order; ties keep the order given. */
   order(concepts: readonly Concept[], options: z.output<S>, context: OrderingContext): readonly Concept[];
 }
@@ -88,7 +103,8 @@ export function yearsIntoTasks(concepts: readonly Concept[]): Stream {
   return groupIntoTasks(byYear, ({ stats }) => String(stats.year));
 }
 
-function groupBy(concepts: readonly Concept[], groupOf: (concept: Concept) => string): Map<string, Concept[]> {
+/** The concepts by group, groups in the order of their first concept. */
+export function groupBy(concepts: readonly Concept[], groupOf: (concept: Concept) => string): Map<string, Concept[]> {
   const groups = new Map<string, Concept[]>();
   for (const concept of concepts) {
     const name = groupOf(concept);

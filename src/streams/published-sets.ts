@@ -1,0 +1,34 @@
+import { readFileSync } from "node:fs";
+
+/** A data set of the published streams (arXiv:2408.14471, Table 5 and its stream files). */
+export interface PublishedSet {
+  readonly handle: string;
+  /** How most stream files spell it. */
+  readonly token: string;
+  /** Number in the registry of all sets, from 1. */
+  readonly place: number;
+  /** Concepts in the full stream. */
+  readonly concepts: number;
+  /** Length of the class list; larger where some classes are evaluated and never streamed. */
+  readonly classes: number;
+  /** Year group from 1, and the year it stands for. */
+  readonly group: number;
+  readonly year: number;
+}
+
+/** The 41 sets, by year group and inside a group in the block order of the files that stream set by set. */
+export const publishedSets: readonly PublishedSet[] = JSON.parse(
+  readFileSync(new URL("./published-sets.json", import.meta.url), "utf8"),
+) as PublishedSet[];
+
+const byName = new Map(
+  publishedSets.flatMap((set, block) => [set.handle, set.token].map((name) => [name.toLowerCase(), { ...set, block }] as const)),
+);
+
+/** The published set that goes by this handle or token in any letter case, with its place among the blocks of the year streams. */
+export function publishedSet(name: string): (PublishedSet & { readonly block: number }) | undefined {
+  return byName.get(name.toLowerCase());
+}
+
+/** Every handle and token. */
+export const publishedNames: readonly string[] = publishedSets.flatMap(({ handle, token }) => [token, handle]);
