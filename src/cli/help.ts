@@ -2,9 +2,11 @@
 export const commandSummaries = {
   demo: "see a CLIP model learn from real drawings, in minutes",
   init: "write a commented run file for your own images",
+  plan: "what a run will take, before it takes it",
   train: "run a run file: train, evaluate, save",
   resume: "go on with a run, bit for bit",
   eval: "score a model or a run on data sets",
+  compare: "hold runs against each other, with a verdict",
   report: "write the report of a run again",
   ls: "list runs",
   show: "what a run is and did",

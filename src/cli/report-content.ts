@@ -4,13 +4,13 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { ImageReader } from "../data/read-image.ts";
 import type { DataSource, SampleRecord } from "../data/source.ts";
-import { pairedChange } from "../pipeline/paired-change.ts";
+import { pairedChange, type StoredEvaluation } from "../pipeline/paired-change.ts";
 import { presetFolder } from "../pipeline/preset-folder.ts";
 import { openRunData, type RunData } from "../pipeline/sources.ts";
 import { mainEvaluations, type ReportContent, type SamplePicture } from "../report/content.ts";
 import type { RunReader } from "../runs/run-reader.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
-import { type RunView, viewOf } from "../runs/view.ts";
+import { type EvaluationView, type RunView, viewOf } from "../runs/view.ts";
 
 /** Pictures shown of a task. */
 const picturesPerTask = 6;
@@ -49,7 +49,8 @@ function changesOf(of: {
   const rows = mainEvaluations(of.view).filter(({ scores }) => scores);
   const [before, after] = [rows[0], rows.at(-1)];
   if (!before || !after || before === after) return undefined;
-  const pair = { ...of, before, after };
+  const stored = (row: EvaluationView): StoredEvaluation => ({ folder: of.folder, row });
+  const pair = { seed: of.seed, sources: of.sources, before: stored(before), after: stored(after) };
   const ka = pairedChange(pair, after.scores?.kaSets ?? []);
   const zs = pairedChange(pair, after.scores?.zsSets ?? []);
   return { ...(ka ? { ka } : {}), ...(zs ? { zs } : {}) };

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { DataSource, SampleRecord } from "../data/source.ts";
 import { itemsPath, packItems } from "../runs/items.ts";
-import type { EvaluationView } from "../runs/view.ts";
-import { pairedChange } from "./paired-change.ts";
+import { pairedChange, type StoredEvaluation } from "./paired-change.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "paired-"));
 mkdirSync(join(folder, "eval", "items"), { recursive: true });
@@ -29,7 +28,7 @@ const source = (name: string, task: DataSource["task"], of: readonly SampleRecor
 const sources = [source("classes", "classification", []), source("pairs", "retrieval", records)];
 
 /** An evaluation whose outcomes are stored as a run stores them. */
-function evaluation(task: number, outcomes: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>): EvaluationView {
+function evaluation(task: number, outcomes: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>): StoredEvaluation {
   const cells = Object.entries(outcomes).map(([set, metrics]) => {
     const measurements = Object.entries(metrics).map(([metric, flags]) => {
       const items = itemsPath({ task, state: "live", source: set, metric });
@@ -40,7 +39,7 @@ function evaluation(task: number, outcomes: Readonly<Record<string, Readonly<Rec
     if (!headline) throw new Error("no metric");
     return [set, { headline, measurements }] as const;
   });
-  return { task, step: 0, state: "live", cells: Object.fromEntries(cells) };
+  return { folder, row: { task, step: 0, state: "live", cells: Object.fromEntries(cells) } };
 }
 
 describe("paired change", () => {
@@ -51,7 +50,6 @@ describe("paired change", () => {
     "text_retrieval_recall@5": images,
   });
   const pair = {
-    folder,
     seed: 0,
     sources,
     before: evaluation(-1, { classes: { acc1: half }, pairs: retrieval([0, 1], [1, 0, 0, 1]) }),

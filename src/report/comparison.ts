@@ -1,0 +1,150 @@
+import type { Measurement } from "../runs/measurement.ts";
+import type { PlannedSource } from "../runs/plan.ts";
+import type { EvaluationView, RunView } from "../runs/view.ts";
+import { mainEvaluations } from "./content.ts";
+import { points, withInterval } from "./numbers.ts";
+import type { Table } from "./table.ts";
+
+/** What a comparison reads of a run. */
+export interface ComparableRun {
+  readonly id: string;
+  /** config.yaml as plain data. */
+  readonly config: unknown;
+  readonly sources: readonly PlannedSource[];
+  readonly view: RunView;
+  /** Rows of a batch. */
+  readonly batchSize: number;
+}
+
+/** A setting in which runs differ; one value a run, undefined where a run does not set it. */
+export interface Difference {
+  readonly path: string;
+  readonly values: readonly unknown[];
+}
+
+/** Settings that tell runs apart in name alone. */
+const namesOnly = new Set(["name", "project", "notes", "tags"]);
+
+/** Every setting in which the runs differ, by dotted path in the order of the first run's file. */
+export function configDifferences(configs: readonly unknown[]): readonly Difference[] {
+  const flat = configs.map((config) => new Map(leaves(config, "")));
+  const paths = new Set(flat.flatMap((each) => [...each.keys()]));
+  return [...paths]
+    .filter((path) => !namesOnly.has(path))
+    .map((path) => ({ path, values: flat.map((each) => each.get(path)) }))
+    .filter(({ values }) => new Set(values.map((value) => JSON.stringify(value))).size > 1);
+}
+
+function leaves(value: unknown, path: string): (readonly [string, unknown])[] {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return [[path, value]];
+  return Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === "" ? key : `${path}.${key}`));
+}
+
+/** The evaluation of each run at the largest number of samples that all of them reached; undefined for a run with none up to there. */
+export function atEqualSamples(runs: readonly Pick<ComparableRun, "view" | "batchSize">[]): readonly (EvaluationView | undefined)[] {
+  const scored = runs.map(({ view, batchSize }) =>
+    mainEvaluations(view)
+      .filter(({ scores }) => scores)
+      .map((row) => ({ row, samples: row.step * batchSize })),
+  );
+  const reached = Math.min(...scored.map((rows) => rows.at(-1)?.samples ?? 0));
+  return scored.map((rows) => rows.findLast(({ samples }) => samples <= reached)?.row);
+}
+
+/** Sets on which two runs can be held against each other, and why the others cannot. */
+export interface ComparableSets {
+  readonly ka: readonly string[];
+  readonly zs: readonly string[];
+  readonly refused: readonly { readonly set: string; readonly reason: string }[];
+}
+
+/** Scores over other data, by another metric or in another part are not compared. */
+export function comparableSets(
+  a: { readonly run: ComparableRun; readonly row: EvaluationView },
+  b: { readonly run: ComparableRun; readonly row: EvaluationView },
+): ComparableSets {
+  const refused: { set: string; reason: string }[] = [];
+  const fingerprint = (run: ComparableRun, set: string): string | undefined => run.sources.find(({ name }) => name === set)?.fingerprint;
+  const usable = (part: "kaSets" | "zsSets"): readonly string[] =>
+    [...new Set([...(a.row.scores?.[part] ?? []), ...(b.row.scores?.[part] ?? [])])].filter((set) => {
+      const [x, y] = [a.row.cells[set], b.row.cells[set]];
+      const reason = !(a.row.scores?.[part].includes(set) && b.row.scores?.[part].includes(set))
+        ? "not in the same part of both runs"
+        : x?.headline.metric !== y?.headline.metric
+          ? `scored by ${x?.headline.metric} and by ${y?.headline.metric}`
+          : fingerprint(a.run, set) !== fingerprint(b.run, set)
+            ? "its data differ"
+            : undefined;
+      if (reason !== undefined) refused.push({ set, reason });
+      return reason === undefined;
+    });
+  return { ka: usable("kaSets"), zs: usable("zsSets"), refused };
+}
+
+export type Change = Pick<Measurement, "value" | "interval">;
+export type Verdict = "better" | "worse" | "tie" | "unpaired";
+
+/** A difference whose 95 % interval holds zero is a tie. */
+export function verdictOf(change: Change | undefined): Verdict {
+  if (!change?.interval) return "unpaired";
+  const [low, high] = change.interval;
+  return low > 0 ? "better" : high < 0 ? "worse" : "tie";
+}
+
+/** A run beside the first one. */
+export interface ComparedRun {
+  readonly id: string;
+  readonly row: EvaluationView | undefined;
+  readonly samples: number;
+  /** Against the first run, by paired bootstrap; none for the first. */
+  readonly changes?: Readonly<Record<"ka" | "zs", Change | undefined>>;
+}
+
+/** KA, ZS and GM of each run, and how many points it is from the first. */
+export function scoresTable(runs: readonly ComparedRun[]): Table {
+  const change = (of: Change | undefined): string =>
+    of ? `${points(of.value)}${of.interval ? ` (${of.interval.map(points).join(" to ")})` : ""} ${verdictOf(of)}` : "";
+  return {
+    columns: [
+      { title: "run" },
+      { title: "samples", align: "right" },
+      { title: "KA %", align: "right" },
+      { title: "ZS %", align: "right" },
+      { title: "GM %", align: "right" },
+      { title: "KA change" },
+      { title: "ZS change" },
+    ],
+    rows: runs.map(({ id, row, samples, changes }) => [
+      id,
+      samples,
+      withInterval(row?.scores?.ka),
+      withInterval(row?.scores?.zs),
+      withInterval(row?.scores?.gm),
+      change(changes?.ka),
+      change(changes?.zs),
+    ]),
+  };
+}
+
+/** One line a set, one column a run: the headline metric. */
+export function setsTable(runs: readonly ComparedRun[]): Table {
+  const sets = [...new Set(runs.flatMap(({ row }) => Object.keys(row?.cells ?? {})))];
+  return {
+    columns: [{ title: "set" }, { title: "metric" }, ...runs.map(({ id }) => ({ title: id, align: "right" as const }))],
+    rows: sets.map((set) => {
+      const cells = runs.map(({ row }) => row?.cells[set]?.headline);
+      return [set, cells.find((cell) => cell)?.metric, ...cells.map(withInterval)];
+    }),
+  };
+}
+
+/** One line a setting that differs. */
+export function differencesTable(ids: readonly string[], differences: readonly Difference[]): Table {
+  return {
+    columns: [{ title: "setting" }, ...ids.map((title) => ({ title }))],
+    rows: differences.map(({ path, values }) => [
+      path,
+      ...values.map((value) => (value === undefined ? undefined : JSON.stringify(value))),
+    ]),
+  };
+}
