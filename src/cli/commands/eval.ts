@@ -1,4 +1,5 @@
-import { exitCodes } from "../../util/errors.ts";
+import { type Gate, type JudgedGate, judge, parseGate, verdictOfAll } from "../../evaluation/gate.ts";
+import { exitCodes, nearest, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags, wholeNumber } from "../command.ts";
 import { formatShare, fromHere, say, sayFacts, sayJson, sayTable } from "../output.ts";
 import { splitReferences } from "../references.ts";
@@ -23,6 +24,12 @@ export const usage = {
     precision: { type: "string", choices: ["fp32", "bf16"], help: "precision of the forward pass (fp32)" },
     templates: { type: "string", choices: ["single", "ensemble"], help: "first prompt of a set, or the mean over all of them (single)" },
     "batch-size": { type: "string", value: "N", help: "images at a time (128)" },
+    assert: {
+      type: "string",
+      value: "SCORE>=PERCENT",
+      multiple: true,
+      help: "what ka, zs, gm, SET or SET.METRIC must be (>= or <=), with its 95 % interval: exit 8 if it is not, 10 if it cannot be told",
+    },
     all: { type: "boolean", help: "every metric of a set, not only the one that counts" },
   },
   arguments: [1, 1],
@@ -35,6 +42,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!parsed) return exitCodes.done;
   const { flags, rest } = parsed;
   const batchSize = flags["batch-size"] === undefined ? 128 : wholeNumber("batch-size", flags["batch-size"]);
+  const gates = (flags.assert ?? []).map(gateOf);
   const { findModelFile } = await import("../model-reference.ts");
   const model = findModelFile(rest[0] ?? "", flags.runs);
   const { scoreModel } = await import("../score-model.ts");
@@ -52,10 +60,37 @@ export async function run(argv: readonly string[]): Promise<number> {
     },
   });
   if (!isQuiet) process.stderr.write("\r\x1b[K");
-  if (flags.json) sayJson(sheet);
+  const judged = gates.map((gate) => judge(gate, measuredScore(gate, sheet)));
+  if (flags.json) sayJson(gates.length > 0 ? { ...sheet, gates: judged } : sheet);
   else tell(sheet, flags.all === true);
-  return exitCodes.done;
+  for (const gate of judged) process.stderr.write(`${gate.result.padEnd(9)} ${gate.text}${shown(gate)}\n`);
+  return { pass: exitCodes.done, fail: exitCodes.assertion, undecided: exitCodes.undecided }[verdictOfAll(judged)];
 }
+
+function gateOf(text: string): Gate {
+  const gate = parseGate(text);
+  if (!gate) throw new UsageError(`--assert ${text}: expected SCORE>=PERCENT or SCORE<=PERCENT, as zs>=65 or imagenet1k.acc1>=63.2`);
+  return gate;
+}
+
+/** @throws {UsageError} for a score that the sheet does not hold. */
+function measuredScore({ text, score }: Gate, { rows, scores }: ScoreSheet): JudgedGate["measured"] {
+  if (score === "ka" || score === "zs" || score === "gm") return scores[score];
+  const found = rows.find(({ dataset, metric, isHeadline }) => (dataset === score && isHeadline) || `${dataset}.${metric}` === score);
+  if (found) return found;
+  const known = ["ka", "zs", "gm", ...rows.map(({ dataset, metric }) => `${dataset}.${metric}`)];
+  const near = nearest(score, known);
+  throw new UsageError(
+    `--assert ${text}: nothing was measured as ${score}`,
+    near ? `did you mean: ${near}` : `one of: ${known.join(", ")}`,
+  );
+}
+
+const shown = ({ measured }: JudgedGate): string => {
+  if (!measured) return ": not measured";
+  const percents = [measured.value, ...(measured.interval ?? [])].map((share) => (100 * share).toFixed(1));
+  return `: ${percents[0]} %${measured.interval ? `, 95 % interval ${percents[1]} to ${percents[2]}` : ""}`;
+};
 
 function tell({ model, rows, scores }: ScoreSheet, all: boolean): void {
   const right = { align: "right" } as const;
@@ -88,6 +123,9 @@ function tell({ model, rows, scores }: ScoreSheet, all: boolean): void {
     ["KA", scores.ka && `${formatShare(scores.ka, true)} %, mean over ${scores.kaSets.length} set${scores.kaSets.length > 1 ? "s" : ""}`],
     ["ZS", scores.zs && `${formatShare(scores.zs, true)} %, mean over ${scores.zsSets.length} set${scores.zsSets.length > 1 ? "s" : ""}`],
     ["GM", scores.gm && `${formatShare(scores.gm, true)} %`],
-    ["model", `${fromHere(model.path)}: ${model.arch ?? "own architecture"}, sha256 ${model.digest.slice(0, 16)}, ${rows[0]?.precision ?? ""}`],
+    [
+      "model",
+      `${fromHere(model.path)}: ${model.arch ?? "own architecture"}, sha256 ${model.digest.slice(0, 16)}, ${rows[0]?.precision ?? ""}`,
+    ],
   ]);
 }
