@@ -20,8 +20,9 @@ import { readYaml, readYamlMap } from "../util/yaml-config.ts";
 import { type ConfigInput, mergeLayers, type SpecRequest, secretProblems, unsetVariables } from "./spec-layers.ts";
 import { absoluteReference, type Environment, mayBePath, rebasedReference, substituteEnv } from "./spec-references.ts";
 import { ruleProblems } from "./spec-rules.ts";
+import { scheduleOf } from "./spec-schedule.ts";
 import { type RunDocument, runJsonSchema, runSchema, specVersion } from "./spec-schema.ts";
-import { type AccountingSpec, type BudgetSpec, parseBudget, parseWarmup } from "./spec-values.ts";
+import { type AccountingSpec, type BudgetSpec, parseBudget } from "./spec-values.ts";
 
 type Filled = CamelKeys<RunDocument>;
 
@@ -34,15 +35,13 @@ export interface CheckpointSpec {
   readonly keepLast: number;
 }
 
-/** A schedule of the catalogue. Its warm-up below 1 is a share of a task's steps, else a number of steps. */
-export type ScheduleSpec = Filled["schedule"] & { readonly warmup?: number };
-
 /** A run as its files describe it: every default filled in, units read, paths absolute, references to the environment resolved. */
 export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "schedule" | "checkpoint" | "methods"> {
   readonly data: Omit<Filled["data"], "augment"> & { readonly augment: ComponentSpec };
   readonly budget: BudgetSpec;
   readonly methods: readonly ComponentSpec[];
-  readonly schedule: ScheduleSpec;
+  /** A schedule of the catalogue. Its lengths below 1 are shares of a task's steps, else numbers of steps. */
+  readonly schedule: ComponentSpec;
   readonly checkpoint: CheckpointSpec;
 }
 
@@ -137,12 +136,6 @@ function budgetOf({ perTask, total, accounting, stepTime }: Filled["budget"]): B
 
 /** It gives the published numbers of steps. */
 const defaultAccounting: AccountingSpec = { multipliers: "published", stepsFrom: "closed-form", strict: false };
-
-function scheduleOf(schedule: Filled["schedule"]): ScheduleSpec {
-  if (!("warmup" in schedule)) return schedule;
-  const { warmup } = schedule;
-  return { ...schedule, warmup: typeof warmup === "string" ? (parseWarmup(warmup) ?? 0) : warmup };
-}
 
 /** The configuration as `config.yaml` in `folder` holds it: complete, re-runnable, references to the environment kept as references. */
 export function renderConfig(parsed: ParsedSpec, folder: string, env: Environment): string {
