@@ -16,6 +16,7 @@ import { cutIntoTasks } from "../src/streams/stream.ts";
 import { createRandom, type PhiloxBlock, type PhiloxKey, philox, philoxKey } from "../src/util/random.ts";
 import { budgetAdapters } from "./golden-adapters-budget.ts";
 import { scheduleAdapters } from "./golden-adapters-schedules.ts";
+import { streamAdapters } from "./golden-adapters-streams.ts";
 import { type Adapter, adapter, type Tree } from "./golden-runner.ts";
 
 const count = z.int().min(0);
@@ -170,6 +171,7 @@ export const coreAdapters: ReadonlyMap<string, Adapter> = new Map([
   ],
   ...scheduleAdapters,
   ["streams.g3", cuts],
+  ...streamAdapters,
   ...budgetAdapters,
   ["evaluation.g1", triple],
   ["evaluation.g2", means],

@@ -13,6 +13,7 @@ export const commandSummaries = {
   logs: "the log of a run",
   model: "info, convert, encode, tokenize",
   data: "check, licences, mini-flux",
+  stream: "build, show, diff, append, check, score",
   explain: "every value of a run file and where it came from",
   lock: "who holds a run",
   doctor: "what this machine has and lacks",

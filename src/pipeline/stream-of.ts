@@ -1,4 +1,4 @@
-import type { DataSource, SampleId, SampleRecord } from "../data/source.ts";
+import type { Concept, DataSource, SampleId, SampleRecord } from "../data/source.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { cutBySamples } from "../streams/cut-by-samples.ts";
 import { type StreamManifest, tasksOf } from "../streams/manifest.ts";
@@ -9,7 +9,7 @@ import type { ComponentSpec } from "../util/component.ts";
 import { createRandom } from "../util/random.ts";
 import { readScores, withScores } from "./scores-file.ts";
 
-/** The stream of a run. Without a number of tasks: a built stream's own where its order is kept, else the natural ones. */
+/** The stream of a run. Without a number of tasks and another order, a built stream keeps its own tasks. */
 export async function streamOf(
   { stream, seed }: Pick<RunSpec, "stream" | "seed">,
   streamed: readonly DataSource[],
@@ -18,13 +18,21 @@ export async function streamOf(
   const found = streamed.flatMap((set) => set.concepts());
   const built = manifest && tasksOf(manifest, found);
   if (built && stream.tasks === undefined && stream.order === "given") return { tasks: built };
-  const given = built?.flatMap(({ concepts }) => concepts) ?? found;
+  return orderedStream({ stream, seed }, streamed, built?.flatMap(({ concepts }) => concepts) ?? found);
+}
+
+/** Concepts of opened sets, ordered and cut. Without a number of tasks, into the natural ones. */
+export async function orderedStream(
+  { stream, seed }: { readonly stream: Pick<RunSpec["stream"], "order" | "tasks" | "cutBy" | "scores">; readonly seed: number },
+  sets: readonly DataSource[],
+  given: readonly Concept[],
+): Promise<Stream> {
   const { concepts, ...known } = stream.scores === undefined ? { concepts: given } : withScores(given, await readScores(stream.scores));
   // The engine is loaded only for an order that multiplies.
   const products = "embeddings" in known ? { products: (await import("./row-products.ts")).rowProducts } : {};
   const ordered = await orderConcepts(concepts, stream.order as string | ComponentSpec, {
     random: createRandom(seed),
-    classLists: new Map(streamed.map(({ name, classNames }) => [name, classNames])),
+    classLists: new Map(sets.map(({ name, classNames }) => [name, classNames])),
     ...known,
     ...products,
   });

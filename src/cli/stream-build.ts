@@ -1,0 +1,102 @@
+import { resolve } from "node:path";
+import type { StreamManifest } from "../streams/manifest.ts";
+import { formatManifest } from "../streams/manifest.ts";
+import { formatStreamFile } from "../streams/published-file.ts";
+import type { ComponentSpec } from "../util/component.ts";
+import { UsageError } from "../util/errors.ts";
+import { parse, wholeNumber } from "./command.ts";
+import { aside, fromHere, say, sayJson } from "./output.ts";
+import { writeOutput } from "./output-file.ts";
+import { splitReferences } from "./references.ts";
+
+export const usage = {
+  synopsis: "stream build --from SOURCE … --out FILE.json [--order NAME] [--tasks N] [options]",
+  about: [
+    "Orders the concepts of data and writes the stream's file, which a run names in stream.from. The same data, order and seed give the same file.",
+    "Without --tasks: a year a task where every concept is dated, else a data set a task.",
+    'A published stream file (a JSON list of "DATASET+++class name") is read with --list, and written with --as list.',
+  ].join("\n"),
+  flags: {
+    from: { type: "string", value: "SOURCE", multiple: true, help: "a folder, tars, a table, mini-flux; repeatable" },
+    out: { type: "string", value: "FILE", short: "o", help: "the stream's file" },
+    list: { type: "string", value: "FILE", help: "take the concepts that this published stream file lists, in its order" },
+    order: {
+      type: "string",
+      value: "NAME",
+      help: "given (default), random, performance, similarity, similarity-search, frequency, time, dataset",
+    },
+    option: { type: "string", value: "KEY=VALUE", multiple: true, help: "an option of the order, as starts=64 or blocks=dataset" },
+    reverse: { type: "boolean", help: "from the last to the first" },
+    prefix: { type: "string", value: "N", help: "keep the first N concepts" },
+    tasks: { type: "string", value: "N", help: "tasks to cut into" },
+    "cut-by": { type: "string", value: "UNIT", choices: ["concepts", "samples"], help: "what tasks have equally many of" },
+    scores: { type: "string", value: "FILE", help: "scores that the order needs: evergreen stream score" },
+    seed: { type: "string", value: "N", help: "default 0" },
+    as: { type: "string", value: "FORM", choices: ["manifest", "list"], help: "form of the file" },
+  },
+} as const;
+
+/** `evergreen stream build`. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parse(argv, usage);
+  if (!parsed) return 0;
+  const { flags } = parsed;
+  const from = splitReferences(flags.from ?? []);
+  if (from.length === 0) throw new UsageError("no data", "--from SOURCE: a folder, tars, a table, or mini-flux");
+  if (flags.out === undefined) throw new UsageError("no file to write", "--out FILE.json");
+  const out = resolve(flags.out);
+  const { buildStream } = await import("../pipeline/build-stream.ts");
+  const tasks = flags.tasks === undefined ? {} : { tasks: wholeNumber("tasks", flags.tasks) };
+  const cutBy = flags["cut-by"] === undefined ? {} : { cutBy: flags["cut-by"] as "concepts" | "samples" };
+  const scores = flags.scores === undefined ? {} : { scores: resolve(flags.scores) };
+  const manifest = await buildStream(
+    { from, base: process.cwd(), out, env: process.env },
+    {
+      stream: { order: orderOf(flags), ...tasks, ...cutBy, ...scores },
+      seed: flags.seed === undefined ? 0 : wholeNumber("seed", flags.seed, 0),
+      ...(flags.list === undefined ? {} : { list: flags.list }),
+    },
+  );
+  writeOutput(out, [flags.as === "list" ? formatStreamFile(conceptsIn(manifest)) : formatManifest(manifest)]);
+  tell(manifest, out, flags);
+  return 0;
+}
+
+/** What was written, for people or machines. */
+export function tell(manifest: StreamManifest, out: string, { json, quiet }: { readonly json?: boolean; readonly quiet?: boolean }): void {
+  const concepts = conceptsIn(manifest);
+  const samples = manifest.tasks.flatMap((task) => task.concepts).reduce((sum, each) => sum + each.samples, 0);
+  const facts = { file: out, digest: manifest.digest, tasks: manifest.tasks.length, concepts: concepts.length, samples };
+  if (json) sayJson(facts);
+  else say(`${fromHere(out)}: ${facts.tasks} tasks, ${facts.concepts} concepts, ${samples} samples; digest ${facts.digest.slice(0, 16)}`);
+  if (!json && !quiet) aside(`in a run file: stream: {from: ${fromHere(out)}}   see it: evergreen stream show ${fromHere(out)}`);
+}
+
+function orderOf(flags: {
+  readonly order?: string;
+  readonly option?: readonly string[];
+  readonly reverse?: boolean;
+  readonly prefix?: string;
+  readonly list?: string;
+}): string | ComponentSpec {
+  const options = (flags.option ?? []).map((text) => {
+    const at = text.indexOf("=");
+    if (at < 1) throw new UsageError(`--option ${text}: expected KEY=VALUE`);
+    const value = text.slice(at + 1);
+    return [text.slice(0, at), /^(true|false|-?\d+(\.\d+)?)$/.test(value) ? (JSON.parse(value) as unknown) : value] as const;
+  });
+  const name = flags.order ?? "given";
+  const more = {
+    ...Object.fromEntries(options),
+    ...(flags.reverse ? { reverse: true } : {}),
+    ...(flags.prefix === undefined ? {} : { prefix: wholeNumber("prefix", flags.prefix) }),
+  };
+  // A list has an order of its own, which years do not undo.
+  return Object.keys(more).length > 0 || flags.list !== undefined ? { name, ...more } : name;
+}
+
+function conceptsIn({ tasks }: StreamManifest): readonly { readonly dataset: string; readonly name: string }[] {
+  return tasks.flatMap(({ concepts }) =>
+    concepts.map(({ id }) => ({ dataset: id.slice(0, id.indexOf("/")), name: id.slice(id.indexOf("/") + 1) })),
+  );
+}

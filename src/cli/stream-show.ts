@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { type Outline, outlineOf, summaries, type TaskSummary } from "../streams/outline.ts";
+import { switches } from "../streams/published-file.ts";
+import { StreamError } from "../streams/stream.ts";
+import { parse, wholeNumber } from "./command.ts";
+import { sayFacts, sayJson, sayTable } from "./output.ts";
+
+export const usage = {
+  synopsis: "stream show FILE [--tasks N] [--json]",
+  about:
+    "Draws a stream: concepts and samples of each task, where they come from, and of which years. FILE is a built stream or a published stream file.",
+  flags: { tasks: { type: "string", value: "N", help: "tasks to cut a published file into, default 20" } },
+  arguments: [1, 1],
+} as const;
+
+/** `evergreen stream show`. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parse(argv, usage);
+  if (!parsed) return 0;
+  const { flags, rest } = parsed;
+  const outline = readOutline(rest[0] ?? "", flags.tasks === undefined ? 20 : wholeNumber("tasks", flags.tasks));
+  const rows = summaries(outline);
+  const facts = factsOf(outline);
+  if (flags.json) {
+    sayJson({ ...facts, tasks: rows.map(({ sets, ...row }) => ({ ...row, sets: Object.fromEntries(sets) })) });
+    return 0;
+  }
+  if (!flags.quiet && process.stdout.isTTY) sayFacts(Object.entries(facts).map(([name, value]) => [name, String(value)] as const));
+  sayTable(taskTable(rows));
+  return 0;
+}
+
+/** A stream's file. @throws {StreamError} when it cannot be read. */
+export function readOutline(file: string, tasks: number): Outline {
+  return outlineOf(readStreamText(file), file, { tasks });
+}
+
+export function readStreamText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new StreamError(`${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, "make one with: evergreen stream build");
+  }
+}
+
+function factsOf(outline: Outline): Readonly<Record<string, string | number>> {
+  const concepts = outline.tasks.flatMap((task) => task.concepts);
+  const { manifest } = outline;
+  return {
+    concepts: concepts.length,
+    "data sets": new Set(concepts.map(({ dataset }) => dataset)).size,
+    switches: switches(concepts),
+    ...(manifest ? { order: orderText(manifest.order), seed: manifest.seed, digest: manifest.digest } : {}),
+    ...(manifest?.parent === undefined ? {} : { parent: manifest.parent }),
+  };
+}
+
+function orderText({ name, ...options }: { readonly name: string; readonly [option: string]: unknown }): string {
+  return [name, ...Object.entries(options).map(([key, value]) => `${key}=${String(value)}`)].join(" ");
+}
+
+/** Widest bar. */
+const barWidth = 20;
+const setsShown = 3;
+
+function taskTable(rows: readonly TaskSummary[]) {
+  const most = Math.max(...rows.map(({ concepts }) => concepts));
+  const number = (title: string) => ({ title, align: "right" as const });
+  return {
+    columns: [
+      number("task"),
+      { title: "name" },
+      number("concepts"),
+      { title: "" },
+      number("samples"),
+      { title: "years" },
+      { title: "from" },
+    ],
+    rows: rows.map(({ task, name, concepts, samples, sets, years }) => [
+      task,
+      name ?? "",
+      concepts,
+      "▇".repeat(Math.max(1, Math.round((barWidth * concepts) / most))),
+      samples,
+      years ? (years[0] === years[1] ? `${years[0]}` : `${years[0]}–${years[1]}`) : "",
+      [
+        ...sets.slice(0, setsShown).map(([set, count]) => `${set} ${count}`),
+        ...(sets.length > setsShown ? [`and ${sets.length - setsShown} more`] : []),
+      ].join(", "),
+    ]),
+  };
+}
