@@ -1,5 +1,5 @@
 import { fusedAttention, type Learning, type LearningSides, sampleFlops, stepFlops, unfusedAttention } from "./step-flops.ts";
-import { type ClipWork, forwardFlops, type TowerWork } from "./tower.ts";
+import type { ClipWork, TowerWork } from "./tower.ts";
 
 /** Texts that are embedded at a time, without padding. */
 export interface PackedSize {
@@ -93,7 +93,3 @@ function pooledTower(
   const pooledAttention = 4 * size.rows * size.longest * d * attended(attention.last);
   return blocks === 0 ? whole : whole - lastLinear - lastAttention + pooledLinear + pooledAttention;
 }
-
-/** The share of the closed form's forward pass over one sample; an evaluation's images and texts cost no more. */
-export const evaluationFlops = (work: ClipWork, images: number, texts: number): number =>
-  images * forwardFlops(work.image) + texts * forwardFlops(work.text);

@@ -20,6 +20,8 @@ export interface MeteredStep {
   readonly elements: number;
   /** Highest sum of the bytes of live tensors: weights, moments, gradients and activations. */
   readonly peakBytes: number;
+  /** What the optimizer keeps between steps. */
+  readonly momentBytes: number;
 }
 
 /**
@@ -34,7 +36,9 @@ export function meterStep(config: ClipConfig, options: StepOptions, batch: Plann
       const side = config.vision.imageSize;
       const pixels = zeros([batch.textOf.length, 3, side, side], "float32", "meta");
       const { flops, elements, metaPeakBytes } = meter(() => learn(learner, { ...batch, pixels }, { multiplier: 1, step: 1 }));
-      return { flops, elements, peakBytes: metaPeakBytes - before };
+      const moments = Object.values(learner.moments).flatMap((weights) => [...weights.values()]);
+      const momentBytes = 4 * moments.reduce((sum, { size }) => sum + size, 0);
+      return { flops, elements, peakBytes: metaPeakBytes - before, momentBytes };
     } finally {
       release([learner.moments, [...learner.compute.weights.values(), ...learner.compute.buffers.values()]]);
     }

@@ -1,0 +1,99 @@
+import type { RunForecast } from "../pipeline/plan-run.ts";
+import { formatBytes, formatDuration } from "../util/units.ts";
+import { say, sayFacts, sayTable } from "./output.ts";
+
+/** Plans for people: one with its tasks, several side by side. */
+export function tellPlans(forecasts: readonly RunForecast[], titles?: readonly string[]): void {
+  const [first] = forecasts;
+  if (!titles && first) {
+    tellTasks(first);
+    say();
+    sayFacts(factsOf(first));
+  } else
+    sayTable({
+      columns: [{ title: "" }, ...forecasts.map((_, i) => ({ title: titles?.[i] ?? "", align: "right" as const }))],
+      rows: factNames(forecasts).map((name) => [name, ...forecasts.map((forecast) => new Map(factsOf(forecast)).get(name))]),
+    });
+  forecasts.forEach(({ warnings }, i) => {
+    for (const warning of warnings) say(`warning${titles ? ` ${titles[i]}` : ""}: ${warning}`);
+  });
+}
+
+function tellTasks({ tasks }: RunForecast): void {
+  const right = { align: "right" } as const;
+  sayTable({
+    columns: [
+      { title: "task" },
+      { title: "concepts", ...right },
+      { title: "samples", ...right },
+      { title: "steps", ...right },
+      { title: "update", ...right },
+      { title: "buffer", ...right },
+      { title: "pretraining", ...right },
+      { title: "passes", ...right },
+    ],
+    rows: tasks.map(({ name, concepts, samples, steps, rows, passes }, i) => [
+      name ?? `${i + 1}`,
+      concepts,
+      samples,
+      steps,
+      rows.update,
+      rows.buffer,
+      rows.pretraining,
+      passes.toFixed(1),
+    ]),
+  });
+}
+
+type Fact = readonly [name: string, text: string | undefined];
+
+function factsOf(plan: RunForecast): readonly Fact[] {
+  const { model, step, memory, disk, evaluation, charge } = plan;
+  return [
+    ["model", `${model.arch}, ${millions(model.trainable)} of ${millions(model.parameters)} parameters learn, ${model.precision}`],
+    ["steps", `${plan.steps} of ${plan.batchSize} pairs, ${plan.samples} samples`],
+    [
+      "FLOPs of a step",
+      `${formatFlops(step.metered)} metered${step.closedForm === undefined ? "" : `, ${formatFlops(step.closedForm)} in closed form`}`,
+    ],
+    ...step.differences.map(({ reason, flops }): Fact => [`  ${reason}`, `${flops < 0 ? "−" : "+"}${formatFlops(Math.abs(flops))}`]),
+    ["FLOPs of the run", formatFlops(plan.steps * step.metered)],
+    ["charged", charge && chargeText(charge)],
+    ["evaluation", `${evaluation.times} times ${evaluation.images} images, ${formatFlops(evaluation.flops)}, never charged`],
+    ["memory", `${formatBytes(memory.peakBytes)} at the peak of a step, of ${formatBytes(memory.limitBytes)}`],
+    ["disk", `up to ${formatBytes(disk.totalBytes)}, ${formatBytes(disk.checkpointBytes)} a checkpoint`],
+    ["time", timeText(plan)],
+  ];
+}
+
+function chargeText({ unit, perStep, multiplier, total }: NonNullable<RunForecast["charge"]>): string {
+  const name = unit === "mafs" ? "MAF" : "FLOP";
+  const factor = unit === "mafs" && Number.isFinite(multiplier) ? `, memory × ${Number(multiplier.toFixed(4))}` : "";
+  return `${formatFlops(total, name)}, ${formatFlops(perStep, name)} a step${factor}`;
+}
+
+function timeText({ time }: RunForecast): string {
+  if (!time) return "not known: --calibrate measures it";
+  const { stepMs, error, totalMs, trainMs, evaluateMs, cost } = time;
+  const parts = `training ${formatDuration(trainMs)}, evaluation ${formatDuration(evaluateMs)}`;
+  const price = cost === undefined ? "" : `, costs ${cost.toFixed(2)}`;
+  return `${formatDuration(totalMs)} ± ${(100 * error).toFixed(0)} % (${parts}; ${stepMs.toFixed(1)} ms a step)${price}`;
+}
+
+const factNames = (forecasts: readonly RunForecast[]): readonly string[] => [
+  ...new Set(forecasts.flatMap((forecast) => factsOf(forecast).flatMap(([name, text]) => (text === undefined ? [] : [name])))),
+];
+
+const millions = (n: number): string => `${(n / 1e6).toFixed(1)} M`;
+
+/** `63.39 TFLOP`. */
+export function formatFlops(flops: number, unit = "FLOP"): string {
+  const prefixes = ["", "k", "M", "G", "T", "P", "E", "Z"];
+  let value = flops;
+  let at = 0;
+  while (value >= 1000 && at < prefixes.length - 1) {
+    value /= 1000;
+    at++;
+  }
+  return `${value.toPrecision(4)} ${prefixes[at]}${unit}`;
+}

@@ -1,0 +1,87 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { readSpec } from "../runs/spec.ts";
+import { meanOfBlocks } from "./plan-calibrate.ts";
+import { forecastRun, type RunForecast } from "./plan-run.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "plan-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+// Nothing in these files is an image.
+for (const concept of ["ant", "bee", "cat", "dog"]) {
+  mkdirSync(join(folder, "photos", concept), { recursive: true });
+  for (let i = 0; i < 12; i++) writeFileSync(join(folder, "photos", concept, `${i}.png`), `${concept} ${i}`);
+}
+const file = join(folder, "run.yaml");
+writeFileSync(
+  file,
+  `version: 1
+model: {arch: mini-flux, init: random}
+stream: {from: "folder:./photos", tasks: 2}
+data: {mixture: {update: 0.5, buffer: 0.5}, batch_size: 8}
+budget: {per_task: 5 steps}
+eval: {suite: none}
+`,
+);
+
+function forecast(...set: readonly string[]): Promise<RunForecast> {
+  const { spec } = readSpec({ files: [file], set, env: {}, cwd: folder, presets: folder });
+  return forecastRun(spec, { folder, env: {}, runs: join(folder, "runs"), calibrate: false });
+}
+
+test("a plan reads no image and writes nothing; the engine's FLOPs are the closed form and its differences", async () => {
+  const plan = await forecast();
+  expect(plan.tasks.map(({ concepts, samples, steps, rows }) => [concepts, samples, steps, rows.update, rows.buffer])).toEqual([
+    [2, 24, 5, 8, 0],
+    [2, 24, 5, 4, 4],
+  ]);
+  expect(plan.samples).toBe(80);
+  expect(Math.abs(plan.step.unexplained)).toBeLessThan(1e-9);
+  expect(plan.step.metered).toBeLessThan(plan.step.closedForm ?? 0);
+  expect(plan.step.momentBytes).toBe(8 * plan.model.parameters);
+  expect(plan.step.peakBytes).toBeGreaterThan(4 * 4 * plan.model.parameters);
+  expect(plan.disk.totalBytes).toBe(3 * 12 * plan.model.parameters);
+  expect(plan.charge).toBeUndefined();
+  expect(plan.warnings).toEqual(["the first task has nothing to replay: the buffer's share goes elsewhere"]);
+  expect(readdirSync(folder).sort()).toEqual(["photos", "run.yaml"]);
+});
+
+test("the same MAFs are more steps for a locked image tower, and each is charged what its steps cost", async () => {
+  const [whole, locked] = [
+    await forecast('budget.per_task="200 GMAF"'),
+    await forecast('budget.per_task="200 GMAF"', "model.train.image=none"),
+  ];
+  expect(locked.steps).toBeGreaterThan(3 * whole.steps);
+  expect(whole.charge?.multiplier).toBe(1);
+  expect(locked.charge?.multiplier).toBe(0.2551);
+  for (const { charge, tasks } of [whole, locked])
+    expect(Math.abs((charge?.total ?? 0) - tasks.length * 200e9)).toBeLessThanOrEqual((tasks.length * (charge?.perStep ?? 0)) / 2);
+  const metered = await forecast('budget.per_task="200 GMAF"', "model.train.image=none", "budget.accounting.multipliers=metered");
+  expect(metered.charge?.multiplier).toBeGreaterThan(0);
+  expect(metered.charge?.multiplier).toBeLessThan(1);
+});
+
+test("a list of patterns has no closed form and no published memory: it is metered, or refused with that advice", async () => {
+  const list = 'model.train.text=["transformer.*"]';
+  await expect(forecast(list, 'budget.per_task="200 GFLOP"')).rejects.toMatchObject({ code: "EG-3122" });
+  await expect(forecast(list, 'budget.per_task="200 GMAF"', "budget.accounting.steps_from=metered")).rejects.toMatchObject({
+    code: "EG-3121",
+  });
+  expect((await forecast(list, 'budget.per_task="200 GFLOP"', "budget.accounting.steps_from=metered")).steps).toBeGreaterThan(1);
+});
+
+test("time is divided by the step's, rounded down", async () => {
+  expect((await forecast('budget.per_task="1m"', 'budget.step_time="350ms"')).tasks.map(({ steps }) => steps)).toEqual([171, 171]);
+});
+
+test("a step that needs more than the limit is told", async () => {
+  expect((await forecast('engine.memory_limit="10 MiB"')).warnings.join()).toContain("the limit is 10.5 MB");
+});
+
+test("the error of a mean is that of its blocks: none where they agree", () => {
+  expect(meanOfBlocks([1, 3, 1, 3, 1, 3, 1, 3])).toEqual({ stepMs: 2, error: 0 });
+  // Means 1, 2, 3, 4: s = 1.29099, t s / 2 / 2.5.
+  expect(meanOfBlocks([1, 1, 2, 2, 3, 3, 4, 4]).error).toBeCloseTo((3.182 * 1.29099) / 2 / 2.5, 4);
+});

@@ -1,0 +1,175 @@
+import { statfsSync } from "node:fs";
+import { chargedTotal } from "../budget/steps.ts";
+import { forwardFlops } from "../budget/tower.ts";
+import { useKernels } from "../engine/kernels.ts";
+import { defaultMemoryLimit } from "../engine/memory.ts";
+import type { PlannedRows } from "../runs/plan.ts";
+import type { RunSpec } from "../runs/spec.ts";
+import { formatBytes, parseBytes } from "../util/units.ts";
+import { kernelsFor } from "./kernel-choice.ts";
+import { type Calibration, calibrate } from "./plan-calibrate.ts";
+import { chargedMultiplier, priceOf } from "./plan-cost.ts";
+import { workOf } from "./plan-shape.ts";
+import { forecastStep, type StepForecast } from "./plan-step.ts";
+import { type Resolved, resolveRun } from "./resolve.ts";
+
+/** A task before it is run. */
+export interface TaskForecast {
+  readonly name?: string;
+  readonly concepts: number;
+  readonly samples: number;
+  readonly steps: number;
+  readonly rows: PlannedRows;
+  /** How often the task goes through its own samples. */
+  readonly passes: number;
+}
+
+/** What a run will take, told before it takes it. */
+export interface RunForecast {
+  readonly name: string;
+  readonly model: { readonly arch: string; readonly parameters: number; readonly trainable: number; readonly precision: string };
+  readonly batchSize: number;
+  readonly tasks: readonly TaskForecast[];
+  readonly steps: number;
+  readonly samples: number;
+  readonly step: StepForecast;
+  /** Charged against the budget, in its own unit; absent where steps or samples are counted. */
+  readonly charge?: { readonly unit: "mafs" | "flops"; readonly perStep: number; readonly multiplier: number; readonly total: number };
+  /** Never charged. */
+  readonly evaluation: { readonly times: number; readonly images: number; readonly flops: number };
+  readonly memory: { readonly peakBytes: number; readonly limitBytes: number };
+  /** At most: the checkpoints that are kept, and one that is being written. */
+  readonly disk: { readonly checkpointBytes: number; readonly totalBytes: number };
+  readonly time?: TimeForecast;
+  readonly warnings: readonly string[];
+}
+
+export interface TimeForecast extends Calibration {
+  readonly trainMs: number;
+  readonly evaluateMs: number;
+  readonly totalMs: number;
+  readonly cost?: number;
+}
+
+export interface ForecastOptions {
+  /** Names in the run file are relative to it. */
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where runs are written: its free space is looked at. */
+  readonly runs: string;
+  readonly calibrate: boolean;
+  /** Of an hour. */
+  readonly price?: number;
+}
+
+/** Works out what a run takes. Reads no image and no weight unless it calibrates; writes nothing. */
+export async function forecastRun(spec: RunSpec, options: ForecastOptions): Promise<RunForecast> {
+  useKernels(kernelsFor(options.env));
+  const resolved = await resolveRun(spec, options.folder);
+  const { plan } = resolved;
+  const step = await forecastStep(resolved);
+  const tasks = plan.tasks.map(({ name, concepts, samples, steps, phases }): TaskForecast => {
+    const rows = phases[0]?.rows ?? { update: 0, buffer: 0, pretraining: 0 };
+    return {
+      ...(name === undefined ? {} : { name }),
+      concepts: concepts.length,
+      samples,
+      steps,
+      rows,
+      passes: (steps * rows.update) / samples,
+    };
+  });
+  const steps = tasks.reduce((sum, task) => sum + task.steps, 0);
+  const charge = await chargeOfRun(resolved);
+  const evaluation = evaluationOf(resolved);
+  const forecast = {
+    name: spec.name,
+    model: { ...plan.model, precision: spec.model.precision },
+    batchSize: spec.data.batchSize,
+    tasks,
+    steps,
+    samples: steps * spec.data.batchSize,
+    step,
+    ...(charge ? { charge } : {}),
+    evaluation,
+    memory: { peakBytes: step.peakBytes, limitBytes: parseBytes(spec.engine.memoryLimit ?? "") ?? defaultMemoryLimit() },
+    disk: diskOf(resolved, step),
+  };
+  const time = options.calibrate ? timeOf(await calibrate(resolved), forecast, options.price) : undefined;
+  return { ...forecast, ...(time ? { time } : {}), warnings: warningsOf(spec, forecast, options.runs) };
+}
+
+async function chargeOfRun({ plan, model }: Resolved): Promise<RunForecast["charge"]> {
+  const { spec, tasks } = plan;
+  const { unit, accounting } = spec.budget;
+  const price = await priceOf(spec, model);
+  if (!price || !accounting || (unit !== "mafs" && unit !== "flops")) return undefined;
+  const multiplier = unit === "mafs" ? await chargedMultiplier(spec, model, accounting) : 1;
+  const counts = tasks.map(({ steps }) => steps);
+  return { unit, perStep: price.perStep, multiplier, total: chargedTotal(counts, price) };
+}
+
+/** An evaluation before the first task, one after each that is due. */
+function evaluationOf({ plan, data, model }: Resolved): RunForecast["evaluation"] {
+  const { every } = plan.spec.eval.during;
+  const last = plan.tasks.length - 1;
+  const due = plan.tasks.filter(({ index }) => index === last || (every !== "never" && (index + 1) % (every === "task" ? 1 : every) === 0));
+  const images = data.evaluated.reduce((sum, set) => sum + set.records("test").length, 0);
+  const times = images === 0 ? 0 : 1 + due.length;
+  return { times, images, flops: times * images * forwardFlops(workOf(model.config).image) };
+}
+
+function diskOf({ plan }: Resolved, { momentBytes }: StepForecast): RunForecast["disk"] {
+  const { everyMs, keepLast } = plan.spec.checkpoint;
+  const checkpointBytes = 4 * plan.model.parameters + (everyMs === undefined ? 0 : momentBytes);
+  return { checkpointBytes, totalBytes: (keepLast + 1) * checkpointBytes };
+}
+
+type Untimed = Omit<RunForecast, "time" | "warnings">;
+
+/** An image of an evaluation takes its share of a step by FLOPs. */
+function timeOf(measured: Calibration, { steps, step, evaluation }: Untimed, price: number | undefined): TimeForecast {
+  const trainMs = steps * measured.stepMs;
+  const evaluateMs = measured.stepMs * (evaluation.flops / step.metered);
+  const totalMs = trainMs + evaluateMs;
+  return { ...measured, trainMs, evaluateMs, totalMs, ...(price === undefined ? {} : { cost: (price * totalMs) / 3.6e6 }) };
+}
+
+function warningsOf(spec: RunSpec, forecast: Untimed, runs: string): readonly string[] {
+  const { tasks, memory, step, disk, charge } = forecast;
+  const { mixture } = spec.data;
+  const warnings: string[] = [];
+  const withoutReplay = tasks.filter(({ rows }) => rows.buffer === 0).length;
+  if (mixture.buffer > 0 && withoutReplay > 0)
+    warnings.push(
+      `${withoutReplay === 1 ? "the first task has" : `${withoutReplay} tasks have`} nothing to replay: the buffer's share goes elsewhere`,
+    );
+  const small = tasks.filter(({ samples, rows }) => samples < rows.update).length;
+  if (small > 0) warnings.push(`${small} of ${tasks.length} tasks have fewer samples than a batch takes: an image comes twice in it`);
+  if (memory.peakBytes > memory.limitBytes)
+    warnings.push(
+      `a step needs ${formatBytes(memory.peakBytes)}, the limit is ${formatBytes(memory.limitBytes)}: lower data.batch_size, or set engine.micro_batch or engine.activation_checkpointing`,
+    );
+  if (!step.agrees)
+    warnings.push(`${(100 * step.unexplained).toFixed(1)} % of the metered FLOPs are not explained by the closed form; up to 2 % may be`);
+  const budget = spec.budget.scope === "run" ? spec.budget.total : spec.budget.total * tasks.length;
+  if (charge && charge.total > budget)
+    warnings.push(
+      `the steps are rounded up: ${(100 * (charge.total / budget - 1)).toFixed(3)} % over the budget; budget.accounting.strict: true rounds down`,
+    );
+  const free = freeBytes(runs);
+  if (free !== undefined && disk.totalBytes > free)
+    warnings.push(`checkpoints need up to ${formatBytes(disk.totalBytes)}, the disk has ${formatBytes(free)} left`);
+  return warnings;
+}
+
+/** Free space where a folder is, or will be. */
+function freeBytes(folder: string): number | undefined {
+  for (let path = folder; ; path = path.slice(0, path.lastIndexOf("/")))
+    try {
+      const { bavail, bsize } = statfsSync(path === "" ? "/" : path);
+      return bavail * bsize;
+    } catch {
+      if (path === "") return undefined;
+    }
+}

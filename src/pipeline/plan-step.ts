@@ -1,0 +1,107 @@
+import { type Difference, engineDifferences } from "../budget/engine-form.ts";
+import { fusedAttention, unfusedAttention } from "../budget/step-flops.ts";
+import { pack } from "../models/text-transformer.ts";
+import { distinctTexts } from "../models/texts.ts";
+import type { RunSpec } from "../runs/spec.ts";
+import { excludedPairs, type TrainingRow } from "../training/batches.ts";
+import { clipTokenizer, stepOptions, taskWork } from "./assemble.ts";
+import { knownClosedForm, sidesOf } from "./plan-cost.ts";
+import { meterStep, type PlannedBatch } from "./plan-meter.ts";
+import { workOf } from "./plan-shape.ts";
+import type { Resolved } from "./resolve.ts";
+
+/** What a step of a run costs, in closed form and as the engine counts it. */
+export interface StepForecast {
+  /** The published formula; absent where it has no case for what learns. */
+  readonly closedForm?: number;
+  /** FLOPs on the run's own captions, the mean of some steps. */
+  readonly metered: number;
+  /** Entries that all else reads or writes. */
+  readonly elements: number;
+  /** Why the engine's count is another than the closed form's. */
+  readonly differences: readonly Difference[];
+  /** What these reasons leave unexplained, as a share of the metered FLOPs. */
+  readonly unexplained: number;
+  /** Whether that is within the rule of 2 %. */
+  readonly agrees: boolean;
+  readonly peakBytes: number;
+  readonly momentBytes: number;
+}
+
+/** Largest share that may stay unexplained. */
+const agreement = 0.02;
+/** Steps that are metered: their captions differ. */
+const sampled = 3;
+
+/** Meters some steps of a run on shapes. Captions are read, images are not. */
+export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
+  const { spec } = resolved.plan;
+  const { config } = resolved.model;
+  const options = await stepOptions(spec, resolved);
+  const batches = sampledRows(resolved).map((rows) => plannedBatch(spec, rows, config.text.contextLength));
+  const steps = batches.map((batch) => meterStep(config, options, batch));
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const metered = mean(steps.map(({ flops }) => flops));
+  const closedForm = knownClosedForm(spec, config);
+  const differences = closedForm === undefined ? [] : explained(resolved, batches);
+  const expected = differences.reduce((sum, { flops }) => sum + flops, closedForm ?? metered);
+  const unexplained = (metered - expected) / metered;
+  return {
+    ...(closedForm === undefined ? {} : { closedForm }),
+    metered,
+    elements: mean(steps.map(({ elements }) => elements)),
+    differences,
+    unexplained,
+    agrees: Math.abs(unexplained) <= agreement,
+    peakBytes: Math.max(...steps.map(({ peakBytes }) => peakBytes)),
+    momentBytes: steps[0]?.momentBytes ?? 0,
+  };
+}
+
+/** Rows of steps in the middle of tasks, spread over the stream. */
+function sampledRows(resolved: Resolved): readonly (readonly TrainingRow[])[] {
+  const works = taskWork(resolved);
+  const places = Array.from({ length: Math.min(sampled, works.length) }, (_, i) => Math.floor((i * works.length) / sampled));
+  return [...new Set(places)].flatMap((place) => {
+    const work = works[place];
+    return work ? [work.rowsAt(Math.floor(work.steps / 2))] : [];
+  });
+}
+
+function plannedBatch(spec: RunSpec, rows: readonly TrainingRow[], contextLength: number): PlannedBatch {
+  const captions = rows.map(({ caption }) => caption);
+  const { batch, rowOf } = distinctTexts(captions, clipTokenizer(), contextLength);
+  const excluded = excludedPairs(rows, rowOf, spec.loss.duplicates);
+  return { texts: batch, textOf: rowOf, ...(excluded.length > 0 ? { excluded } : {}) };
+}
+
+/** The mean over the batches of each reason's FLOPs. */
+function explained({ plan, model }: Resolved, batches: readonly PlannedBatch[]): readonly Difference[] {
+  const { spec } = plan;
+  const sides = sidesOf(spec.model.train, model.config);
+  if (!sides) return [];
+  const { microBatch, activationCheckpointing } = spec.engine;
+  const inParts = microBatch !== undefined && microBatch < spec.data.batchSize;
+  const sums = new Map<string, number>();
+  for (const { texts, textOf } of batches) {
+    const found = engineDifferences(workOf(model.config), sides, {
+      batch: textOf.length,
+      texts: parts(texts, inParts ? microBatch : texts.rows).map((part) => {
+        const packed = pack(part);
+        return { rows: packed.rows, tokens: packed.ids.length, longest: packed.length };
+      }),
+      // The kernel of bfloat16 keeps its scores.
+      attention: spec.model.precision === "bf16" ? unfusedAttention : fusedAttention,
+      extraForwards: Number(inParts) + Number(activationCheckpointing),
+    });
+    for (const { reason, flops } of found) sums.set(reason, (sums.get(reason) ?? 0) + flops / batches.length);
+  }
+  return [...sums].map(([reason, flops]) => ({ reason, flops }));
+}
+
+function parts(texts: PlannedBatch["texts"], size: number): readonly PlannedBatch["texts"][] {
+  return Array.from({ length: Math.ceil(texts.rows / size) }, (_, i) => {
+    const rows = Math.min(size, texts.rows - i * size);
+    return { rows, length: texts.length, ids: texts.ids.subarray(i * size * texts.length, (i * size + rows) * texts.length) };
+  });
+}
