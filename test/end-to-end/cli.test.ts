@@ -91,6 +91,20 @@ test("init, train, eval, show: a stranger's folder becomes a scored model with n
   expect(table).toMatch(/^set\tcounts in\tmetric\t%\t95 % interval\tn\tseconds\nphotos\tZS\tacc1\t[\d.]+\t[\d.]+ – [\d.]+\t24\t/);
 }, 180_000);
 
+test("compare tells a tie from a change and gives CI a code; eval --assert does for a floor", () => {
+  expect(evergreen("train", "--run", "same", "--set", "budget.per_task=2 steps").exit).toBe(0);
+  const compared = evergreen("compare", "first", "same", "--fail-on", "ka<-1");
+  expect([compared.exit, compared.out]).toEqual([
+    0,
+    expect.stringMatching(/same +\d+ .* 0\.0 \(0\.0 to 0\.0\) tie[\s\S]*The runs have the same settings/),
+  ]);
+  expect(evergreen("train", "--run", "other", "--set", "budget.per_task=2 steps", "--set", "optim.lr=0.5").exit).toBe(0);
+  const { differences } = JSON.parse(evergreen("compare", "first", "other", "--json").out) as { differences: readonly { path: string }[] };
+  expect(differences.map(({ path }) => path)).toEqual(["optim.lr"]);
+  const asserted = (text: string): number | null => evergreen("eval", "first", "--assert", text).exit;
+  expect([asserted("ka>=0"), asserted("photos.acc1<=0"), asserted("photos.acc9>=1")]).toEqual([0, 8, 2]);
+}, 180_000);
+
 test("exit codes say what kind of mistake it was", () => {
   expect(evergreen("trian")).toMatchObject({ exit: 2, err: expect.stringContaining("did you mean: evergreen train") as string });
   expect(evergreen("ls", "--jsn")).toMatchObject({ exit: 2, err: expect.stringContaining("did you mean --json?") as string });
