@@ -1,0 +1,123 @@
+#!/usr/bin/env node
+// Ordering by similarity at full size, and its ratio to a bound: node bench/stream-order.mjs [--rows 18381] [--bound 2000]
+// Seeded, clustered unit vectors of 768 numbers. Needs dist/ and the engine.
+import { performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import { rowProducts } from "../dist/pipeline/row-products.js";
+import { startsOf } from "../dist/streams/embedded.js";
+import { greedyWalk } from "../dist/streams/greedy-walk.js";
+import { cosine, nearestRows } from "../dist/streams/neighbours.js";
+import { improvedWalk } from "../dist/streams/path-search.js";
+import { createRandom } from "../dist/util/random.js";
+
+const { values: options } = parseArgs({
+  options: { rows: { type: "string", default: "18381" }, bound: { type: "string", default: "2000" } },
+});
+
+/** Unit vectors about seeded centres, 41 of them as the published streams have data sets. */
+function clustered(rows, width, clusters) {
+  const draws = createRandom(0).at("bench/vectors");
+  const centres = Array.from({ length: clusters }, () => Float32Array.from({ length: width }, () => draws.normal()));
+  const values = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    const centre = centres[draws.below(clusters)];
+    let square = 0;
+    for (let i = 0; i < width; i++) {
+      const value = centre[i] + draws.normal();
+      values[row * width + i] = value;
+      square += value * value;
+    }
+    for (let i = 0; i < width; i++) values[row * width + i] /= Math.sqrt(square);
+  }
+  return { rows, width, values };
+}
+
+function timed(work) {
+  const began = performance.now();
+  const result = work();
+  return { result, seconds: (performance.now() - began) / 1000 };
+}
+
+/** The least spanning tree under penalties (Prim): its cost and the degree of each row. */
+function leastTree(distances, penalty) {
+  const n = penalty.length;
+  const degree = new Int32Array(n);
+  const near = new Float64Array(n).fill(Infinity);
+  const parent = new Int32Array(n).fill(-1);
+  const left = new Set(penalty.keys());
+  let cost = 0;
+  for (let row = 0; left.size > 0; row = left.size > 0 ? [...left].reduce((a, b) => (near[b] < near[a] ? b : a)) : row) {
+    left.delete(row);
+    if (parent[row] >= 0) {
+      cost += near[row];
+      degree[row]++;
+      degree[parent[row]]++;
+    }
+    for (const other of left) {
+      const length = distances[row * n + other] + penalty[row] + penalty[other];
+      if (length >= near[other]) continue;
+      near[other] = length;
+      parent[other] = row;
+    }
+  }
+  return { cost, degree };
+}
+
+/**
+ * Held and Karp's bound (1970) on a path through all rows by subgradient steps: a least spanning tree under penalties, with a row at distance 0 from all that
+ * joins the ends. `upper` is the cost of a known path.
+ */
+function heldKarp(table, upper, rounds = 300) {
+  const n = table.rows;
+  const distances = new Float64Array(n * n);
+  for (let a = 0; a < n; a++) for (let b = 0; b < a; b++) distances[a * n + b] = distances[b * n + a] = 1 - cosine(table, a, b);
+  const penalty = new Float64Array(n);
+  let best = 0;
+  let pace = 2;
+  for (let round = 0; round < rounds; round++) {
+    const { cost, degree } = leastTree(distances, penalty);
+    const [first, second] = [...penalty.keys()].sort((a, b) => penalty[a] - penalty[b]);
+    degree[first]++;
+    degree[second]++;
+    const bound = cost + penalty[first] + penalty[second] - 2 * penalty.reduce((a, b) => a + b, 0);
+    if (bound > best) best = bound;
+    else pace *= 0.97;
+    const square = degree.reduce((sum, d) => sum + (d - 2) ** 2, 0);
+    if (square === 0) break;
+    const step = (pace * (upper - bound)) / square;
+    for (let i = 0; i < n; i++) penalty[i] += step * (degree[i] - 2);
+  }
+  return best;
+}
+
+const table = clustered(Number(options.rows), 768, 41);
+const random = createRandom(0);
+const neighbours = timed(() => nearestRows(table, 512, rowProducts));
+const starts = startsOf(table.rows, 16, { random });
+const walks = timed(() => Array.from(starts, (start) => greedyWalk(table, neighbours.result, start)));
+const best = walks.result.reduce((a, b) => (b.cost < a.cost ? b : a));
+const search = timed(() => improvedWalk(table, neighbours.result, best));
+
+const small = clustered(Number(options.bound), 768, 41);
+const around = nearestRows(small, 512, rowProducts);
+const greedy = Array.from(startsOf(small.rows, 16, { random }), (start) => greedyWalk(small, around, start)).reduce((a, b) =>
+  b.cost < a.cost ? b : a,
+);
+const shorter = improvedWalk(small, around, greedy);
+const bound = heldKarp(small, shorter.cost);
+
+process.stdout.write(
+  `${JSON.stringify(
+    {
+      rows: table.rows,
+      neighboursSeconds: neighbours.seconds,
+      walksSeconds: walks.seconds,
+      starts: starts.length,
+      cost: { best: best.cost, worst: Math.max(...walks.result.map(({ cost }) => cost)) },
+      search: { cost: search.result.cost, seconds: search.seconds },
+      heldKarp: { rows: small.rows, bound, greedy: greedy.cost / bound, search: shorter.cost / bound },
+    },
+    undefined,
+    2,
+  )}\n`,
+);
