@@ -14,6 +14,7 @@ export const commandSummaries = {
   model: "info, convert, encode, tokenize",
   data: "check, licences, mini-flux",
   stream: "build, show, diff, append, check, score",
+  schedule: "the learning rate over all tasks",
   explain: "every value of a run file and where it came from",
   lock: "who holds a run",
   doctor: "what this machine has and lacks",
