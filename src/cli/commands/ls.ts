@@ -31,9 +31,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (flags.quiet) return exitCodes.done;
   for (const line of unread) aside(`not readable: ${line}`);
   if (summaries.length === 0 && unread.length === 0)
-    aside(
-      `no runs in ${fromHere(store.root)}${flags.project ? `, project ${flags.project}` : ""}; start one: evergreen train`,
-    );
+    aside(`no runs in ${fromHere(store.root)}${flags.project ? `, project ${flags.project}` : ""}; start one: evergreen train`);
   const died = summaries.find(({ state }) => state === "died");
   if (died) aside(`died: the process is gone; go on with: evergreen resume ${died.id}`);
   return exitCodes.done;
