@@ -23,6 +23,8 @@ export interface BufferContext {
  * cut into calls. So a run recomputes it on resume, and nothing of it is saved.
  */
 export interface BufferPolicy<S extends z.ZodType = z.ZodType> extends Component<S> {
+  /** Nothing is ever left out, so what is held need not be listed. */
+  readonly keepsAll?: true;
   /** What is held after `fresh` were seen; `seen` counts all samples before them. */
   admit(held: readonly SampleId[], fresh: readonly SampleId[], at: Admission<z.output<S>>): readonly SampleId[];
 }

@@ -9,7 +9,7 @@ import { objectives } from "../nn/objective.ts";
 import { optimizers } from "../nn/optimizer.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { type Schedule, schedules } from "../schedules/schedule.ts";
-import { replayPool, updatePool } from "../streams/pools.ts";
+import { poolOf, updatePool } from "../streams/pools.ts";
 import type { BatchOptions, TrainingRow } from "../training/batches.ts";
 import type { TaskWork } from "../training/loop.ts";
 import type { StepOptions } from "../training/step.ts";
@@ -75,14 +75,14 @@ export function batchOptions(spec: RunSpec, loaded: LoadedModel, tokenizer: Toke
 }
 
 /** Rows of every step of every task, as pure functions of the plan. */
-export function taskWork({ plan, stream, data }: Resolved): readonly TaskWork[] {
+export function taskWork({ plan, stream, replay, data }: Resolved): readonly TaskWork[] {
   const random = createRandom(plan.spec.seed);
   const samples = new Samples(data.streamed);
   const pretraining = new Samples(data.pretraining);
   const draws = createRowDraws(random, { shards: pretraining.sizes });
   let pretrainingDrawn = 0;
   return plan.tasks.map((planned, task): TaskWork => {
-    const pools = { update: updatePool(stream, task), buffer: replayPool(stream, task) };
+    const pools = { update: updatePool(stream, task), buffer: replay[task] ?? poolOf([]) };
     const before = pretrainingDrawn;
     pretrainingDrawn += rowsBefore(planned.phases, planned.steps).pretraining;
     const sizes = { update: pools.update.size, buffer: pools.buffer.size, pretraining: pretraining.all.length };

@@ -7,13 +7,14 @@ import type { ClipConfig } from "../models/architecture.ts";
 import { buffers, parameters } from "../models/parameters.ts";
 import { type PlannedSource, type PlannedTask, type RunPlan, type SourceUse, sealPlan } from "../runs/plan.ts";
 import type { RunSpec } from "../runs/spec.ts";
-import { replayPool, updatePool } from "../streams/pools.ts";
+import { type Pool, updatePool } from "../streams/pools.ts";
 import type { Stream } from "../streams/stream.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { codeVersion } from "./code-version.ts";
 import { groupsOf } from "./groups.ts";
 import { findModel, type ModelSource } from "./model-source.ts";
 import { priceOf } from "./plan-cost.ts";
+import { replayPools } from "./replay.ts";
 import { openRunData, type RunData } from "./sources.ts";
 import { streamOf } from "./stream-of.ts";
 
@@ -22,6 +23,8 @@ export interface Resolved {
   readonly plan: RunPlan;
   readonly data: RunData;
   readonly stream: Stream;
+  /** What each task replays. */
+  readonly replay: readonly Pool[];
   readonly model: ModelSource;
 }
 
@@ -32,6 +35,7 @@ export async function resolveRun(spec: RunSpec, folder: string): Promise<Resolve
   const [data, model] = await Promise.all([openRunData(spec, folder), findModel(spec)]);
   checkMicroBatch(spec, model.config);
   const stream = await streamOf(spec, data.streamed, data.manifest);
+  const replay = await replayPools(spec, stream, data);
   const group = groupsOf(spec, model.config);
   const trainable = parameters(model.config)
     .filter(({ name, shape }) => group(name, shape))
@@ -43,11 +47,11 @@ export async function resolveRun(spec: RunSpec, folder: string): Promise<Resolve
     spec,
     model: { ...model.planned, trainable },
     sources: plannedSources(data),
-    tasks: plannedTasks(spec, { stream, data, steps }),
+    tasks: plannedTasks(spec, { stream, replay, data, steps }),
     code: codeVersion(),
     engine: { ...info, device, node: process.versions.node, kernels: activeKernels() },
   });
-  return { plan, data, stream, model };
+  return { plan, data, stream, replay, model };
 }
 
 /**
@@ -89,12 +93,12 @@ function plannedSources(data: RunData): readonly PlannedSource[] {
 
 function plannedTasks(
   spec: RunSpec,
-  { stream, data, steps }: { readonly stream: Stream; readonly data: RunData; readonly steps: number },
+  { stream, replay, data, steps }: Pick<Resolved, "stream" | "replay" | "data"> & { readonly steps: number },
 ): readonly PlannedTask[] {
   const { batchSize, mixture: shares, firstTaskRule: rule } = spec.data;
   const pretraining = data.pretraining.reduce((sum, set) => sum + set.records("train").length, 0);
   return stream.tasks.map(({ name, concepts }, index) => {
-    const pools = { update: updatePool(stream, index).size, buffer: replayPool(stream, index).size, pretraining };
+    const pools = { update: updatePool(stream, index).size, buffer: replay[index]?.size ?? 0, pretraining };
     return {
       index,
       ...(name === undefined ? {} : { name }),

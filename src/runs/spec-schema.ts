@@ -2,12 +2,12 @@ import { z } from "zod";
 import type { JsonSchema } from "../util/config-schema.ts";
 import { parseBytes, parseDuration } from "../util/units.ts";
 import { scheduleSchema } from "./spec-schedule.ts";
-import { parseBudget } from "./spec-values.ts";
+import { parseBudget, parseWarmup } from "./spec-values.ts";
 
 /** The first version of the run file; a later one is refused by number. */
 export const specVersion = 1;
 /** Maps that name a part: another name takes the place of the whole map. */
-export const partPaths: ReadonlySet<string> = new Set(["optim", "schedule", "loss", "data.augment", "stream.order"]);
+export const partPaths: ReadonlySet<string> = new Set(["optim", "schedule", "loss", "data.augment", "data.buffer", "stream.order"]);
 /** The name each of those parts has when the file gives none. */
 export const defaultParts = { optim: "adamw", schedule: "cosine-warmup", loss: "clip" } as const;
 
@@ -61,6 +61,10 @@ const mixture = z.strictObject({
 const data = z.strictObject({
   mixture: mixture.default({ update: 0.34, buffer: 0.33, pretraining: 0.33 }),
   pretraining: z.strictObject({ from: z.string().min(1).describe("where the pretraining pool lies") }).optional(),
+  buffer: z
+    .union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
+    .default("unlimited")
+    .describe("the name of a buffer, or a map of its name and options, as {name: reservoir, capacity: 5000}"),
   augment: z
     .union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
     .default("openclip")
@@ -81,6 +85,11 @@ const evaluation = z.strictObject({
         .union([z.literal(["task", "never"]), z.int().min(1)])
         .default("task")
         .describe("task, never or a number of tasks"),
+      subset: z
+        .string()
+        .refine((text) => (parseWarmup(text) ?? 0) > 0)
+        .optional()
+        .describe('a share of each set\'s test items as "10%", of evaluations between the first and the last; all when absent'),
     })
     .prefault({}),
   batch_size: z.int().min(1).optional(),

@@ -37,7 +37,7 @@ export interface CheckpointSpec {
 
 /** A run as its files describe it: every default filled in, units read, paths absolute, references to the environment resolved. */
 export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "schedule" | "checkpoint" | "methods"> {
-  readonly data: Omit<Filled["data"], "augment"> & { readonly augment: ComponentSpec };
+  readonly data: Omit<Filled["data"], "augment" | "buffer"> & { readonly augment: ComponentSpec; readonly buffer: ComponentSpec };
   readonly budget: BudgetSpec;
   readonly methods: readonly ComponentSpec[];
   /** A schedule of the catalogue. Its lengths below 1 are shares of a task's steps, else numbers of steps. */
@@ -110,11 +110,10 @@ function resolved(node: ScalarNode, path: ConfigPath, env: Environment): unknown
 /** The one mapping from the file's keys and units to the program's. */
 export function specOf(document: RunDocument): RunSpec {
   const { extends: _, budget, data, schedule, checkpoint, ...rest } = camelKeys(document);
-  const { augment } = data;
   const everyMs = parseDuration(checkpoint.every);
   return {
     ...rest,
-    data: { ...data, augment: typeof augment === "string" ? { name: augment } : (augment as ComponentSpec) },
+    data: { ...data, augment: named(data.augment), buffer: named(data.buffer) },
     budget: budgetOf(budget),
     schedule: scheduleOf(schedule),
     checkpoint: { at: checkpoint.at, keepLast: checkpoint.keepLast, ...(everyMs === undefined ? {} : { everyMs }) },
@@ -193,3 +192,7 @@ export function explain(parsed: ParsedSpec): readonly ExplainedValue[] {
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return value !== null && typeof value === "object" && !Array.isArray(value);
 }
+
+/** A part that may be given by its name alone. */
+const named = (part: string | { readonly name: string }): ComponentSpec =>
+  typeof part === "string" ? { name: part } : (part as ComponentSpec);

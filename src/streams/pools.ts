@@ -18,6 +18,18 @@ export function replayPool(stream: Stream, task: number): Pool {
   return joined(stream.tasks.slice(0, task).flatMap((_, earlier) => inPoolOrder(stream, earlier)));
 }
 
+/** The samples listed. */
+export function poolOf(samples: readonly SampleId[]): Pool {
+  return {
+    size: samples.length,
+    sample(index) {
+      const id = samples[index];
+      if (id === undefined) throw new RangeError(`internal: pool: sample ${index} of ${samples.length}`);
+      return id;
+    },
+  };
+}
+
 function inPoolOrder(stream: Stream, task: number): readonly Concept[] {
   const rank = new Map<string, number>();
   for (const { concepts } of stream.tasks) for (const { dataset } of concepts) if (!rank.has(dataset)) rank.set(dataset, rank.size);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Concept } from "../../data/source.ts";
-import { createRandom } from "../../util/random.ts";
-import { orderConcepts } from "../order.ts";
-import { publishedSets } from "../published-sets.ts";
+import type { Concept } from "../data/source.ts";
+import { createRandom } from "../util/random.ts";
+import { orderConcepts } from "./order.ts";
+import { publishedSets } from "./published-sets.ts";
 
 const concept = (id: string, stats: Concept["stats"] = {}): Concept => {
   const [dataset = "", name = ""] = id.split("/");

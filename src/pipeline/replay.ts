@@ -1,0 +1,60 @@
+import { statSync } from "node:fs";
+import type { ConceptId, SampleId } from "../data/source.ts";
+import { type BufferContext, buffers } from "../mixtures/buffer.ts";
+import type { RunSpec } from "../runs/spec.ts";
+import { type Pool, poolOf, replayPool, updatePool } from "../streams/pools.ts";
+import type { Stream } from "../streams/stream.ts";
+import { EvergreenError } from "../util/errors.ts";
+import { createRandom } from "../util/random.ts";
+import type { RunData } from "./sources.ts";
+import { Samples } from "./stream-of.ts";
+
+/**
+ * What each task replays: the run's buffer after all tasks before it. A pure function of spec and stream, so that a resumed run recomputes it and nothing is stored; no
+ * sample of a task is in its own buffer, as it is admitted after it.
+ * @throws {EvergreenError} for options that the buffer does not take.
+ */
+export async function replayPools({ data: { buffer }, seed }: RunSpec, stream: Stream, data: RunData): Promise<readonly Pool[]> {
+  const policy = await buffers.load(buffer.name);
+  const { name, ...given } = buffer;
+  const options = policy.options.safeParse(given);
+  if (!options.success) {
+    const found = options.error.issues.map(({ path, message }) => [...path, message].join(": "));
+    throw new EvergreenError(`data.buffer ${name}: ${found.join("; ")}`, {
+      code: "EG-3104",
+      exit: "config",
+      fix: "see docs/schedules.md for the buffers and what they take",
+    });
+  }
+  if (policy.keepsAll) return stream.tasks.map((_, task) => replayPool(stream, task));
+  const about = contextOf(seed, stream, data);
+  let held: readonly SampleId[] = [];
+  let seen = 0;
+  return stream.tasks.map((_, task) => {
+    const pool = poolOf(held);
+    const update = updatePool(stream, task);
+    const fresh = Array.from({ length: update.size }, (__, i) => update.sample(i));
+    held = policy.admit(held, fresh, { seen, options: options.data, about });
+    seen += fresh.length;
+    return pool;
+  });
+}
+
+function contextOf(seed: number, stream: Stream, data: RunData): BufferContext {
+  const concepts = new Map<SampleId, ConceptId>();
+  for (const { concepts: own } of stream.tasks) for (const { id, samples } of own) for (const sample of samples) concepts.set(sample, id);
+  const samples = new Samples(data.streamed);
+  return { random: createRandom(seed), conceptOf: (id) => concepts.get(id) ?? "", bytesOf: (id) => storedBytes(samples, id) };
+}
+
+function storedBytes(samples: Samples, id: SampleId): number {
+  const { image } = samples.get(id);
+  if (image.kind === "file") return statSync(image.path).size;
+  if (image.kind === "slice") return image.bytes;
+  if (image.kind === "raw") return image.width * image.height * 3;
+  throw new EvergreenError(`data.buffer: the size of ${id} is not known before it is read`, {
+    code: "EG-3104",
+    exit: "config",
+    fix: "give the capacity in samples: images in parquet files have no size in the index",
+  });
+}
