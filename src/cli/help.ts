@@ -7,6 +7,7 @@ export const commandSummaries = {
   resume: "go on with a run, bit for bit",
   eval: "score a model or a run on data sets",
   compare: "hold runs against each other, with a verdict",
+  figure: "one figure of a run, as SVG, PNG or a table",
   report: "write the report of a run again",
   ls: "list runs",
   show: "what a run is and did",

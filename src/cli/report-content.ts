@@ -6,6 +6,7 @@ import { ImageReader } from "../data/read-image.ts";
 import type { DataSource, SampleRecord } from "../data/source.ts";
 import { pairedChange, type StoredEvaluation } from "../pipeline/paired-change.ts";
 import { presetFolder } from "../pipeline/preset-folder.ts";
+import { transferOfRun } from "../pipeline/run-transfer.ts";
 import { openRunData, type RunData } from "../pipeline/sources.ts";
 import { mainEvaluations, type ReportContent, type SamplePicture } from "../report/content.ts";
 import type { RunReader } from "../runs/run-reader.ts";
@@ -22,7 +23,8 @@ export async function reportContent(reader: RunReader): Promise<ReportContent> {
   const config = readFileSync(join(reader.folder, "config.yaml"), "utf8");
   const places = Object.values(run.paths).map((path) => path.replace(/^[a-z][a-z0-9-]*:(?=[/\\])/, ""));
   const folders = [reader.folder, process.cwd(), homedir(), ...places];
-  const content = { run, plan, config, view, folders };
+  const transfer = transferOfRun(view, plan.tasks);
+  const content = { run, plan, config, view, folders, ...(transfer ? { transfer } : {}) };
   let data: RunData;
   let seed: number;
   try {

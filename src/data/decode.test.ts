@@ -49,7 +49,9 @@ test.each([
   ["grey", {}, 1],
 ] as const)("a %s JPEG's frame header says what its decoder says", async (_, options, components) => {
   const drawn = flat(123, 77);
-  const bytes = await (components === 1 ? drawn.greyscale().toColourspace("b-w") : drawn.withMetadata({ orientation: 6 })).jpeg(options).toBuffer();
+  const bytes = await (components === 1 ? drawn.greyscale().toColourspace("b-w") : drawn.withMetadata({ orientation: 6 }))
+    .jpeg(options)
+    .toBuffer();
   expect(jpegHeader(bytes)).toEqual({ width: 123, height: 77, components });
   expect((await sharp(bytes).metadata()).channels).toBe(components);
   for (let end = 0; end < bytes.length; end += 7) expect([undefined, 123]).toContain(jpegHeader(bytes.subarray(0, end))?.width);

@@ -3,7 +3,7 @@ import type { SampleRecord } from "../data/source.ts";
 import { noGrad } from "../engine/grad.ts";
 import { concat, indexSelect } from "../engine/ops.ts";
 import { keep, release, scope } from "../engine/scope.ts";
-import { type Tensor, tensor } from "../engine/tensor.ts";
+import { item, type Tensor, tensor } from "../engine/tensor.ts";
 import { type ComputeWeights, embedImage, embedText } from "../models/clip.ts";
 import { pixelsOf } from "../models/pixels.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
@@ -37,6 +37,7 @@ export function createEmbedder(options: EmbedderOptions): ClosableEmbedder {
   const { batchSize } = options;
   const known = new Map<string, Tensor>();
   return {
+    scale: scope(() => Math.exp(item(options.model.weights.get("logit_scale") as Tensor))),
     images: (records) => scope(() => noGrad(() => concat([...imageBlocks(options, records)], 0))),
     texts: (texts) => {
       const missing = [...new Set(texts)].filter((text) => !known.has(text));

@@ -6,6 +6,8 @@ import { Catalog, type Component } from "../util/component.ts";
 
 /** A model as evaluators see it: embeddings of unit length, nothing to change. */
 export interface Embedder {
+  /** What cosines are multiplied by before a softmax: exp(logit_scale). */
+  readonly scale: number;
   /** [N, E] float32 in the order of the records. */
   images(records: readonly SampleRecord[]): Tensor;
   /** [N, E] float32; a text that was asked for before in the same evaluation is not encoded again. */

@@ -5,6 +5,7 @@ import type { LoadedModel } from "../models/load.ts";
 import type { RunEvent } from "../runs/event.ts";
 import type { RunLock } from "../runs/lock.ts";
 import type { RunWriter } from "../runs/run-writer.ts";
+import { parseWarmup } from "../runs/spec-values.ts";
 import { type StartingPoint, type Training, train } from "../training/loop.ts";
 import { EvergreenError, exitCodes } from "../util/errors.ts";
 import { createRandom } from "../util/random.ts";
@@ -12,6 +13,7 @@ import { batchOptions, clipTokenizer, openLoader, scheduleOf, stepOptions, taskW
 import { evaluateAll, evaluatedSets } from "./evaluate.ts";
 import type { Resolved } from "./resolve.ts";
 import type { RunContext, RunOutcome } from "./run-context.ts";
+import { subsetSource } from "./subset-source.ts";
 
 /** A model with where its training begins or goes on. */
 export interface Start {
@@ -106,18 +108,21 @@ async function assembleTraining(
   const { spec } = plan;
   const tokenizer = clipTokenizer();
   const streamed = new Set(stream.tasks.flatMap(({ concepts }) => concepts.map(({ dataset }) => dataset)));
+  const { every, subset } = spec.eval.during;
+  const random = createRandom(spec.seed);
   const sets = await evaluatedSets(data.evaluated, streamed);
-  const { every } = spec.eval.during;
+  const fraction = subset === undefined ? undefined : parseWarmup(subset);
+  const parts = fraction === undefined ? sets : sets.map((set) => ({ ...set, source: subsetSource(set.source, random, fraction) }));
   const last = plan.tasks.length - 1;
   const isDue = (task: number): boolean =>
     task < 0 || task === last || (every !== "never" && (task + 1) % (every === "task" ? 1 : every) === 0);
   const evaluation = {
-    sets,
     preprocess: loaded.preprocess,
     images: loader,
     tokenize: tokenizer,
     batchSize: spec.eval.batchSize ?? spec.data.batchSize,
-    random: createRandom(spec.seed),
+    random,
+    trainedAfter: (task: number) => new Set(stream.tasks.slice(0, task + 1).flatMap(({ concepts }) => concepts.map(({ id }) => id))),
     saveItems: writer.saveItems.bind(writer),
     stopRequested: context.stopRequested,
     ...(context.onSet ? { onSet: context.onSet } : {}),
@@ -130,7 +135,14 @@ async function assembleTraining(
     schedule: await scheduleOf(spec),
     loader,
     evaluate: async ({ task, step, learner }) =>
-      isDue(task) ? evaluateAll(learner.compute, { task, step, state: "live" }, evaluation, streamed) : [],
+      isDue(task)
+        ? evaluateAll(
+            learner.compute,
+            { task, step, state: "live" },
+            { ...evaluation, sets: task < 0 || task === last ? sets : parts },
+            streamed,
+          )
+        : [],
     sink: { save: (request) => writer.saveCheckpoint(request), draw: (row) => writer.draw(row) },
     ...(spec.checkpoint.everyMs === undefined ? {} : { saveEveryMs: spec.checkpoint.everyMs }),
     stopRequested: context.stopRequested,

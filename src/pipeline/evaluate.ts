@@ -4,6 +4,7 @@ import { aggregate, geometricMean } from "../evaluation/aggregate.ts";
 import { bootstrapTriple, type SetOutcomes } from "../evaluation/bootstrap.ts";
 import { createEmbedder, type ImageBatches } from "../evaluation/embedder.ts";
 import { type Evaluation, type EvaluatorDefinition, evaluators } from "../evaluation/evaluator.ts";
+import { type ConceptOutcomes, knowledgeByTime, type PartialKnowledge } from "../evaluation/seen.ts";
 import type { ComputeWeights } from "../models/clip.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
 import type { Tokenize } from "../models/texts.ts";
@@ -24,6 +25,8 @@ export interface EvaluationOptions {
   readonly sets: readonly EvaluatedSet[];
   readonly preprocess: ImagePreprocess;
   readonly images: ImageBatches;
+  /** Concepts of the tasks up to and with one; none before the first. Absent outside of a run. */
+  trainedAfter?(task: number): ReadonlySet<string>;
   readonly tokenize: Tokenize;
   readonly batchSize: number;
   readonly random: Random;
@@ -60,6 +63,7 @@ export async function evaluateAll(
   try {
     const events: EvaluatedEvent[] = [];
     const outcomes = new Map<string, SetOutcomes>();
+    const byConcept: ConceptOutcomes[] = [];
     for (const [index, set] of sets.entries()) {
       // Lets messages in: a request to stop is one.
       await new Promise((resolve) => setImmediate(resolve));
@@ -68,6 +72,7 @@ export async function evaluateAll(
       const began = performance.now();
       const evaluation = set.evaluator.evaluate(embedder, set.source, set.evaluator.options.parse({}));
       outcomes.set(set.source.name, outcomesOf(set.source, evaluation));
+      if (streamed.has(set.source.name)) byConcept.push(...conceptOutcomes(set.source, evaluation));
       events.push({
         type: "evaluated",
         ...at,
@@ -80,7 +85,8 @@ export async function evaluateAll(
         digests: { data: set.source.fingerprint },
       });
     }
-    const scores = scoresOf(events, outcomes, streamed, options.random);
+    const trained = options.trainedAfter?.(at.task);
+    const scores = { ...scoresOf(events, outcomes, streamed, options.random), ...(trained ? partsOf(byConcept, trained) : {}) };
     return [{ type: "evaluating", task: at.task, sets: sets.length }, ...events, { type: "scored", ...at, scores }];
   } finally {
     embedder.close();
@@ -112,6 +118,23 @@ export function outcomesOf(source: DataSource, { outcomes }: Pick<Evaluation, "o
     for (const _ of captions) hits[image] = (hits[image] ?? 0) + (second.flags[caption++] ?? 0);
   });
   return { set: source.name, items: records.length, directions: [{ hits: first.flags }, { hits, trials }] };
+}
+
+/** Outcomes by concept, of a set whose items all have a class; none of another. */
+function conceptOutcomes(source: DataSource, { outcomes: [first] }: Pick<Evaluation, "outcomes">): readonly ConceptOutcomes[] {
+  const records = source.records("test");
+  if (source.task !== "classification" || !first || records.some(({ className }) => className === undefined)) return [];
+  return [{ set: source.name, flags: first.flags, concepts: records.map(({ className }) => `${source.name}/${className}`) }];
+}
+
+/** KA of what was trained already and of what is still to come. */
+function partsOf(sets: readonly ConceptOutcomes[], trained: ReadonlySet<string>): Pick<Scores, "kaSeen" | "kaFuture"> {
+  const { seen, future } = knowledgeByTime(sets, trained);
+  const measured = (metric: string, { value, items }: PartialKnowledge): Measurement[] =>
+    value === undefined ? [] : [{ metric, value, unit: "share", samples: items }];
+  const [kaSeen] = measured("ka_seen", seen);
+  const [kaFuture] = measured("ka_future", future);
+  return { ...(kaSeen ? { kaSeen } : {}), ...(kaFuture ? { kaFuture } : {}) };
 }
 
 function scoresOf(

@@ -1,10 +1,13 @@
 import { statfsSync } from "node:fs";
 import { chargedTotal } from "../budget/steps.ts";
 import { forwardFlops } from "../budget/tower.ts";
+import type { DataSource } from "../data/source.ts";
 import { useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit } from "../engine/memory.ts";
 import type { PlannedRows } from "../runs/plan.ts";
 import type { RunSpec } from "../runs/spec.ts";
+import { parseWarmup } from "../runs/spec-values.ts";
+import { createRandom } from "../util/random.ts";
 import { formatBytes, parseBytes } from "../util/units.ts";
 import { kernelsFor } from "./kernel-choice.ts";
 import { type Calibration, calibrate } from "./plan-calibrate.ts";
@@ -12,6 +15,7 @@ import { chargedMultiplier, priceOf } from "./plan-cost.ts";
 import { workOf } from "./plan-shape.ts";
 import { forecastStep, type StepForecast } from "./plan-step.ts";
 import { type Resolved, resolveRun } from "./resolve.ts";
+import { subsetSource } from "./subset-source.ts";
 
 /** A task before it is run. */
 export interface TaskForecast {
@@ -111,12 +115,17 @@ async function chargeOfRun({ plan, model }: Resolved): Promise<RunForecast["char
 
 /** An evaluation before the first task, one after each that is due. */
 function evaluationOf({ plan, data, model }: Resolved): RunForecast["evaluation"] {
-  const { every } = plan.spec.eval.during;
+  const { every, subset } = plan.spec.eval.during;
   const last = plan.tasks.length - 1;
   const due = plan.tasks.filter(({ index }) => index === last || (every !== "never" && (index + 1) % (every === "task" ? 1 : every) === 0));
-  const images = data.evaluated.reduce((sum, set) => sum + set.records("test").length, 0);
+  const count = (sets: readonly DataSource[]): number => sets.reduce((sum, set) => sum + set.records("test").length, 0);
+  const images = count(data.evaluated);
   const times = images === 0 ? 0 : 1 + due.length;
-  return { times, images, flops: times * images * forwardFlops(workOf(model.config).image) };
+  const fraction = subset === undefined ? undefined : parseWarmup(subset);
+  const random = createRandom(plan.spec.seed);
+  const inside = fraction === undefined ? images : count(data.evaluated.map((set) => subsetSource(set, random, fraction)));
+  const forwards = times === 0 ? 0 : 2 * images + (times - 2) * inside;
+  return { times, images, flops: forwards * forwardFlops(workOf(model.config).image) };
 }
 
 function diskOf({ plan }: Resolved, { momentBytes }: StepForecast): RunForecast["disk"] {

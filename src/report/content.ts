@@ -28,6 +28,8 @@ export interface ReportContent {
   readonly view: RunView;
   /** Paired changes of the scores, where per-item outcomes were at hand. */
   readonly changes?: Readonly<Partial<Record<"ka" | "zs", PairedChange>>>;
+  /** Over the matrix of tasks and data sets, shares; absent where the run was not scored before and after its tasks. */
+  readonly transfer?: Readonly<Partial<Record<"backward" | "forward" | "forgetting" | "retention", number | undefined>>>;
   /** By data set; empty lines where a set states none. Undefined when the data could not be opened. */
   readonly licences?: readonly { readonly set: string; readonly lines: readonly string[] }[];
   /** A few pictures of each task. */

@@ -4,7 +4,7 @@ import type { Figure } from "./drawing.ts";
 import { factSections } from "./facts.ts";
 import { lossFigure, rateFigure } from "./loss-figure.ts";
 import { groupedSets, matrixFigure } from "./matrix-figure.ts";
-import { points, withInterval } from "./numbers.ts";
+import { points, score, withInterval } from "./numbers.ts";
 import { planeFigure } from "./plane-figure.ts";
 import { scoresFigure, scoresReading } from "./scores-figure.ts";
 import type { Table } from "./table.ts";
@@ -50,6 +50,7 @@ export function reportDocument(content: ReportContent): ReportDocument {
       summary(content),
       ...figures.filter(({ id }) => !courses.includes(id)),
       ...setScores(content),
+      ...transferPart(content),
       ...figures.filter(({ id }) => courses.includes(id)),
       facts.what,
       ...samples(content),
@@ -132,6 +133,31 @@ function setScores(content: ReportContent): readonly Section[] {
   };
   const caption = "Score of each set before and after the run, in per cent with 95 % intervals";
   return [{ id: "sets", title: "Each set before and after", parts: [{ kind: "table", caption, table }] }];
+}
+
+const transferNames = {
+  backward: ["backward transfer", "last score minus score when learned, mean over sets learned before the last task"],
+  forward: ["forward transfer", "score just before learning minus score at the start, mean over sets learned after the first task"],
+  forgetting: ["forgetting", "best score minus last score, mean over sets learned before the last task"],
+} as const;
+
+function transferPart({ transfer }: ReportContent): readonly Section[] {
+  const rows = (["backward", "forward", "forgetting"] as const).flatMap((key) => {
+    const value = transfer?.[key];
+    return value === undefined ? [] : [[transferNames[key][0], `${points(value)} points`, transferNames[key][1]]];
+  });
+  const retention = transfer?.retention;
+  const kept =
+    retention === undefined
+      ? []
+      : [["retention", `${score(retention)} %`, "last score as a share of the score at the start, mean over sets never trained on"]];
+  if (rows.length + kept.length === 0) return [];
+  const table: Table = {
+    columns: [{ title: "measure" }, { title: "value", align: "right" }, { title: "what it is" }],
+    rows: [...rows, ...kept],
+  };
+  const caption = "Measures over the matrix of tasks and data sets; a set counts as learned at the last task that holds a part of it";
+  return [{ id: "transfer", title: "Transfer and forgetting", parts: [{ kind: "table", caption, table }] }];
 }
 
 function samples({ samples: given, view, folders }: ReportContent): readonly Section[] {

@@ -10,6 +10,9 @@ export interface Scores {
   readonly ka?: Measurement;
   readonly zs?: Measurement;
   readonly gm?: Measurement;
+  /** KA over the test items of concepts that were trained already, and of those still to come, where the stream's concepts are classes. */
+  readonly kaSeen?: Measurement;
+  readonly kaFuture?: Measurement;
   readonly kaSets: readonly string[];
   readonly zsSets: readonly string[];
   /** Sets with the role of adaptation that this stream does not hold. */

@@ -5,6 +5,7 @@ import { scope } from "../../engine/scope.ts";
 import { readFloats, type Tensor, tensor } from "../../engine/tensor.ts";
 import type { Measurement } from "../../runs/measurement.ts";
 import { EvergreenError } from "../../util/errors.ts";
+import { createCalibration } from "../calibration.ts";
 import { createClassificationCounts } from "../classification-metrics.ts";
 import type { Embedder, EvaluatorDefinition } from "../evaluator.ts";
 import { wilson } from "../intervals.ts";
@@ -30,15 +31,23 @@ const zeroShot: EvaluatorDefinition<typeof options> = {
       const classes = classEmbeddings(model, source, templates);
       const images = model.images(records);
       const counts = createClassificationCounts(source.classNames.length);
+      const calibration = createCalibration(source.classNames.length, model.scale);
       for (let from = 0; from < records.length; from += block) {
         const to = Math.min(records.length, from + block);
-        counts.add(
-          scope(() => readFloats(linear(slice(images, 0, from, to), classes))),
-          labels.slice(from, to),
-        );
+        const cosines = scope(() => readFloats(linear(slice(images, 0, from, to), classes)));
+        counts.add(cosines, labels.slice(from, to));
+        calibration.add(cosines, labels.slice(from, to));
       }
       const flags = counts.outcomes();
-      return { headline: "acc1", measurements: measurementsOf(counts.metrics(), records.length), outcomes: [{ metric: "acc1", flags }] };
+      const error = calibration.error();
+      return {
+        headline: "acc1",
+        measurements: [
+          ...measurementsOf(counts.metrics(), records.length),
+          ...(error === undefined ? [] : [{ metric: "ece", value: error, unit: "share" as const, samples: records.length }]),
+        ],
+        outcomes: [{ metric: "acc1", flags }],
+      };
     }),
 };
 export default zeroShot;

@@ -1,0 +1,57 @@
+import { extname, resolve } from "node:path";
+import { exitCodes, nearest, UsageError } from "../../util/errors.ts";
+import { parse, storeFlags } from "../command.ts";
+import { sayJson, sayTable } from "../output.ts";
+import { openStore } from "../places.ts";
+
+/** Figures by what people ask for, and their names in a report. */
+const names = { trajectory: "plane", matrix: "matrix", scores: "scores", loss: "loss", schedule: "learning-rate" } as const;
+
+export const usage = {
+  synopsis: "figure NAME RUN [--out FILE.svg|FILE.png]",
+  about: `Draws one figure of a run: ${Object.keys(names).join(", ")}. Without --out its numbers are printed as a table. RUN is an id, the end of one, latest, or a folder.`,
+  flags: {
+    ...storeFlags,
+    out: { type: "string", value: "FILE", help: "where to draw it; the ending says how: .svg, or .png at 2 pixels a point" },
+  },
+  arguments: [2, 2],
+  words: Object.keys(names),
+  takesRun: true,
+} as const;
+
+/** `evergreen figure`. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parse(argv, usage);
+  if (!parsed) return exitCodes.done;
+  const { flags, rest } = parsed;
+  const id = reportName(rest[0] ?? "");
+  const out = flags.out === undefined ? undefined : resolve(flags.out);
+  const ending = out === undefined ? undefined : extname(out).toLowerCase();
+  if (ending !== undefined && ending !== ".svg" && ending !== ".png") throw new UsageError(`--out ${flags.out}: expected .svg or .png`);
+  const reader = openStore(flags.runs).find(rest[1] ?? "", flags.project);
+  const { reportContent } = await import("../report-content.ts");
+  const { reportFigures } = await import("../../report/report-document.ts");
+  const figure = reportFigures(await reportContent(reader)).find((each) => each.id === id);
+  if (!figure) throw new UsageError(`${reader.record().id} has nothing to draw as ${rest[0]}`, "see what it holds with: evergreen show");
+  if (out !== undefined) await draw(figure.svg, out);
+  if (flags.json) sayJson({ figure: rest[0], title: figure.title, reading: figure.reading, table: figure.table, ...(out ? { out } : {}) });
+  else if (out === undefined) sayTable(figure.table);
+  else if (!flags.quiet) process.stdout.write(`${out}\n`);
+  return exitCodes.done;
+}
+
+function reportName(name: string): string {
+  if (name in names) return names[name as keyof typeof names];
+  const near = nearest(name, Object.keys(names));
+  throw new UsageError(`no figure is called "${name}"`, near ? `did you mean: ${near}` : `one of: ${Object.keys(names).join(", ")}`);
+}
+
+async function draw(svg: string, out: string): Promise<void> {
+  const { standalone } = await import("../../report/drawing.ts");
+  const { writeOutput } = await import("../output-file.ts");
+  const picture = standalone(svg);
+  if (out.toLowerCase().endsWith(".svg")) return writeOutput(out, [picture]);
+  const { default: sharp } = await import("sharp");
+  // An SVG's points are drawn at 72 dots an inch.
+  writeOutput(out, [await sharp(Buffer.from(picture), { density: 144 }).png().toBuffer()]);
+}
