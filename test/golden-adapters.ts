@@ -15,6 +15,7 @@ import { againstTradeOff } from "../src/report/plane.ts";
 import { cutIntoTasks } from "../src/streams/stream.ts";
 import { createRandom, type PhiloxBlock, type PhiloxKey, philox, philoxKey } from "../src/util/random.ts";
 import { budgetAdapters } from "./golden-adapters-budget.ts";
+import { datasetAdapters } from "./golden-adapters-datasets.ts";
 import { scheduleAdapters } from "./golden-adapters-schedules.ts";
 import { streamAdapters } from "./golden-adapters-streams.ts";
 import { type Adapter, adapter, type Tree } from "./golden-runner.ts";
@@ -173,6 +174,7 @@ export const coreAdapters: ReadonlyMap<string, Adapter> = new Map([
   ["streams.g3", cuts],
   ...streamAdapters,
   ...budgetAdapters,
+  ...datasetAdapters,
   ["evaluation.g1", triple],
   ["evaluation.g2", means],
   ["evaluation.g3", perConcept],
