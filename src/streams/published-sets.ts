@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { registry } from "../data/registry.ts";
 
 /** A data set of the published streams (arXiv:2408.14471, Table 5 and its stream files). */
 export interface PublishedSet {
@@ -16,10 +16,14 @@ export interface PublishedSet {
   readonly year: number;
 }
 
-/** The 41 sets, by year group and inside a group in the block order of the files that stream set by set. */
-export const publishedSets: readonly PublishedSet[] = JSON.parse(
-  readFileSync(new URL("./published-sets.json", import.meta.url), "utf8"),
-) as PublishedSet[];
+/** The 41 sets, by year group and inside a group in the registry's order, which is the block order of the files that stream set by set. */
+export const publishedSets: readonly PublishedSet[] = registry
+  .flatMap(({ handle, folder, number, classes, yearGroup, year }) =>
+    yearGroup === null
+      ? []
+      : [{ handle, token: folder, place: number, concepts: classes.streamed, classes: classes.list, group: yearGroup, year }],
+  )
+  .sort((a, b) => a.group - b.group || a.place - b.place);
 
 const byName = new Map(
   publishedSets.flatMap((set, block) => [set.handle, set.token].map((name) => [name.toLowerCase(), { ...set, block }] as const)),
