@@ -1,0 +1,56 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { run } from "./commands/data.ts";
+
+let root = "";
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "eg-status-"));
+  mkdirSync(join(root, "FLICKR30K"));
+  for (const name of ["FLICKR30K/1.jpg", "FLICKR30K_test.json", "DTD_classnames.json"]) writeFileSync(join(root, name), "[]");
+});
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+  vi.restoreAllMocks();
+});
+
+/** What a call wrote to the two streams. */
+async function written(...argv: readonly string[]): Promise<{ readonly out: string; readonly err: string }> {
+  const text = { out: "", err: "" };
+  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
+    text.out += chunk;
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((chunk) => {
+    text.err += chunk;
+    return true;
+  });
+  expect(await run(["status", ...argv])).toBe(0);
+  vi.restoreAllMocks();
+  return text;
+}
+
+test("a line a set and a sum: what is ready, what is missing, how to obtain it", async () => {
+  const { out, err } = await written("--root", root);
+  const lines = out.trimEnd().split("\n");
+  expect(lines.length).toBe(64);
+  expect(lines.find((line) => line.startsWith("flickr30k"))).toMatch(/^flickr30k\teval\tretrieval\tready\t0\t1000\tCC0/);
+  expect(lines.find((line) => line.startsWith("dtd"))).toMatch(/partial.*custom NC.*DTD\/, DTD_train\.json, DTD_test\.json\ttorchvision/);
+  expect(err).toContain("1 of 63 ready, 1 partial, 61 absent; adapt 0 of 41, eval 1 of 22");
+});
+
+test("--json has the registry's facts with what was found, for the sets that were named", async () => {
+  const { out, err } = await written("Flickr30k", "dtd", "--root", root, "--json");
+  const rows = JSON.parse(out) as readonly { readonly handle: string; readonly state: string; readonly licence: string }[];
+  expect(rows.map(({ handle, state, licence }) => [handle, state, licence])).toEqual([
+    ["flickr30k", "ready", "CC0"],
+    ["dtd", "partial", "custom NC"],
+  ]);
+  expect(err).toBe("");
+});
+
+test("an unknown set and a root that is not there are refused, with what helps", async () => {
+  await expect(run(["status", "flickr"])).rejects.toMatchObject({ code: "EG-2001", exit: "usage" });
+  await expect(run(["status", "--root", join(root, "none")])).rejects.toMatchObject({ code: "EG-4101", exit: "data" });
+});

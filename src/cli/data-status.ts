@@ -1,0 +1,88 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { DataError } from "../data/data-error.ts";
+import { dataRoot, type SetStatus, statusOf } from "../data/data-root.ts";
+import { type RegisteredSet, registeredSet, registry } from "../data/registry.ts";
+import { type Table, textTable, tsvTable } from "../report/table.ts";
+import { parse } from "./command.ts";
+
+export const usage = {
+  synopsis: "data status [SET…] [--root FOLDER] [--json]",
+  about: [
+    "Which of the 63 data sets of FoMo-in-Flux lie under a folder, what is missing, how it is obtained and under which licence.",
+    "SET is a handle or a folder name; default: all. Looks for names alone: no file is read, nothing is downloaded.",
+  ].join("\n"),
+  flags: {
+    root: { type: "string", value: "FOLDER", help: "folder with a folder or tar for each set; default: this one" },
+    info: { type: "string", value: "FOLDER", help: "folder with info files and class lists; default: the root, then its 00_info" },
+  },
+  arguments: [0, 63],
+} as const;
+
+/** A set's facts and what of it was found; `data status --json` prints an array of them. */
+export interface SetReport extends SetStatus {
+  readonly set: RegisteredSet;
+}
+
+/** `evergreen data status`. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parse(argv, usage);
+  if (!parsed) return 0;
+  const { flags, rest } = parsed;
+  const sets = rest.length > 0 ? [...new Set(rest.map(registeredSet))] : registry;
+  const place = dataRoot(folderAt(flags.root ?? "."), flags.info === undefined ? undefined : folderAt(flags.info));
+  const reports = sets.map((set): SetReport => ({ set, ...statusOf(set, place) }));
+  process.stdout.write(`${printed(reports, flags.json === true)}\n`);
+  if (!flags.json && !flags.quiet) process.stderr.write(`${place.root}: ${summary(reports)}\n`);
+  return 0;
+}
+
+function folderAt(path: string): string {
+  const absolute = resolve(path);
+  if (!statSync(absolute, { throwIfNoEntry: false })?.isDirectory()) throw new DataError(`${absolute}: there is no such folder`);
+  return absolute;
+}
+
+function printed(reports: readonly SetReport[], json: boolean): string {
+  if (json) return JSON.stringify(reports.map(({ set, ...status }) => ({ ...set, ...status })));
+  return process.stdout.isTTY ? textTable(tableOf(reports)) : tsvTable(tableOf(reports));
+}
+
+/** A line a set: what is there, what is not, and how a person comes by it. */
+export function tableOf(reports: readonly SetReport[]): Table {
+  return {
+    columns: [
+      { title: "set" },
+      { title: "role" },
+      { title: "task" },
+      { title: "state" },
+      { title: "train", align: "right" },
+      { title: "test", align: "right" },
+      { title: "licence" },
+      { title: "missing" },
+      { title: "how to obtain it" },
+    ],
+    rows: reports.map(({ set, state, missing }) => [
+      set.handle,
+      set.role,
+      set.task,
+      state,
+      set.samples.train,
+      set.samples.test,
+      set.licence,
+      missing.length === 0 ? undefined : missing.join(", "),
+      missing.length === 0 ? undefined : set.obtain,
+    ]),
+  };
+}
+
+/** `3 of 63 ready, 1 partial, 59 absent; adapt 2 of 41, eval 1 of 22`. */
+export function summary(reports: readonly SetReport[]): string {
+  const count = (state: SetStatus["state"], role?: RegisteredSet["role"]): number =>
+    reports.filter((report) => report.state === state && (role === undefined || report.set.role === role)).length;
+  const roles = (["adapt", "eval"] as const).flatMap((role) => {
+    const all = reports.filter(({ set }) => set.role === role).length;
+    return all === 0 ? [] : [`${role} ${count("ready", role)} of ${all}`];
+  });
+  return `${count("ready")} of ${reports.length} ready, ${count("partial")} partial, ${count("absent")} absent; ${roles.join(", ")}`;
+}
