@@ -12,7 +12,7 @@ export function tellPlans(forecasts: readonly RunForecast[], titles?: readonly s
   } else
     sayTable({
       columns: [{ title: "" }, ...forecasts.map((_, i) => ({ title: titles?.[i] ?? "", align: "right" as const }))],
-      rows: factNames(forecasts).map((name) => [name, ...forecasts.map((forecast) => new Map(factsOf(forecast)).get(name))]),
+      rows: comparedRows(forecasts),
     });
   forecasts.forEach(({ warnings }, i) => {
     for (const warning of warnings) say(`warning${titles ? ` ${titles[i]}` : ""}: ${warning}`);
@@ -53,11 +53,11 @@ function factsOf(plan: RunForecast): readonly Fact[] {
     ["model", `${model.arch}, ${millions(model.trainable)} of ${millions(model.parameters)} parameters learn, ${model.precision}`],
     ["steps", `${plan.steps} of ${plan.batchSize} pairs, ${plan.samples} samples`],
     [
-      "FLOPs of a step",
+      "a step",
       `${formatFlops(step.metered)} metered${step.closedForm === undefined ? "" : `, ${formatFlops(step.closedForm)} in closed form`}`,
     ],
-    ...step.differences.map(({ reason, flops }): Fact => [`  ${reason}`, `${flops < 0 ? "−" : "+"}${formatFlops(Math.abs(flops))}`]),
-    ["FLOPs of the run", formatFlops(plan.steps * step.metered)],
+    ...step.differences.map(({ reason, flops }): Fact => ["", `${flops < 0 ? "−" : "+"}${formatFlops(Math.abs(flops))}  ${reason}`]),
+    ["all steps", formatFlops(plan.steps * step.metered)],
     ["charged", charge && chargeText(charge)],
     ["evaluation", `${evaluation.times} times ${evaluation.images} images, ${formatFlops(evaluation.flops)}, never charged`],
     ["memory", `${formatBytes(memory.peakBytes)} at the peak of a step, of ${formatBytes(memory.limitBytes)}`],
@@ -66,8 +66,9 @@ function factsOf(plan: RunForecast): readonly Fact[] {
   ];
 }
 
-function chargeText({ unit, perStep, multiplier, total }: NonNullable<RunForecast["charge"]>): string {
-  const name = unit === "mafs" ? "MAF" : "FLOP";
+function chargeText(charge: NonNullable<RunForecast["charge"]>): string {
+  const { unit, perStep, multiplier, total } = charge;
+  const name = unitOf(charge);
   const factor = unit === "mafs" && Number.isFinite(multiplier) ? `, memory × ${Number(multiplier.toFixed(4))}` : "";
   return `${formatFlops(total, name)}, ${formatFlops(perStep, name)} a step${factor}`;
 }
@@ -80,9 +81,32 @@ function timeText({ time }: RunForecast): string {
   return `${formatDuration(totalMs)} ± ${(100 * error).toFixed(0)} % (${parts}; ${stepMs.toFixed(1)} ms a step)${price}`;
 }
 
-const factNames = (forecasts: readonly RunForecast[]): readonly string[] => [
-  ...new Set(forecasts.flatMap((forecast) => factsOf(forecast).flatMap(([name, text]) => (text === undefined ? [] : [name])))),
-];
+/** A row for each thing in which plans can differ, one value in a cell, so that several plans fit beside each other. */
+function comparedRows(plans: readonly RunForecast[]): readonly (readonly (string | number | undefined)[])[] {
+  const rows: readonly (readonly [string, (plan: RunForecast) => string | number | undefined])[] = [
+    ["model", ({ model }) => model.arch],
+    ["parameters that learn", ({ model }) => millions(model.trainable)],
+    ["precision", ({ model }) => model.precision],
+    ["tasks", ({ tasks }) => tasks.length],
+    ["steps", ({ steps }) => steps],
+    ["pairs of a step", ({ batchSize }) => batchSize],
+    ["samples", ({ samples }) => samples],
+    ["a step", ({ step }) => formatFlops(step.metered)],
+    ["all steps", ({ steps, step }) => formatFlops(steps * step.metered)],
+    ["charged", ({ charge }) => charge && formatFlops(charge.total, unitOf(charge))],
+    ["evaluation", ({ evaluation }) => formatFlops(evaluation.flops)],
+    ["memory", ({ memory }) => formatBytes(memory.peakBytes)],
+    ["disk", ({ disk }) => formatBytes(disk.totalBytes)],
+    ["time", ({ time }) => time && formatDuration(time.totalMs)],
+    ["cost", ({ time }) => time?.cost?.toFixed(2)],
+  ];
+  return rows.flatMap(([name, of]) => {
+    const cells = plans.map(of);
+    return cells.some((cell) => cell !== undefined) ? [[name, ...cells]] : [];
+  });
+}
+
+const unitOf = ({ unit }: NonNullable<RunForecast["charge"]>): string => (unit === "mafs" ? "MAF" : "FLOP");
 
 const millions = (n: number): string => `${(n / 1e6).toFixed(1)} M`;
 
