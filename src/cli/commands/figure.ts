@@ -27,12 +27,14 @@ export async function run(argv: readonly string[]): Promise<number> {
   const id = reportName(rest[0] ?? "");
   const out = flags.out === undefined ? undefined : resolve(flags.out);
   const ending = out === undefined ? undefined : extname(out).toLowerCase();
-  if (ending !== undefined && ending !== ".svg" && ending !== ".png") throw new UsageError(`--out ${flags.out}: expected .svg or .png`);
+  if (ending !== undefined && ending !== ".svg" && ending !== ".png")
+    throw new UsageError(`--out ${flags.out}: expected .svg or .png`, "end the name in one of them");
   const reader = openStore(flags.runs).find(rest[1] ?? "", flags.project);
   const { reportContent } = await import("../report-content.ts");
   const { reportFigures } = await import("../../report/report-document.ts");
-  const figure = reportFigures(await reportContent(reader)).find((each) => each.id === id);
-  if (!figure) throw new UsageError(`${reader.record().id} has nothing to draw as ${rest[0]}`, "see what it holds with: evergreen show");
+  const figures = reportFigures(await reportContent(reader));
+  const figure = figures.find((each) => each.id === id);
+  if (!figure) throw new UsageError(`${reader.record().id} has nothing to draw as ${rest[0]}`, drawable(figures));
   if (out !== undefined) await draw(figure.svg, out);
   if (flags.json) sayJson({ figure: rest[0], title: figure.title, reading: figure.reading, table: figure.table, ...(out ? { out } : {}) });
   else if (out === undefined) sayTable(figure.table);
@@ -44,6 +46,11 @@ function reportName(name: string): string {
   if (name in names) return names[name as keyof typeof names];
   const near = nearest(name, Object.keys(names));
   throw new UsageError(`no figure is called "${name}"`, near ? `did you mean: ${near}` : `one of: ${Object.keys(names).join(", ")}`);
+}
+
+function drawable(figures: readonly { readonly id: string }[]): string {
+  const known = Object.entries(names).flatMap(([name, id]) => (figures.some((each) => each.id === id) ? [name] : []));
+  return known.length > 0 ? `it has: ${known.join(", ")}` : "train it to its first evaluation";
 }
 
 async function draw(svg: string, out: string): Promise<void> {
