@@ -112,6 +112,9 @@ export function formatShare(
   return withSpread && interval ? `${text} ± ${(50 * (interval[1] - interval[0])).toFixed(1)}` : text;
 }
 
+/** `1 task`, `3 tasks`. */
+export const counted = (n: number, thing: string): string => `${n} ${thing}${n === 1 ? "" : "s"}`;
+
 /** A path as it is shorter to read: relative to the current folder where it lies below it. */
 export function fromHere(path: string): string {
   const inside = relative(process.cwd(), path);

@@ -5,12 +5,12 @@ import { formatStreamFile } from "../streams/published-file.ts";
 import type { ComponentSpec } from "../util/component.ts";
 import { UsageError } from "../util/errors.ts";
 import { parse, wholeNumber } from "./command.ts";
-import { aside, fromHere, say, sayJson } from "./output.ts";
+import { aside, counted, fromHere, say, sayJson } from "./output.ts";
 import { writeOutput } from "./output-file.ts";
 import { splitReferences } from "./references.ts";
 
 export const usage = {
-  synopsis: "stream build --from SOURCE … --out FILE.json [--order NAME] [--tasks N] [options]",
+  synopsis: "stream build --from SOURCE … --out FILE.json [options]",
   about: [
     "Orders the concepts of data and writes the stream's file, which a run names in stream.from. The same data, order and seed give the same file.",
     "Without --tasks: a year a task where every concept is dated, else a data set a task.",
@@ -57,19 +57,31 @@ export async function run(argv: readonly string[]): Promise<number> {
       ...(flags.list === undefined ? {} : { list: flags.list }),
     },
   );
-  writeOutput(out, [flags.as === "list" ? formatStreamFile(conceptsIn(manifest)) : formatManifest(manifest)]);
-  tell(manifest, out, flags);
+  const isList = flags.as === "list";
+  writeOutput(out, [isList ? formatStreamFile(conceptsIn(manifest)) : formatManifest(manifest)]);
+  const file = fromHere(out);
+  tell(manifest, out, {
+    ...flags,
+    ...(isList ? { next: `a stream in its order: evergreen stream build --from SOURCE --list ${file} --out FILE.json` } : {}),
+  });
   return 0;
 }
 
-/** What was written, for people or machines. */
-export function tell(manifest: StreamManifest, out: string, { json, quiet }: { readonly json?: boolean; readonly quiet?: boolean }): void {
+/** What was written, for people or machines; `next` is the story's line of what it is for. */
+export function tell(
+  manifest: StreamManifest,
+  out: string,
+  { json, quiet, next }: { readonly json?: boolean; readonly quiet?: boolean; readonly next?: string },
+): void {
   const concepts = conceptsIn(manifest);
   const samples = manifest.tasks.flatMap((task) => task.concepts).reduce((sum, each) => sum + each.samples, 0);
   const facts = { file: out, digest: manifest.digest, tasks: manifest.tasks.length, concepts: concepts.length, samples };
   if (json) sayJson(facts);
-  else say(`${fromHere(out)}: ${facts.tasks} tasks, ${facts.concepts} concepts, ${samples} samples; digest ${facts.digest.slice(0, 16)}`);
-  if (!json && !quiet) aside(`in a run file: stream: {from: ${fromHere(out)}}   see it: evergreen stream show ${fromHere(out)}`);
+  else {
+    const counts = [counted(facts.tasks, "task"), counted(facts.concepts, "concept"), counted(samples, "sample")];
+    say(`${fromHere(out)}: ${counts.join(", ")}; digest ${facts.digest.slice(0, 16)}`);
+  }
+  if (!json && !quiet) aside(next ?? `in a run file: stream: {from: ${fromHere(out)}}   see it: evergreen stream show ${fromHere(out)}`);
 }
 
 function orderOf(flags: {
@@ -81,7 +93,7 @@ function orderOf(flags: {
 }): string | ComponentSpec {
   const options = (flags.option ?? []).map((text) => {
     const at = text.indexOf("=");
-    if (at < 1) throw new UsageError(`--option ${text}: expected KEY=VALUE`);
+    if (at < 1) throw new UsageError(`--option ${text}: expected KEY=VALUE`, "as --option starts=64");
     const value = text.slice(at + 1);
     return [text.slice(0, at), /^(true|false|-?\d+(\.\d+)?)$/.test(value) ? (JSON.parse(value) as unknown) : value] as const;
   });

@@ -5,7 +5,7 @@ import { entryHashes, parseStreamFile } from "../streams/published-file.ts";
 import { publishedSets } from "../streams/published-sets.ts";
 import { exitCodes } from "../util/errors.ts";
 import { parse } from "./command.ts";
-import { aside, say, sayJson } from "./output.ts";
+import { aside, counted, say, sayJson } from "./output.ts";
 import { readStreamText } from "./stream-show.ts";
 
 export const usage = {
@@ -35,12 +35,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   else {
     say(
       published
-        ? `${concepts} concepts; order ${published.order}, set ${published.set}`
-        : `${concepts} concepts in ${outline.tasks.length} tasks`,
+        ? `${counted(concepts, "concept")}; order ${published.order}, set ${published.set}`
+        : `${counted(concepts, "concept")} in ${counted(outline.tasks.length, "task")}`,
     );
     for (const line of partial) say(line);
     for (const problem of problems) say(problem);
-    if (!flags.quiet) aside(problems.length === 0 ? "no problems" : `${problems.length} problems`);
+    if (!flags.quiet) aside(problems.length === 0 ? "no problems" : counted(problems.length, "problem"));
   }
   return problems.length > 0 ? exitCodes.data : exitCodes.done;
 }

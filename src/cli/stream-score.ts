@@ -1,4 +1,6 @@
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
+import { DataError } from "../data/data-error.ts";
 import { delimitedRows } from "../data/delimited.ts";
 import { openSources } from "../data/open-sources.ts";
 import type { DataSource } from "../data/source.ts";
@@ -8,11 +10,11 @@ import { UsageError } from "../util/errors.ts";
 import { parse, storeFlags, wholeNumber } from "./command.ts";
 import { ProgressLine, terminalStage } from "./data-progress.ts";
 import { findModelFile, modelReferenceHelp } from "./model-reference.ts";
-import { fromHere, say, sayJson } from "./output.ts";
+import { counted, fromHere, say, sayJson } from "./output.ts";
 import { splitReferences } from "./references.ts";
 
 export const usage = {
-  synopsis: "stream score --from SOURCE … --out FILE.safetensors [--model MODEL [--pool SOURCE]] [--captions SOURCE | --counts TABLE]",
+  synopsis: "stream score --from SOURCE … --out FILE.safetensors [options]",
   about: [
     "Scores concepts for the orders that need it, and writes one file for stream.scores.",
     "--model makes text embeddings (similarity) and, with --pool, matching losses (performance). Results are cached by model and data.",
@@ -71,7 +73,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     ],
   };
   if (flags.json) sayJson(facts);
-  else say(`${fromHere(out)}: ${facts.scores.join(", ")} of ${facts.concepts} concepts`);
+  else say(`${fromHere(out)}: ${facts.scores.join(", ")} of ${counted(facts.concepts, "concept")}`);
   return 0;
 }
 
@@ -117,6 +119,10 @@ async function byModel(sets: readonly DataSource[], model: string, flags: Flags)
 
 async function frequencies(names: readonly string[], flags: Flags): Promise<readonly (number | null)[] | undefined> {
   if (flags.counts !== undefined) {
+    if (!statSync(flags.counts, { throwIfNoEntry: false })?.isFile())
+      throw new DataError(`${flags.counts}: there is no such file`, {
+        fix: "--counts TABLE: a TSV file, a name and its count in each line",
+      });
     const table = new Map<string, number>();
     for await (const { fields } of delimitedRows(flags.counts, "\t")) {
       const [name, count] = [fields[0] ?? "", Number(fields[1])];

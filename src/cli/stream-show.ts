@@ -25,7 +25,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     sayJson({ ...facts, tasks: rows.map(({ sets, ...row }) => ({ ...row, sets: Object.fromEntries(sets) })) });
     return 0;
   }
-  if (!flags.quiet && process.stdout.isTTY) sayFacts(Object.entries(facts).map(([name, value]) => [name, String(value)] as const));
+  if (!flags.quiet && process.stdout.isTTY)
+    sayFacts(Object.entries(facts).map(([name, value]) => [name === "dataSets" ? "data sets" : name, String(value)] as const));
   sayTable(taskTable(rows));
   return 0;
 }
@@ -48,7 +49,7 @@ function factsOf(outline: Outline): Readonly<Record<string, string | number>> {
   const { manifest } = outline;
   return {
     concepts: concepts.length,
-    "data sets": new Set(concepts.map(({ dataset }) => dataset)).size,
+    dataSets: new Set(concepts.map(({ dataset }) => dataset)).size,
     switches: switches(concepts),
     ...(manifest ? { order: orderText(manifest.order), seed: manifest.seed, digest: manifest.digest } : {}),
     ...(manifest?.parent === undefined ? {} : { parent: manifest.parent }),
