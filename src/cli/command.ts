@@ -133,7 +133,7 @@ function checkChoices(values: Readonly<Record<string, unknown>>, flags: Readonly
 export function wholeNumber(flag: string, text: string, least = 1): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new UsageError(`--${flag} ${text}: expected a whole number >= ${least}`);
+  throw new UsageError(`--${flag} ${text}: expected a whole number >= ${least}`, `as --${flag} ${Math.max(least, 1)}`);
 }
 
 function page(usage: AnyUsage, flags: Readonly<Record<string, Flag>>): string {

@@ -23,7 +23,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { flags } = parsed;
   const files = flags.config ?? (existsSync("evergreen.yaml") ? ["evergreen.yaml"] : []);
   if (files.length === 0) throw new UsageError("no run file", "give one with -C FILE, or write one: evergreen init --from FOLDER");
-  if (flags.out !== undefined && !flags.out.endsWith(".svg")) throw new UsageError(`--out ${flags.out}: expected a name that ends in .svg`);
+  if (flags.out !== undefined && !flags.out.endsWith(".svg"))
+    throw new UsageError(`--out ${flags.out}: expected a name that ends in .svg`, "end it in .svg");
   const { spec } = readSpec({
     files: files.map(runFile),
     set: flags.set ?? [],

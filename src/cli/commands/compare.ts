@@ -55,7 +55,8 @@ export async function run(argv: readonly string[]): Promise<number> {
 /** `zs<-1`. */
 function limitOf(text: string): Limit {
   const [, score, points] = /^\s*(ka|zs)\s*<\s*([-−]?\d+(?:\.\d+)?)\s*$/i.exec(text) ?? [];
-  if (score === undefined || points === undefined) throw new UsageError(`--fail-on ${text}: expected ka or zs, <, and points, as zs<-1`);
+  if (score === undefined || points === undefined)
+    throw new UsageError(`--fail-on ${text}: expected ka or zs, <, and points`, "as --fail-on 'zs<-1'");
   return { text, score: score.toLowerCase() as Limit["score"], below: Number(points.replace("−", "-")) / 100 };
 }
 

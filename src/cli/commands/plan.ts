@@ -57,7 +57,8 @@ function configOf(config: readonly string[] | undefined): readonly string[] {
 
 function priceOf(text: string, calibrates: boolean): number {
   const price = Number(text);
-  if (text.trim() === "" || !Number.isFinite(price) || price < 0) throw new UsageError(`--price ${text}: expected a number >= 0`);
+  if (text.trim() === "" || !Number.isFinite(price) || price < 0)
+    throw new UsageError(`--price ${text}: expected a number >= 0`, "as --price 2.5");
   if (!calibrates) throw new UsageError("--price without --calibrate: the time is not known", "add --calibrate");
   return price;
 }
