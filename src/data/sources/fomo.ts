@@ -1,0 +1,110 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { hashOf } from "../../util/hash.ts";
+import { DataError } from "../data-error.ts";
+import { type DataRoot, dataRoot, type NeededFile, neededFiles, statusOf } from "../data-root.ts";
+import { cachedIndex } from "../index-cache.ts";
+import { type FoundSample, indexedSource } from "../indexed-source.ts";
+import { type InfoRecord, readClassList, readInfoFile } from "../info-file.ts";
+import { type RegisteredSet, registeredSet, registry } from "../registry.ts";
+import type { DataSource, LeftOut, SourceDefinition } from "../source.ts";
+import { type TarMember, tarMembers } from "../tar-index.ts";
+
+const options = z.strictObject({
+  path: z.string().min(1).describe("data root: a folder or tar for each set, info files in it or in its 00_info"),
+  info: z.string().min(1).optional().describe("folder with info files and class lists, where they lie elsewhere"),
+  sets: z.array(z.string()).min(1).optional().describe("sets to open, by handle; default: all that are there whole"),
+  role: z.enum(["adapt", "eval"]).optional().describe("open sets of this role alone"),
+  resized: z.boolean().default(false).describe("read the copies resized to 224 px where they are there"),
+});
+type Options = z.output<typeof options>;
+
+const definition: SourceDefinition<typeof options> = {
+  summary: "A data root of the published benchmark: its 63 sets by handle, with info files and class lists.",
+  source: "arXiv:2408.14471 and the layout of the code published with it",
+  options,
+  // A root holds folders of pictures, which is what a bare path to it would be taken for; it is named with its scheme.
+  recognises: () => false,
+  async open(given) {
+    const root = dataRoot(given.path, given.info);
+    const sets = pick(given, root);
+    return sets.map((set) => openSet(set, root, given.resized)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  },
+};
+export default definition;
+
+/** Named sets must be there whole; of the others those are taken that are. */
+function pick({ path, sets, role }: Options, root: DataRoot): readonly RegisteredSet[] {
+  const ofRole = (set: RegisteredSet): boolean => role === undefined || set.role === role;
+  const named = sets && [...new Set(sets.map(registeredSet))].filter(ofRole);
+  for (const set of named ?? []) {
+    const { missing } = statusOf(set, root);
+    if (missing.length > 0) throw new DataError(`${path}: ${set.handle} lacks ${missing.join(", ")}`, { fix: set.obtain });
+  }
+  const found = named ?? registry.filter((set) => ofRole(set) && statusOf(set, root).state === "ready");
+  if (found.length === 0)
+    throw new DataError(`${path}: none of the registered data sets is there whole`, {
+      fix: `see what is missing: evergreen data status --root ${path}`,
+    });
+  return found;
+}
+
+function openSet(set: RegisteredSet, root: DataRoot, resized: boolean): DataSource {
+  const fileOf = (holds: NeededFile["holds"]): string | undefined => fileFor(set, root, { holds, resized });
+  const list = fileOf("classes");
+  const classNames = list === undefined ? [] : readClassList(list);
+  const { images } = statusOf(set, root);
+  const locate = placesIn(set, images ?? join(root.root, set.folder));
+  const samples: FoundSample[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const split of ["train", "test"] as const) {
+    const file = fileOf(split);
+    for (const record of file === undefined ? [] : readInfoFile(file, classNames)) {
+      const place = record.captions.length === 0 && record.className === undefined ? speechless(file, record) : locate(record);
+      if ("reason" in place) leftOut.push(place);
+      else samples.push({ key: `${split}/${record.path}`, ...textOf(record), split, year: set.year, ...place });
+    }
+  }
+  const { handle: name, role, template, licence, task } = set;
+  const source = indexedSource({ name, role, templates: [template], samples, leftOut });
+  return { ...source, task, classNames, licences: [licence], fingerprint: hashOf({ index: source.fingerprint, classNames }) };
+}
+
+const speechless = (file: string | undefined, { path }: InfoRecord): LeftOut => ({
+  item: `${file}: ${path}`,
+  reason: "neither a caption nor a class",
+});
+
+const textOf = ({ className, captions }: InfoRecord): Pick<FoundSample, "className" | "captions"> => ({
+  ...(className === undefined ? {} : { className }),
+  captions,
+});
+
+/** The info file or class list that is there; of two the one that is preferred. */
+function fileFor(
+  set: RegisteredSet,
+  root: DataRoot,
+  { holds, resized }: { readonly holds: NeededFile["holds"]; readonly resized: boolean },
+): string | undefined {
+  const names = neededFiles(set).find((needed) => needed.holds === holds)?.names ?? [];
+  const preferred = resized ? [...names].reverse() : names;
+  const paths = preferred.flatMap((name) => root.info.map((folder) => join(folder, name)));
+  return paths.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+}
+
+/** Where a record's picture lies: under the set's folder, or in its tar, whose members begin with the folder's name. */
+function placesIn({ folder }: RegisteredSet, images: string): (record: InfoRecord) => Pick<FoundSample, "image" | "bytes"> | LeftOut {
+  if (!images.endsWith(".tar"))
+    return ({ path }) => {
+      const file = join(images, path);
+      return { image: { kind: "file", path: file }, bytes: statSync(file, { throwIfNoEntry: false })?.size };
+    };
+  const members: readonly TarMember[] = cachedIndex({ path: images, format: "tar-members/1", env: process.env }, () => tarMembers(images));
+  const byName = new Map(members.map((member) => [member.name.replace(/^\.\//, ""), member]));
+  return ({ path }) => {
+    const member = byName.get(`${folder}/${path}`);
+    if (!member) return { item: `${images}: ${folder}/${path}`, reason: "named by the info file and not in the archive" };
+    return { image: { kind: "slice", path: images, offset: member.offset, bytes: member.bytes }, bytes: member.bytes };
+  };
+}
