@@ -8,16 +8,21 @@ import { type DataSource, sources } from "./source.ts";
 const aliases: Readonly<Record<string, string>> = { wds: "webdataset" };
 
 const roles: readonly string[] = ["adapt", "eval", "pool"];
-const expected: Readonly<Record<string, string>> = { test: "a share from 0 to 1", role: `one of ${roles.join(", ")}` };
+const expected: Readonly<Record<string, string>> = {
+  test: "a share from 0 to 1",
+  role: `one of ${roles.join(", ")}`,
+  sets: "names with commas between them",
+};
 /** Options that a reference may carry behind its path: `folder:./photos?test=0.1&role=eval`. */
 const carried: Readonly<Record<string, { readonly option: string; readonly read: (text: string) => unknown }>> = {
   test: { option: "testShare", read: (text) => (text.trim() === "" ? text : Number(text)) },
   role: { option: "role", read: (text) => text },
+  sets: { option: "sets", read: (text) => text.split(",") },
 };
 
 /**
  * Opens what a run names as data: `folder:./photos`, `wds:/data/{00000..00199}.tar`, a bare path that some source recognises, `mini-flux`, or a source with its
- * options as an object. Behind a path may stand `?test=0.1` (share kept for testing where the data has no test split) and `role=eval`, joined by `&`; a path
+ * options as an object. Behind a path may stand `?test=0.1` (share kept for testing where the data has no test split), `role=eval` and, where one place holds many sets, `sets=a,b`, joined by `&`; a path
  * that exists with those letters in it is taken as it is. Paths are relative to `baseDir`.
  * @throws {DataError}, {UnknownComponentError}, or zod's error for options that do not fit.
  */

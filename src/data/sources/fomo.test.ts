@@ -90,6 +90,8 @@ test("a role may be asked for, and a set by its folder's name", async () => {
   const names = async (spec: Parameters<typeof openSources>[0]): Promise<string[]> =>
     (await openSources(spec, "/")).map(({ name }) => name);
   expect(await names(`fomo:${root}?role=eval`)).toEqual(["flickr30k"]);
+  expect(await names(`fomo:${root}?sets=dtd,flickr30k`)).toEqual(["dtd", "flickr30k"]);
+  expect(await names(`fomo:${root}?sets=dtd,flickr30k&role=eval`)).toEqual(["flickr30k"]);
   expect(await names({ name: "fomo", path: root, role: "adapt" })).toEqual(["dtd"]);
   expect(await names({ name: "fomo", path: root, sets: ["FLICKR30K", "flickr30k"] })).toEqual(["flickr30k"]);
 });
