@@ -175,6 +175,14 @@ test("a parquet file that is none, or whose footer lies, is refused by name", as
   await expect(ParquetFile.open(write("p/noise.parquet", lying))).rejects.toThrow(/noise.parquet/);
 });
 
+test("an option that a source does not take is refused by name", async () => {
+  write("plain/items.tsv", ["filepath\ttitle", "1.jpg\tone"].join("\n"));
+  await expect(one("table:./plain/items.tsv?sets=a")).rejects.toMatchObject({
+    code: "EG-4101",
+    message: 'source table: Unrecognized key: "sets"',
+  });
+});
+
 test("a reference may carry a test share and a role; a path that exists with a question mark is a path", async () => {
   const rows = Array.from({ length: 200 }, (_, i) => `${i}.jpg\tcaption ${i}`);
   write("q/items.tsv", ["filepath\ttitle", ...rows].join("\n"));

@@ -22,15 +22,18 @@ const carried: Readonly<Record<string, { readonly option: string; readonly read:
 
 /**
  * Opens what a run names as data: `folder:./photos`, `wds:/data/{00000..00199}.tar`, a bare path that some source recognises, `mini-flux`, or a source with its
- * options as an object. Behind a path may stand `?test=0.1` (share kept for testing where the data has no test split), `role=eval` and, where one place holds many sets, `sets=a,b`, joined by `&`; a path
- * that exists with those letters in it is taken as it is. Paths are relative to `baseDir`.
- * @throws {DataError}, {UnknownComponentError}, or zod's error for options that do not fit.
+ * options as an object. Behind a path may stand `?test=0.1` (share kept for testing where the data has no test split), `role=eval` and, where one place holds
+ * many sets, `sets=a,b`, joined by `&`; a path that exists with those letters in it is taken as it is. Paths are relative to `baseDir`.
+ * @throws {DataError}, for options that do not fit too, {UnknownComponentError}
  */
 export async function openSources(spec: string | ComponentSpec, baseDir: string): Promise<readonly DataSource[]> {
   const { name, ...given } = typeof spec === "string" ? await specOf(spec, baseDir) : spec;
   const source = await sources.load(aliases[name] ?? name);
   const path = given.path;
-  return source.open(source.options.parse(typeof path === "string" ? { ...given, path: absolute(path, baseDir) } : given));
+  const options = source.options.safeParse(typeof path === "string" ? { ...given, path: absolute(path, baseDir) } : given);
+  if (options.success) return source.open(options.data);
+  const problems = options.error.issues.map(({ path, message }) => [...path.map(String), message].join(": "));
+  throw new DataError(`source ${name}: ${problems.join("; ")}`, { fix: "take the option away, or name another source" });
 }
 
 /** The source that reads what a reference names, and its options. @throws {DataError} */

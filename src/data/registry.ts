@@ -80,7 +80,7 @@ export function registeredSet(name: string): RegisteredSet {
   );
   throw new UsageError(
     `there is no registered data set "${name}"`,
-    near ? `did you mean: ${near}` : `one of: ${registry.map(({ handle }) => handle).join(", ")}`,
+    near ? `did you mean: ${near}` : "see all of them: evergreen data status",
   );
 }
 
