@@ -1,0 +1,184 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const place = mkdtempSync(join(tmpdir(), "new-commands-"));
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+interface Ended {
+  readonly exit: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function evergreen(...argv: string[]): Ended {
+  const { EVERGREEN_SET: _, EVERGREEN_RUNS: __, FORCE_COLOR: ___, ...env } = process.env;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...argv], { cwd: place, env, encoding: "utf8" });
+  return { exit: status, out: stdout, err: stderr };
+}
+
+/** What a command that succeeds gives machines. */
+function json<T>(...argv: string[]): T {
+  const { exit, out, err } = evergreen(...argv, "--json");
+  expect([exit, err]).toEqual([0, expect.any(String)]);
+  return JSON.parse(out) as T;
+}
+
+interface Plan {
+  readonly steps: number;
+  readonly tasks: readonly { readonly steps: number }[];
+  readonly step: { readonly agrees: boolean };
+}
+
+const colours = { photos: { red: 200, blue: 10, green: 90 }, more: { red: 240, violet: 120 } } as const;
+const train = ["--set", "budget.per_task=2 steps", "--set", "eval.suite=[folder:./photos?test=0.3, folder:./more?test=1&role=eval]"];
+
+beforeAll(async () => {
+  for (const [set, concepts] of Object.entries(colours))
+    for (const [name, r] of Object.entries(concepts)) {
+      mkdirSync(join(place, set, name), { recursive: true });
+      for (let i = 0; i < 10; i++)
+        await sharp({ create: { width: 32, height: 32, channels: 3, background: { r, g: 5 * i, b: 250 - r } } })
+          .png()
+          .toFile(join(place, set, name, `${i}.png`));
+    }
+  expect(evergreen("init", "--from", "photos", "--model", "preset:mini-flux-base", "--test", "0.3").exit).toBe(0);
+});
+
+describe("stream", () => {
+  test("build, show, diff, append, check: a stream's file says the same to each", () => {
+    const built = json<{ digest: string; tasks: number }>("stream", "build", "--from", "photos", "--out", "a.json");
+    expect(built).toMatchObject({ tasks: 1, concepts: 3, samples: 30 });
+    const again = ["stream", "build", "--from", "photos", "--order", "random", "--seed", "1", "--tasks", "2", "--out"];
+    const [b, c] = ["b.json", "c.json"].map((file) => json<{ digest: string }>(...again, file).digest);
+    expect([b, b === built.digest]).toEqual([c, false]);
+    expect(json("stream", "show", "b.json")).toMatchObject({ concepts: 3, dataSets: 1, order: "random", seed: 1, digest: b });
+    expect(evergreen("stream", "diff", "b.json", "c.json").out).toBe("no difference\n");
+
+    expect(evergreen("stream", "append", "b.json", "--from", "more", "--out", "d.json").exit).toBe(0);
+    const { tasks, ...shown } = json<{ parent: string; tasks: readonly object[] }>("stream", "show", "d.json");
+    expect(shown.parent).toBe(b);
+    expect(tasks).toHaveLength(3);
+    expect(tasks[2]).toEqual({ task: 3, concepts: 2, samples: 20, sets: { more: 2 } });
+    expect(json("stream", "diff", "b.json", "d.json")).toMatchObject({ added: ["more/red", "more/violet"], removed: [], moved: [] });
+
+    expect(evergreen("stream", "check", "d.json")).toEqual({ exit: 0, out: "5 concepts in 3 tasks\n", err: "no problems\n" });
+    rmSync(join(place, "more", "violet", "0.png"));
+    expect(evergreen("stream", "check", "d.json", "-q")).toEqual({
+      exit: 4,
+      out: expect.stringContaining("more/violet: 9 training samples, 10 when the stream was built") as string,
+      err: "",
+    });
+  });
+
+  test("score writes what an order needs, and without it the order says how to make it", () => {
+    const order = ["stream", "build", "--from", "photos", "--order", "frequency", "--out", "f.json"];
+    const refused = evergreen(...order);
+    expect([refused.exit, refused.err]).toEqual([3, expect.stringContaining("evergreen stream score --captions SOURCE")]);
+    writeFileSync(join(place, "counts.tsv"), "red\t5\nblue\t70\ngreen\t1\n");
+    expect(json("stream", "score", "--from", "photos", "--counts", "counts.tsv", "--out", "s.safetensors")).toMatchObject({
+      concepts: 3,
+      scores: ["frequency"],
+    });
+    expect(evergreen(...order, "--scores", "s.safetensors").exit).toBe(0);
+    const { tasks } = JSON.parse(readFileSync(join(place, "f.json"), "utf8")) as {
+      readonly tasks: readonly { readonly concepts: readonly { readonly id: string }[] }[];
+    };
+    expect(tasks.flatMap(({ concepts }) => concepts.map(({ id }) => id))).toEqual(["photos/green", "photos/red", "photos/blue"]);
+  });
+
+  test("a list is read back by build, and says so", () => {
+    const list = evergreen("stream", "build", "--from", "photos", "--as", "list", "--out", "list.json");
+    expect([list.exit, list.err]).toEqual([0, expect.stringContaining("stream build --from SOURCE --list list.json")]);
+    const taken = json<{ concepts: number }>("stream", "build", "--from", "photos", "--list", "list.json", "--out", "e.json");
+    expect(taken.concepts).toBe(3);
+  });
+});
+
+test.each([
+  [2, ["plan", "-C", "preset:dmo"], "did you mean preset:demo?"],
+  [2, ["plan", "--price", "3"], "add --calibrate"],
+  [3, ["plan", "-C", "nothing.yaml"], "check the name of the file"],
+  [3, ["schedule", "show", "--set", "optim.lr=x"], "at --set optim.lr=x"],
+  [2, ["schedule", "shwo"], "did you mean: evergreen schedule show"],
+  [2, ["schedule", "show", "--out", "x.png"], "end it in .svg"],
+  [2, ["stream", "build", "--from", "photos"], "--out FILE.json"],
+  [2, ["stream", "build", "--from", "photos", "--out", "x.json", "--tasks", "0"], "as --tasks 1"],
+  [3, ["stream", "build", "--from", "photos", "--out", "x.json", "--tasks", "99"], "at most 3"],
+  [3, ["stream", "build", "--from", "photos", "--out", "x.json", "--order", "frequenzy"], "frequency"],
+  [4, ["stream", "build", "--from", "nothing", "--out", "x.json"], "there is no such file or folder"],
+  [4, ["stream", "score", "--from", "photos", "--out", "x.safetensors", "--counts", "no.tsv"], "a TSV file"],
+  [2, ["stream", "diff", "a.json"], "usage: evergreen stream diff A B"],
+  [3, ["stream", "show", "evergreen.yaml"], "give a stream's file"],
+  [2, ["figure", "trajectry", "nobody"], "did you mean: trajectory"],
+  [2, ["figure", "loss", "nobody", "--out", "x.gif"], "end the name in one of them"],
+  [2, ["compare", "nobody"], "usage: evergreen compare"],
+  [2, ["compare", "a", "b", "--fail-on", "x"], "as --fail-on 'zs<-1'"],
+  [2, ["compare", "nobody", "nobody"], "list them with: evergreen ls"],
+] as const)("exit %i of evergreen %j says how to mend it", (exit, argv, fix) => {
+  const ended = evergreen(...argv);
+  expect(ended).toMatchObject({ exit, out: "", err: expect.stringContaining(fix) as string });
+  expect(["x.json", "x.png", "x.safetensors", "x.gif"].filter((file) => existsSync(join(place, file)))).toEqual([]);
+});
+
+test("plan and schedule show tell the steps of a run before it runs, and write nothing", () => {
+  for (const preset of ["demo", "fomo-mini"]) {
+    const plan = json<Plan>("plan", "-C", `preset:${preset}`);
+    const shown = json<{ tasks: readonly { steps: number; rates: readonly number[] }[] }>("schedule", "show", "-C", `preset:${preset}`);
+    expect(plan.step.agrees).toBe(true);
+    expect(shown.tasks.map(({ steps }) => steps)).toEqual(plan.tasks.map(({ steps }) => steps));
+    expect(shown.tasks.reduce((sum, { rates }) => sum + rates.length, 0)).toBe(plan.steps);
+  }
+  const both = evergreen("plan", "preset:demo", "preset:fomo-mini").out;
+  expect(both).toMatch(/^\tpreset:demo\tpreset:fomo-mini\nmodel\tmini-flux\tmini-flux\n[\s\S]*\ntasks\t4\t10\nsteps\t320\t600\n/);
+  expect(evergreen("schedule", "show", "--out", "rate.svg").exit).toBe(0);
+  expect(readFileSync(join(place, "rate.svg"), "utf8")).toMatch(/^<svg[\s\S]*<\/svg>\s*$/);
+  expect(existsSync(join(place, "runs"))).toBe(false);
+});
+
+test("a run's figures, a comparison and assertions hold to what the run measured", async () => {
+  expect(evergreen("train", "--run", "first", ...train).exit).toBe(0);
+  expect(evergreen("figure", "trajectory", "first", "--out", "plane.png").out).toBe(`${join(place, "plane.png")}\n`);
+  const { width, height } = await sharp(join(place, "plane.png")).metadata();
+  const { channels } = await sharp(join(place, "plane.png")).stats();
+  // Drawn at two pixels a point, and not blank.
+  expect([width, height].every((side) => side > 600)).toBe(true);
+  expect(channels[0]?.stdev).toBeGreaterThan(5);
+  const table = json<{ table: { rows: readonly (readonly string[])[] } }>("figure", "trajectory", "first").table;
+  const tasks = json<Plan>("plan").tasks.length;
+  expect(table.rows.map(([name]) => name)).toEqual(["start", ...Array.from({ length: tasks }, (_, i) => `after task ${i + 1}`)]);
+  for (const name of ["matrix", "scores", "loss", "schedule"]) expect(evergreen("figure", name, "first").exit).toBe(0);
+
+  const same = json<{ runs: readonly { changes?: { ka: { value: number } } }[]; differences: readonly unknown[] }>(
+    "compare",
+    "first",
+    "first",
+  );
+  expect([same.runs[1]?.changes?.ka.value, same.differences]).toEqual([0, []]);
+  expect(evergreen("compare", "first", "first", "--fail-on", "zs<-1", "-q").exit).toBe(0);
+  const asserted = (text: string): number | null => evergreen("eval", "first", "--assert", text).exit;
+  expect([asserted("zs>=0"), asserted("zs>=100.1"), asserted("nothing>=1")]).toEqual([0, 8, 2]);
+
+  expect(
+    evergreen(
+      "train",
+      "--run",
+      "bare",
+      "--set",
+      "budget.per_task=1 steps",
+      "--set",
+      "stream.tasks=1",
+      "--set",
+      "eval.suite=[folder:./photos?test=0.3]",
+    ).exit,
+  ).toBe(0);
+  expect(evergreen("figure", "trajectory", "bare")).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining("it has: matrix, scores, loss, schedule") as string,
+  });
+}, 120_000);
