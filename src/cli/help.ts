@@ -16,6 +16,7 @@ export const commandSummaries = {
   data: "check, licences, mini-flux",
   stream: "build, show, diff, append, check, score",
   schedule: "the learning rate over all tasks",
+  preset: "run files that come with Evergreen",
   explain: "every value of a run file and where it came from",
   lock: "who holds a run",
   doctor: "what this machine has and lacks",
