@@ -93,10 +93,10 @@ function drawPlane(spots: readonly Spot[]): string {
       Plot.dot(later, { x: "zs", y: "ka", r: 4.5, fill: colour }),
       Plot.dot(later.slice(-1), { x: "zs", y: "ka", r: 8, stroke: colour, strokeWidth: 2 }),
       Plot.dot(start ? [start] : [], { x: "zs", y: "ka", symbol: "star", r: 9, fill: ink("ink"), stroke: ink("paper") }),
-      Plot.text(spots, {
+      Plot.text(spotLabels(spots, x, y), {
         x: "zs",
         y: "ka",
-        text: ({ task }: Spot) => (task < 0 ? "start" : String(task + 1)),
+        text: "text",
         dx: -12,
         dy: -14,
         fontWeight: 600,
@@ -106,6 +106,22 @@ function drawPlane(spots: readonly Spot[]): string {
       }),
     ],
   });
+}
+
+/** The names of the spots, one text for those so near to each other that texts would cover each other. */
+export function spotLabels(
+  spots: readonly Pick<Spot, "task" | "zs" | "ka">[],
+  x: Range,
+  y: Range,
+): readonly { readonly zs: number; readonly ka: number; readonly text: string }[] {
+  const groups: { readonly zs: number; readonly ka: number; readonly names: string[] }[] = [];
+  for (const { task, zs, ka } of spots) {
+    const near = groups.find((each) => Math.abs(each.zs - zs) < 0.03 * (x[1] - x[0]) && Math.abs(each.ka - ka) < 0.03 * (y[1] - y[0]));
+    const name = task < 0 ? "start" : String(task + 1);
+    if (near) near.names.push(name);
+    else groups.push({ zs, ka, names: [name] });
+  }
+  return groups.map(({ zs, ka, names }) => ({ zs, ka, text: names.join(", ") }));
 }
 
 /** Curves KA = GM²/ZS inside a frame, at round levels. */

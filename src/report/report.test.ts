@@ -7,7 +7,7 @@ import { contentPolicy, renderFigures, renderHtml } from "./html.ts";
 import { thin } from "./loss-figure.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { contrast, palette } from "./palette.ts";
-import { gmContours } from "./plane-figure.ts";
+import { gmContours, spotLabels } from "./plane-figure.ts";
 import { reportDocument, reportFigures } from "./report-document.ts";
 
 const content = hostileContent();
@@ -156,6 +156,18 @@ describe("figures", () => {
         expect(Math.sqrt(zs * ka)).toBeCloseTo(level, 9);
         expect(zs >= 40 - 1e-9 && zs <= 60 + 1e-9 && ka >= 10 - 1e-9 && ka <= 70 + 1e-9).toBe(true);
       }
+  });
+  test("spots that lie on each other share a label, so that none is written over another", () => {
+    const spots = [
+      { task: -1, zs: 50, ka: 33 },
+      { task: 0, zs: 50, ka: 33 },
+      { task: 1, zs: 58, ka: 66 },
+      { task: 2, zs: 50.2, ka: 33.5 },
+    ];
+    expect(spotLabels(spots, [40, 60], [0, 100])).toEqual([
+      { zs: 50, ka: 33, text: "start, 1, 3" },
+      { zs: 58, ka: 66, text: "2" },
+    ]);
   });
   test("thinning keeps extremes and means", () => {
     const curve = Array.from({ length: 1000 }, (_, i) => [i + 1, i === 500 ? 99 : 1] as const);
