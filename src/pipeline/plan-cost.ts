@@ -42,7 +42,7 @@ function publishedMultiplier({ model: { train } }: RunSpec): number {
 }
 
 /** FLOPs of the run's step in closed form. @throws {EvergreenError} where there is none. */
-export function closedFormOf(spec: RunSpec, config: ClipConfig): number {
+function closedFormOf(spec: RunSpec, config: ClipConfig): number {
   const flops = knownClosedForm(spec, config);
   if (flops !== undefined) return flops;
   const { train } = spec.model;

@@ -32,7 +32,7 @@ export async function openStreamSource(reference: string, folder: string): Promi
 }
 
 /** True for a file that begins as a built stream does. */
-export function isManifest(path: string): boolean {
+function isManifest(path: string): boolean {
   if (!/\.json$/i.test(path) || !statSync(path, { throwIfNoEntry: false })?.isFile()) return false;
   const file = openSync(path, "r");
   try {

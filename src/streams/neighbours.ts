@@ -79,7 +79,7 @@ function bucketOf(product: number): number {
 }
 
 /** The products in plain TypeScript. */
-export const plainProducts: RowProducts = (values, width, { from, to }) => {
+const plainProducts: RowProducts = (values, width, { from, to }) => {
   const rows = values.length / width;
   const block = new Float32Array((to - from) * rows);
   for (let row = from; row < to; row++)
