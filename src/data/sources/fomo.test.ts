@@ -96,23 +96,26 @@ test("a role may be asked for, and a set by its folder's name", async () => {
   expect(await names({ name: "fomo", path: root, sets: ["FLICKR30K", "flickr30k"] })).toEqual(["flickr30k"]);
 });
 
-test("the resized copy is read when it is asked for, or when nothing else is there", async () => {
+test("the resized copy is read where its info files and pictures are both there, unless the originals are asked for", async () => {
   put("BIRDSNAP/x.jpg", "whole");
-  put("BIRDSNAP/BIRDSNAP_test_224/x.jpg", "small");
   put("BIRDSNAP_classnames.json", ["owl"]);
   for (const part of ["train", "test"]) {
+    put(`BIRDSNAP/BIRDSNAP_${part}_224/x.jpg`, "small");
     put(`BIRDSNAP_${part}.json`, { "x.jpg": { target: 0 } });
-    put(`BIRDSNAP_${part}_224.json`, { "BIRDSNAP_test_224/x.jpg": { target: 0 } });
+    put(`BIRDSNAP_${part}_224.json`, { [`BIRDSNAP_${part}_224/x.jpg`]: { target: 0 } });
   }
-  const read = async (resized: boolean): Promise<string> => {
-    const [image] = (await openSources({ name: "fomo", path: root, resized }, "/")).flatMap((set) =>
+  const read = async (given: object = {}): Promise<string> => {
+    const [image] = (await openSources({ name: "fomo", path: root, ...given }, "/")).flatMap((set) =>
       set.records("test").map((row) => row.image),
     );
     return image?.kind === "file" ? readFileSync(image.path, "utf8") : "no file";
   };
-  expect([await read(false), await read(true)]).toEqual(["whole", "small"]);
-  rmSync(join(root, "BIRDSNAP_test.json"));
-  expect(await read(false)).toBe("small");
+  expect([await read(), await read({ resized: false })]).toEqual(["small", "whole"]);
+  rmSync(join(root, "BIRDSNAP/BIRDSNAP_test_224"), { recursive: true });
+  expect(await read()).toBe("whole");
+  put("BIRDSNAP/BIRDSNAP_test_224/x.jpg", "small");
+  rmSync(join(root, "BIRDSNAP/x.jpg"));
+  expect(await read({ resized: false })).toBe("small");
 });
 
 test("pictures that nobody describes are left out by name", async () => {

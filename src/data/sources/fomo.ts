@@ -16,7 +16,8 @@ const options = z.strictObject({
   info: z.string().min(1).optional().describe("folder with info files and class lists, where they lie elsewhere"),
   sets: z.array(z.string()).min(1).optional().describe("sets to open, by handle; default: all that are there whole"),
   role: z.enum(["adapt", "eval"]).optional().describe("open sets of this role alone"),
-  resized: z.boolean().default(false).describe("read the copies resized to 224 px where they are there"),
+  // AI2D, DollarStreet and ImageNet-D have captions in the info files of these copies alone.
+  resized: z.boolean().default(true).describe("read the copies resized to 224 px rather than the originals, where both are there"),
 });
 type Options = z.output<typeof options>;
 
@@ -51,16 +52,16 @@ function pick({ path, sets, role }: Options, root: DataRoot): readonly Registere
 }
 
 function openSet(set: RegisteredSet, root: DataRoot, resized: boolean): DataSource {
-  const fileOf = (holds: NeededFile["holds"]): string | undefined => fileFor(set, root, { holds, resized });
-  const list = fileOf("classes");
+  const filesOf = (holds: NeededFile["holds"]): readonly string[] => foundFiles(set, root, { holds, resized });
+  const [list] = filesOf("classes");
   const classNames = list === undefined ? [] : readClassList(list);
   const { images } = statusOf(set, root);
   const locate = placesIn(set, images ?? join(root.root, set.folder));
   const samples: FoundSample[] = [];
   const leftOut: LeftOut[] = [];
   for (const split of ["train", "test"] as const) {
-    const file = fileOf(split);
-    for (const record of file === undefined ? [] : readInfoFile(file, classNames)) {
+    const { file, records } = firstWithPictures(filesOf(split), classNames, locate);
+    for (const record of records) {
       const place = record.captions.length === 0 && record.className === undefined ? speechless(file, record) : locate(record);
       if ("reason" in place) leftOut.push(place);
       else samples.push({ key: `${split}/${record.path}`, ...textOf(record), split, year: set.year, ...place });
@@ -71,7 +72,24 @@ function openSet(set: RegisteredSet, root: DataRoot, resized: boolean): DataSour
   return { ...source, task, classNames, licences: [licence], fingerprint: hashOf({ index: source.fingerprint, classNames }) };
 }
 
-const speechless = (file: string | undefined, { path }: InfoRecord): LeftOut => ({
+/** Info files of both copies may be there and the pictures of one alone: the first file is taken whose first picture exists, else the first. */
+function firstWithPictures(
+  files: readonly string[],
+  classNames: readonly string[],
+  locate: Locate,
+): { readonly file: string; readonly records: readonly InfoRecord[] } {
+  const read = (file: string) => ({ file, records: readInfoFile(file, classNames) });
+  for (const file of files.length > 1 ? files : []) {
+    const part = read(file);
+    const [first] = part.records;
+    const place = first && locate(first);
+    if (place && "image" in place && place.bytes !== undefined) return part;
+  }
+  const [first] = files;
+  return first === undefined ? { file: "", records: [] } : read(first);
+}
+
+const speechless = (file: string, { path }: InfoRecord): LeftOut => ({
   item: `${file}: ${path}`,
   reason: "neither a caption nor a class",
 });
@@ -81,20 +99,22 @@ const textOf = ({ className, captions }: InfoRecord): Pick<FoundSample, "classNa
   captions,
 });
 
-/** The info file or class list that is there; of two the one that is preferred. */
-function fileFor(
+/** The info files or the class list that are there, the preferred ones first. */
+function foundFiles(
   set: RegisteredSet,
   root: DataRoot,
   { holds, resized }: { readonly holds: NeededFile["holds"]; readonly resized: boolean },
-): string | undefined {
+): readonly string[] {
   const names = neededFiles(set).find((needed) => needed.holds === holds)?.names ?? [];
   const preferred = resized ? [...names].reverse() : names;
   const paths = preferred.flatMap((name) => root.info.map((folder) => join(folder, name)));
-  return paths.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  return paths.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
 }
 
+type Locate = (record: InfoRecord) => Pick<FoundSample, "image" | "bytes"> | LeftOut;
+
 /** Where a record's picture lies: under the set's folder, or in its tar, whose members begin with the folder's name. */
-function placesIn({ folder }: RegisteredSet, images: string): (record: InfoRecord) => Pick<FoundSample, "image" | "bytes"> | LeftOut {
+function placesIn({ folder }: RegisteredSet, images: string): Locate {
   if (!images.endsWith(".tar"))
     return ({ path }) => {
       const file = join(images, path);
