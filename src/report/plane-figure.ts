@@ -85,7 +85,17 @@ function drawPlane(spots: readonly Spot[]): string {
       ...contours.map(({ path }) => Plot.line(path, { stroke: ink("line"), strokeWidth: 1 })),
       Plot.text(
         contours.flatMap(({ level, path }) => path.slice(-1).map(([zs, ka]) => ({ zs, ka, text: `GM ${level}` }))),
-        { x: "zs", y: "ka", text: "text", fill: ink("quiet"), fontSize: 10, dx: 4, textAnchor: "start" },
+        {
+          x: "zs",
+          y: "ka",
+          text: "text",
+          fill: ink("quiet"),
+          fontSize: 10,
+          dx: 4,
+          textAnchor: "start",
+          stroke: ink("paper"),
+          strokeWidth: 4,
+        },
       ),
       Plot.ruleX(spots, { x: "zs", y1: "kaLow", y2: "kaHigh", stroke: colour, strokeOpacity: 0.45 }),
       Plot.ruleY(spots, { y: "ka", x1: "zsLow", x2: "zsHigh", stroke: colour, strokeOpacity: 0.45 }),

@@ -73,7 +73,7 @@ function drawSchedule(tasks: readonly ScheduledTask[], top: number): string {
   return draw("Line chart of the learning rate over all steps, with a band for each task. The numbers are in the table.", {
     width: 720,
     height: 260,
-    marginLeft: 60,
+    marginLeft: 68,
     marginTop: 34,
     marginBottom: 40,
     x: { domain: [0, Math.max(1, curve.length)] },
