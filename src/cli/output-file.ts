@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { syncFolder } from "../util/atomic-file.ts";
 import { EvergreenError } from "../util/errors.ts";
@@ -21,6 +21,15 @@ export function writeOutput(path: string, pieces: Iterable<string | Uint8Array>)
     throw error;
   }
   syncFolder(dirname(path));
+}
+
+/** Refuses a file whose folder cannot be written to, before the work of making it. @throws {OutputError} */
+export function checkOutput(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw new OutputError(path, error as NodeJS.ErrnoException);
+  }
 }
 
 /** A file or folder that a user named and that cannot be written. */

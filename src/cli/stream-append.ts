@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
 import { formatManifest, parseManifest } from "../streams/manifest.ts";
+import { StreamError } from "../streams/stream.ts";
 import { UsageError } from "../util/errors.ts";
 import { parse, wholeNumber } from "./command.ts";
+import { fromHere } from "./output.ts";
 import { writeOutput } from "./output-file.ts";
 import { splitReferences } from "./references.ts";
 import { tell } from "./stream-build.ts";
@@ -28,9 +30,15 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (from.length === 0) throw new UsageError("no data", "--from SOURCE: a folder, tars, a table, or mini-flux");
   const file = resolve(rest[0] ?? "");
   const out = resolve(flags.out ?? file);
+  const text = readStreamText(file);
+  if (text.trimStart().startsWith("["))
+    throw new StreamError(
+      `${fromHere(file)}: a list has no tasks to append to`,
+      `make a stream of it: evergreen stream build --from SOURCE --list ${fromHere(file)} --out FILE.json`,
+    );
   const { appendToStream } = await import("../pipeline/build-stream.ts");
   const manifest = await appendToStream(
-    { file, manifest: parseManifest(readStreamText(file), file) },
+    { file, manifest: parseManifest(text, file) },
     { from, base: process.cwd(), out, env: process.env },
     flags.tasks === undefined ? 1 : wholeNumber("tasks", flags.tasks),
   );

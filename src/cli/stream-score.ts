@@ -11,6 +11,7 @@ import { parse, storeFlags, wholeNumber } from "./command.ts";
 import { ProgressLine, terminalStage } from "./data-progress.ts";
 import { findModelFile, modelReferenceHelp } from "./model-reference.ts";
 import { counted, fromHere, say, sayJson } from "./output.ts";
+import { checkOutput } from "./output-file.ts";
 import { splitReferences } from "./references.ts";
 
 export const usage = {
@@ -53,6 +54,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (flags.out === undefined) throw new UsageError("no file to write", "--out FILE.safetensors");
   if (flags.model === undefined && flags.captions === undefined && flags.counts === undefined)
     throw new UsageError("nothing to score with", "--model MODEL, --captions SOURCE or --counts TABLE");
+  const out = resolve(flags.out);
+  checkOutput(out);
   const sets = (await opened(flags.from)).filter((set) => set.role !== "eval" && set.records("train").length > 0);
   if (sets.length === 0) throw new UsageError("no concepts", "--from SOURCE: data with training samples");
   const concepts = sets.flatMap((set) => set.concepts());
@@ -60,7 +63,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   const frequency = await frequencies(names, flags);
   const made = flags.model === undefined ? { concepts: concepts.map(({ id }) => id), about: {} } : await byModel(sets, flags.model, flags);
   const scores: ConceptScores = { ...made, ...(frequency ? { frequency } : {}) };
-  const out = resolve(flags.out);
   const { writeScores } = await import("../pipeline/scores-file.ts");
   await writeScores(out, scores);
   const facts = {

@@ -1,6 +1,6 @@
 import { parseManifest, type StreamManifest } from "./manifest.ts";
 import { parseStreamFile } from "./published-file.ts";
-import { cutIntoTasks } from "./stream.ts";
+import { cutIntoTasks, StreamError } from "./stream.ts";
 
 /** A stream as its file tells it, without its data. */
 export interface Outline {
@@ -44,6 +44,7 @@ export function outlineOf(text: string, file: string, { tasks = 1 }: { readonly 
     samples: [],
     stats: {},
   }));
+  if (concepts.length === 0) throw new StreamError(`${file}: no concepts`, "give a stream's file that lists some");
   return {
     tasks: cutIntoTasks(concepts, tasks).tasks.map((task) => ({ concepts: task.concepts.map(({ id, dataset }) => ({ id, dataset })) })),
   };

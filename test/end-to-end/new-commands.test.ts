@@ -47,6 +47,7 @@ beforeAll(async () => {
           .png()
           .toFile(join(place, set, name, `${i}.png`));
     }
+  writeFileSync(join(place, "empty.json"), "[]");
   expect(evergreen("init", "--from", "photos", "--model", "preset:mini-flux-base", "--test", "0.3").exit).toBe(0);
 });
 
@@ -113,6 +114,9 @@ test.each([
   [3, ["stream", "build", "--from", "photos", "--out", "x.json", "--order", "frequenzy"], "frequency"],
   [4, ["stream", "build", "--from", "nothing", "--out", "x.json"], "there is no such file or folder"],
   [4, ["stream", "score", "--from", "photos", "--out", "x.safetensors", "--counts", "no.tsv"], "a TSV file"],
+  [5, ["stream", "score", "--from", "photos", "--out", "no/x.safetensors", "--captions", "photos"], "make its folder first"],
+  [3, ["stream", "append", "list.json", "--from", "more"], "--list list.json"],
+  [3, ["stream", "show", "empty.json"], "give a stream's file that lists some"],
   [2, ["stream", "diff", "a.json"], "usage: evergreen stream diff A B"],
   [3, ["stream", "show", "evergreen.yaml"], "give a stream's file"],
   [2, ["figure", "trajectry", "nobody"], "did you mean: trajectory"],
