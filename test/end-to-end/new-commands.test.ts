@@ -130,19 +130,33 @@ test.each([
   expect(["x.json", "x.png", "x.safetensors", "x.gif"].filter((file) => existsSync(join(place, file)))).toEqual([]);
 });
 
+/** Plan and schedule of a run file, which must agree on its steps. */
+function planned(...argv: string[]): Plan {
+  const plan = json<Plan>("plan", ...argv);
+  const shown = json<{ tasks: readonly { steps: number; rates: readonly number[] }[] }>("schedule", "show", ...argv);
+  expect(plan.step.agrees).toBe(true);
+  expect(shown.tasks.map(({ steps }) => steps)).toEqual(plan.tasks.map(({ steps }) => steps));
+  expect(shown.tasks.reduce((sum, { rates }) => sum + rates.length, 0)).toBe(plan.steps);
+  return plan;
+}
+
 test("plan and schedule show tell the steps of a run before it runs, and write nothing", () => {
-  for (const preset of ["demo", "fomo-mini"]) {
-    const plan = json<Plan>("plan", "-C", `preset:${preset}`);
-    const shown = json<{ tasks: readonly { steps: number; rates: readonly number[] }[] }>("schedule", "show", "-C", `preset:${preset}`);
-    expect(plan.step.agrees).toBe(true);
-    expect(shown.tasks.map(({ steps }) => steps)).toEqual(plan.tasks.map(({ steps }) => steps));
-    expect(shown.tasks.reduce((sum, { rates }) => sum + rates.length, 0)).toBe(plan.steps);
-  }
-  const both = evergreen("plan", "preset:demo", "preset:fomo-mini").out;
-  expect(both).toMatch(/^\tpreset:demo\tpreset:fomo-mini\nmodel\tmini-flux\tmini-flux\n[\s\S]*\ntasks\t4\t10\nsteps\t320\t600\n/);
+  writeFileSync(join(place, "one.yaml"), "extends: [./evergreen.yaml]\nstream: {tasks: 1}\nbudget: {per_task: 7 steps}\n");
+  const three = planned();
+  expect([three.tasks.length, planned("-C", "one.yaml").steps]).toEqual([3, 7]);
+  const both = evergreen("plan", "evergreen.yaml", "one.yaml").out;
+  expect(both).toMatch(
+    new RegExp(`^\\tevergreen.yaml\\tone.yaml\\nmodel\\tmini-flux\\tmini-flux\\n[^]*\\ntasks\\t3\\t1\\nsteps\\t${three.steps}\\t7\\n`),
+  );
   expect(evergreen("schedule", "show", "--out", "rate.svg").exit).toBe(0);
   expect(readFileSync(join(place, "rate.svg"), "utf8")).toMatch(/^<svg[\s\S]*<\/svg>\s*$/);
   expect(existsSync(join(place, "runs"))).toBe(false);
+});
+
+test("the presets are planned where their data is built, and else say how to build it", () => {
+  const { exit, err } = evergreen("plan", "-C", "preset:demo");
+  if (exit === 0) expect([planned("-C", "preset:demo").steps, planned("-C", "preset:fomo-mini").steps]).toEqual([320, 600]);
+  else expect([exit, err]).toEqual([4, expect.stringContaining("run `evergreen data mini-flux`")]);
 });
 
 test("a run's figures, a comparison and assertions hold to what the run measured", async () => {
