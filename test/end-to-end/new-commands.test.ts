@@ -123,6 +123,7 @@ test.each([
   [2, ["figure", "loss", "nobody", "--out", "x.gif"], "end the name in one of them"],
   [2, ["compare", "nobody"], "usage: evergreen compare"],
   [2, ["compare", "a", "b", "--fail-on", "x"], "as --fail-on 'zs<-1'"],
+  [2, ["eval", "nobody", "--assert", "zs"], "as --assert 'zs>=65'"],
   [2, ["compare", "nobody", "nobody"], "list them with: evergreen ls"],
 ] as const)("exit %i of evergreen %j says how to mend it", (exit, argv, fix) => {
   const ended = evergreen(...argv);
@@ -195,6 +196,10 @@ test("a run's figures, a comparison and assertions hold to what the run measured
       "eval.suite=[folder:./photos?test=0.3]",
     ).exit,
   ).toBe(0);
+  expect(evergreen("eval", "bare", "--assert", "zs>=1")).toMatchObject({
+    exit: 10,
+    err: expect.stringContaining("zs>=1: not measured") as string,
+  });
   expect(evergreen("figure", "trajectory", "bare")).toMatchObject({
     exit: 2,
     err: expect.stringContaining("it has: matrix, scores, loss, schedule") as string,

@@ -69,7 +69,11 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function gateOf(text: string): Gate {
   const gate = parseGate(text);
-  if (!gate) throw new UsageError(`--assert ${text}: expected SCORE>=PERCENT or SCORE<=PERCENT, as zs>=65 or imagenet1k.acc1>=63.2`);
+  if (!gate)
+    throw new UsageError(
+      `--assert ${text}: expected SCORE>=PERCENT or SCORE<=PERCENT`,
+      "as --assert 'zs>=65' or --assert 'imagenet1k.acc1>=63.2'",
+    );
   return gate;
 }
 
