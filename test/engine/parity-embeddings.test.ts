@@ -7,12 +7,13 @@ import { readFloats, type Tensor, tensor } from "../../src/engine/tensor.ts";
 import { parseModelConfig } from "../../src/models/architecture.ts";
 import { type ComputeWeights, computeWeights, imageTower, textTower } from "../../src/models/clip.ts";
 import { stateTensors } from "../../src/models/parameters.ts";
+import { pack } from "../../src/models/text-transformer.ts";
 import type { Tower } from "../../src/nn/tower.ts";
 import { filledDigest, filledModel, pixels } from "./filled-weights.ts";
 import { readTensors, readVectors, tokenBatch, worstDifference } from "./vectors.ts";
 
 interface Reference {
-  readonly config: { readonly vision_cfg: { readonly layers: number | readonly number[] } };
+  readonly config: { readonly vision_cfg: { readonly layers: number | readonly number[]; readonly width?: number } };
   readonly pixels: readonly [string, readonly number[]];
   readonly ids: readonly (readonly number[])[];
   readonly sha256: { readonly state: string; readonly pixels: string };
@@ -45,9 +46,15 @@ function outputs(tower: Tower): Tensor[] {
   return all;
 }
 
+/** The stored rows that a stage of ours computes: of a packed text its own tokens, of the last block the pooled one. */
+function rowsOf(all: Float32Array | undefined, width: number, rows: readonly number[] | undefined): Float32Array | undefined {
+  if (!all || !rows) return all;
+  return Float32Array.from(rows.flatMap((row) => [...all.subarray(row * width, (row + 1) * width)]));
+}
+
 /** Worst difference of a tensor from the stored one, as a share of its allowance (≤ 1 passes). */
-function shareOfTolerance(key: string, got: Tensor): string {
-  const expected = stored.get(key);
+function shareOfTolerance(key: string, got: Tensor, rows?: readonly number[]): string {
+  const expected = rowsOf(stored.get(key), got.shape.at(-1) ?? 1, rows);
   const scale = key.endsWith(".normalised") ? tolerance.normalised : tolerance.relative * Math.max(...(expected ?? []).map(Math.abs));
   const { difference, at } = worstDifference(readFloats(got), expected);
   return difference <= scale ? "" : `${key}[${at}]: off by ${difference}, allowed ${scale}`;
@@ -65,6 +72,21 @@ function stageNames(name: string): { readonly image: readonly (string | undefine
   const text = [undefined, "text.block.0", "text.block.1"];
   if (typeof layers === "number") return { image: ["image.ln_pre", "image.block.0", "image.block.1"], text };
   return { image: ["image.stem", ...layers.flatMap((count, i) => [...new Array(count - 1).fill(undefined), `image.layer${i + 1}`])], text };
+}
+
+/** Rows of a stored [B, L, D] that our stage of that name gives; undefined for all of them, in order. */
+function computedRows(name: string, key: string): readonly number[] | undefined {
+  const { ids, config } = reference(name);
+  const context = ids[0]?.length ?? 0;
+  if (key === "image.block.1") {
+    const [, [batch = 0]] = reference(name).pixels;
+    const tokens = (stored.get(`${name}/image.ln_pre`)?.length ?? 0) / batch / (config.vision_cfg.width ?? 1);
+    return Array.from({ length: batch }, (_, row) => row * tokens);
+  }
+  const packed = pack(tokenBatch(ids));
+  const place = (at: number): number => Math.floor(at / packed.length) * context + (at % packed.length);
+  if (key === "text.block.0") return packed.gather.map(place);
+  return key === "text.block.1" ? packed.ends.map((end) => place(packed.gather[end] ?? 0)) : undefined;
 }
 
 describe("filled weights", () => {
@@ -93,7 +115,7 @@ describe("embeddings equal OpenCLIP's", () => {
         const checks = (["image", "text"] as const).flatMap((tower) => {
           const features = towers[tower].at(-1) as Tensor;
           const stages = stageNames(name)[tower].map((key, i) =>
-            key ? shareOfTolerance(`${name}/${key}`, towers[tower][i] as Tensor) : "",
+            key ? shareOfTolerance(`${name}/${key}`, towers[tower][i] as Tensor, computedRows(name, key)) : "",
           );
           return [
             ...stages,

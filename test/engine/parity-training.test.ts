@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { engineInfo, setThreads } from "../../src/engine/facts.ts";
 import clip from "../../src/nn/objectives/clip.ts";
 import siglip from "../../src/nn/objectives/siglip.ts";
 import {
@@ -80,11 +81,25 @@ function wrongWeights(got: Trained, at: Setting & { readonly tolerance: Toleranc
 }
 
 describe("ten steps of AdamW equal OpenCLIP's training loop", () => {
-  test.each(["tiny-vit", "tiny-vit-warmup", "tiny-vit-clamp", "tiny-resnet"])("%s: losses, norms, scale and weights", (name) => {
+  test.each(["tiny-vit", "tiny-vit-warmup", "tiny-vit-clamp"])("%s: losses, norms, scale and weights", (name) => {
     const at = setting(name);
     const got = train(at);
     expect(wrongSteps(got, at)).toEqual([]);
     expect(wrongWeights(got, at)).toEqual([]);
+  });
+
+  // With two threads convolutions round elsewhere and an entry passes a kink of ReLU: ours at step 3 (6e-5 of the norm), PyTorch's at step 5 (4e-5). With one, both follow float64.
+  test("tiny-resnet on one thread: losses, norms, scale and weights", () => {
+    const { threads } = engineInfo();
+    setThreads(1);
+    try {
+      const at = setting("tiny-resnet");
+      const got = train(at);
+      expect(wrongSteps(got, at)).toEqual([]);
+      expect(wrongWeights(got, at)).toEqual([]);
+    } finally {
+      setThreads(threads);
+    }
   });
 
   test("every weight of tiny-vit, key biases left out", async () => {
