@@ -19,7 +19,7 @@ import { makeWorld, type Outcome, outcome, project, type World } from "../resume
 
 const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 /** Steps of about a second, so that a signal finds the trainer in the middle of one. */
-const slow = ["data.batch_size=700", "eval.batch_size=32"];
+const slow = ["data.batch_size=1600", "eval.batch_size=32"];
 let world: World;
 let whole: Outcome;
 
