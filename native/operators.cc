@@ -4,8 +4,10 @@
 #include <ATen/core/ivalue.h>
 #include <ATen/core/jit_type.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "arguments.h"
 #include "guards.h"
 #include "tensor-table.h"
 
@@ -43,6 +45,23 @@ int64_t integer(const Napi::Value& value, const c10::Argument& argument) {
   const double number = value.As<Napi::Number>().DoubleValue();
   if (!(std::abs(number) <= 9007199254740992.0) || std::floor(number) != number) wrong(argument, describe(value));
   return static_cast<int64_t>(number);
+}
+
+/** Whether a number is a code of the enumeration that the argument takes, if it takes one: libtorch indexes tables by these codes unchecked. */
+bool isCode(int64_t number, const c10::Argument& argument) {
+  auto type = argument.real_type();
+  if (type->kind() == TypeKind::OptionalType) type = type->castRaw<c10::OptionalType>()->getElementType();
+  const auto below = [number](auto options) { return number >= 0 && number < static_cast<int64_t>(options); };
+  switch (type->kind()) {
+    case TypeKind::ScalarTypeType:
+      return std::any_of(dtypes().begin(), dtypes().end(), [number](const auto& each) { return static_cast<int64_t>(each.second) == number; });
+    case TypeKind::LayoutType:
+      return below(at::Layout::NumOptions);
+    case TypeKind::MemoryFormatType:
+      return below(at::MemoryFormat::NumOptions);
+    default:
+      return true;
+  }
 }
 
 double real(const Napi::Value& value, const c10::Argument& argument) {
@@ -120,8 +139,11 @@ IValue convert(const Napi::Value& value, const c10::TypePtr& type, const c10::Ar
     case TypeKind::NumberType:
       return scalar(value, argument);
     case TypeKind::IntType:
-    case TypeKind::SymIntType:
-      return integer(value, argument);
+    case TypeKind::SymIntType: {
+      const int64_t number = integer(value, argument);
+      if (!isCode(number, argument)) wrong(argument, describe(value));
+      return number;
+    }
     case TypeKind::FloatType:
       return real(value, argument);
     case TypeKind::BoolType:

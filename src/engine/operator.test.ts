@@ -28,6 +28,9 @@ test("a wrong argument names operator, argument, expected and got", () => {
       [() => operator("aten::sum.dim_IntList")(x, [0], 1), /argument "keepdim": expected bool, got number 1/],
       [() => operator("aten::cat")(x, 0), /argument "tensors"/],
       [() => operator("aten::cat")([x, 4], 0), /argument "tensors": expected .*, got number 4/],
+      [() => operator("aten::arange")(2, -7), /argument "dtype": expected ScalarType\?, got number -7/],
+      [() => operator("aten::arange")(2, 4, 99), /argument "layout": expected Layout\?, got number 99/],
+      [() => operator("aten::clone")(x, 12), /argument "memory_format": expected MemoryFormat\?, got number 12/],
       [() => operator("aten::neg")(x, 1), /aten::neg: more arguments than the operator has/],
     ];
     for (const [call, message] of cases) expect(call).toThrowError(failing("EG-1101", message));
