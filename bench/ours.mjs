@@ -35,6 +35,12 @@ async function batchOf(path) {
   };
 }
 
+function oneStep() {
+  const { pixels, ids, rows, length } = state.batch;
+  const pairs = { pixels, texts: { ids, rows, length }, textOf: Int32Array.from({ length: rows }, (_, i) => i) };
+  return learn(state.learner, pairs, { multiplier: 1, step: state.steps++ });
+}
+
 const commands = {
   start: () => ({ seconds: performance.now() / 1000 }),
   async model({ weights, threads = 2, precision = "fp32", lr = 1e-5 }) {
@@ -62,21 +68,13 @@ const commands = {
     return { pairs: state.batch.rows };
   },
   step() {
-    const { pixels, ids, rows, length } = state.batch;
     const began = performance.now();
-    const texts = { ids, rows, length };
-    const result = learn(
-      state.learner,
-      { pixels, texts, textOf: Int32Array.from({ length: rows }, (_, i) => i) },
-      { multiplier: 1, step: state.steps++ },
-    );
+    const result = oneStep();
     return { seconds: (performance.now() - began) / 1000, loss: result.loss, gradientNorm: result.gradientNorm };
   },
   /** What one step computes, counted where libtorch dispatches it. */
   count() {
-    const { pixels, ids, rows, length } = state.batch;
-    const pairs = { pixels, texts: { ids, rows, length }, textOf: Int32Array.from({ length: rows }, (_, i) => i) };
-    return { flops: meter(() => learn(state.learner, pairs, { multiplier: 1, step: state.steps++ })).flops };
+    return { flops: meter(oneStep).flops };
   },
   async zeroShot({ images, batch, classes }) {
     const { ids, rows, length } = await batchOf(classes);

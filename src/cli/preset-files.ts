@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { presetFolder } from "../pipeline/preset-folder.ts";
-import { nearest, UsageError } from "../util/errors.ts";
+import { hint, UsageError } from "../util/errors.ts";
 
 /** A run file that comes with Evergreen. */
 export interface PresetFile {
@@ -10,11 +10,13 @@ export interface PresetFile {
 }
 
 /** All of them, by name. */
-export function presetFiles(): readonly PresetFile[] {
+export const presetFiles = (): readonly PresetFile[] =>
+  presetNames().map((name) => ({ name, text: readFileSync(presetPath(name), "utf8") }));
+
+function presetNames(): readonly string[] {
   return readdirSync(presetFolder)
-    .filter((file) => file.endsWith(".yaml"))
-    .sort()
-    .map((file) => ({ name: file.slice(0, -".yaml".length), text: readFileSync(join(presetFolder, file), "utf8") }));
+    .flatMap((file) => (file.endsWith(".yaml") ? [file.slice(0, -".yaml".length)] : []))
+    .sort();
 }
 
 /** What a preset says of itself: the first sentence of its leading comment. */
@@ -25,13 +27,11 @@ export function presetSummary({ text }: PresetFile): string {
   return comment.join(" ").split(/(?<=\.)\s/)[0] ?? "";
 }
 
-/** @throws {UsageError} for a name that no preset has; with or without `preset:` in front. */
-export function presetFile(given: string): PresetFile {
+/** The path of a preset, given with or without `preset:` in front. @throws {UsageError} for one that does not ship. */
+export function presetPath(given: string): string {
   const name = given.replace(/^preset:/, "");
-  const files = presetFiles();
-  const found = files.find((file) => file.name === name);
-  if (found) return found;
-  const names = files.map((file) => file.name);
-  const near = nearest(name, names);
-  throw new UsageError(`no preset is called "${name}"`, near ? `did you mean: ${near}` : `one of: ${names.join(", ")}`);
+  const names = presetNames();
+  if (names.includes(name)) return join(presetFolder, `${name}.yaml`);
+  const known = names.map((each) => `preset:${each}`);
+  throw new UsageError(`no preset "${name}"`, hint(`preset:${name}`, known));
 }

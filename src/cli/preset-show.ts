@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { exitCodes } from "../util/errors.ts";
 import { parse } from "./command.ts";
 import { sayJson } from "./output.ts";
-import { presetFile } from "./preset-files.ts";
+import { presetPath } from "./preset-files.ts";
 
 export const usage = {
   synopsis: "preset show NAME",
@@ -14,8 +16,9 @@ export const usage = {
 export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return exitCodes.done;
-  const file = presetFile(parsed.rest[0] ?? "");
-  if (parsed.flags.json) sayJson(file);
-  else process.stdout.write(file.text);
+  const path = presetPath(parsed.rest[0] ?? "");
+  const text = readFileSync(path, "utf8");
+  if (parsed.flags.json) sayJson({ name: basename(path, ".yaml"), text });
+  else process.stdout.write(text);
   return exitCodes.done;
 }

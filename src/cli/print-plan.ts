@@ -59,7 +59,7 @@ function factsOf(plan: RunForecast): readonly Fact[] {
     ...step.differences.map(({ reason, flops }): Fact => ["", `${flops < 0 ? "−" : "+"}${formatFlops(Math.abs(flops))}  ${reason}`]),
     ["all steps", formatFlops(plan.steps * step.metered)],
     ["charged", charge && chargeText(charge)],
-    ["evaluation", `${evaluation.times} times ${evaluation.images} images, ${formatFlops(evaluation.flops)}, never charged`],
+    ["evaluation", `${evaluation.times} times up to ${evaluation.images} images, ${formatFlops(evaluation.flops)}, never charged`],
     ["memory", `${formatBytes(memory.peakBytes)} at the peak of a step, of ${formatBytes(memory.limitBytes)}`],
     ["disk", `up to ${formatBytes(disk.totalBytes)}, ${formatBytes(disk.checkpointBytes)} a checkpoint`],
     ["time", timeText(plan)],

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { presetFolder } from "../pipeline/preset-folder.ts";
 import { standalone } from "../report/drawing.ts";
 import { rateSummary, scheduleFigure } from "../report/schedule-figure.ts";
@@ -7,7 +6,7 @@ import { exitCodes, UsageError } from "../util/errors.ts";
 import { parse, runFileFlags } from "./command.ts";
 import { aside, sayJson, sayTable } from "./output.ts";
 import { writeOutput } from "./output-file.ts";
-import { runFile } from "./places.ts";
+import { runFiles } from "./places.ts";
 
 export const usage = {
   synopsis: "schedule show -C FILE [--out FILE.svg]",
@@ -21,12 +20,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return exitCodes.done;
   const { flags } = parsed;
-  const files = flags.config ?? (existsSync("evergreen.yaml") ? ["evergreen.yaml"] : []);
-  if (files.length === 0) throw new UsageError("no run file", "give one with -C FILE, or write one: evergreen init --from FOLDER");
+  const files = runFiles(flags.config);
   if (flags.out !== undefined && !flags.out.endsWith(".svg"))
     throw new UsageError(`--out ${flags.out}: expected a name that ends in .svg`, "end it in .svg");
   const { spec } = readSpec({
-    files: files.map(runFile),
+    files: files,
     set: flags.set ?? [],
     env: process.env,
     cwd: process.cwd(),

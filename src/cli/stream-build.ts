@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { datasetOf } from "../data/source.ts";
 import type { StreamManifest } from "../streams/manifest.ts";
 import { formatManifest } from "../streams/manifest.ts";
 import { formatStreamFile } from "../streams/published-file.ts";
@@ -108,7 +109,5 @@ function orderOf(flags: {
 }
 
 function conceptsIn({ tasks }: StreamManifest): readonly { readonly dataset: string; readonly name: string }[] {
-  return tasks.flatMap(({ concepts }) =>
-    concepts.map(({ id }) => ({ dataset: id.slice(0, id.indexOf("/")), name: id.slice(id.indexOf("/") + 1) })),
-  );
+  return tasks.flatMap(({ concepts }) => concepts.map(({ id }) => ({ dataset: datasetOf(id), name: id.slice(id.indexOf("/") + 1) })));
 }

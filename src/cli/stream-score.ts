@@ -5,6 +5,7 @@ import { delimitedRows } from "../data/delimited.ts";
 import { openSources } from "../data/open-sources.ts";
 import type { DataSource } from "../data/source.ts";
 import type { ConceptScores } from "../pipeline/scores-file.ts";
+import { trainable } from "../pipeline/stream-source.ts";
 import { nameCounts } from "../streams/word-counts.ts";
 import { UsageError } from "../util/errors.ts";
 import { parse, storeFlags, wholeNumber } from "./command.ts";
@@ -56,7 +57,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw new UsageError("nothing to score with", "--model MODEL, --captions SOURCE or --counts TABLE");
   const out = resolve(flags.out);
   checkOutput(out);
-  const sets = (await opened(flags.from)).filter((set) => set.role !== "eval" && set.records("train").length > 0);
+  const sets = trainable(await opened(flags.from));
   if (sets.length === 0) throw new UsageError("no concepts", "--from SOURCE: data with training samples");
   const concepts = sets.flatMap((set) => set.concepts());
   const names = concepts.map(({ name }) => name);

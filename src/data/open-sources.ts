@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import type { ComponentSpec } from "../util/component.ts";
+import { issueText } from "../util/issues.ts";
 import { DataError } from "./data-error.ts";
 import { type DataSource, sources } from "./source.ts";
 
@@ -32,8 +33,7 @@ export async function openSources(spec: string | ComponentSpec, baseDir: string)
   const path = given.path;
   const options = source.options.safeParse(typeof path === "string" ? { ...given, path: absolute(path, baseDir) } : given);
   if (options.success) return source.open(options.data);
-  const problems = options.error.issues.map(({ path, message }) => [...path.map(String), message].join(": "));
-  throw new DataError(`source ${name}: ${problems.join("; ")}`, { fix: "take the option away, or name another source" });
+  throw new DataError(`source ${name}: ${issueText(options.error)}`, { fix: "take the option away, or name another source" });
 }
 
 /** The source that reads what a reference names, and its options. @throws {DataError} */

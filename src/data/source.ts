@@ -6,6 +6,8 @@ import { Catalog } from "../util/component.ts";
 export type SampleId = string;
 /** `<data set>/<class name>`. */
 export type ConceptId = string;
+/** The data set that a sample or a concept belongs to: ids begin with its name and a slash. */
+export const datasetOf = (id: SampleId | ConceptId): string => id.slice(0, id.indexOf("/"));
 export type Split = "train" | "test";
 /** What a set is for: streamed and scored (adapt), only scored (eval), or standing for the original pretraining data (pool). */
 export type Role = "adapt" | "eval" | "pool";

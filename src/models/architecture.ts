@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { EvergreenError, nearest } from "../util/errors.ts";
+import { issueText } from "../util/issues.ts";
 
 /** A plain image transformer: patches, class token, blocks, class token out. */
 export interface VitConfig {
@@ -173,7 +174,7 @@ export function parseModelConfig(value: unknown, where: string): ClipConfig {
 }
 
 function describe(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join(".") || "model_cfg"}: ${issue.message}`).join("; ");
+  return issueText(error, "model_cfg");
 }
 
 function visionConfig(cfg: z.output<typeof visionSchema>, where: string): VitConfig | ResNetConfig {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { issueText } from "../util/issues.ts";
 import { ArchitectureError, architecture, architectureNames, type ClipConfig, parseModelConfig } from "./architecture.ts";
 
 /** OpenCLIP's `model_cfg` of a config; {@link parseModelConfig} gives the same config back. */
@@ -87,10 +88,7 @@ const transformersSchema = z.object({
 export function parseTransformersConfig(value: unknown, where: string): ClipConfig {
   const parsed = transformersSchema.safeParse(value);
   if (!parsed.success)
-    throw new ArchitectureError(
-      `${where}: ${parsed.error.issues.map((issue) => `${issue.path.join(".") || "config"}: ${issue.message}`).join("; ")}`,
-      "only transformers' CLIPModel is read",
-    );
+    throw new ArchitectureError(`${where}: ${issueText(parsed.error, "config")}`, "only transformers' CLIPModel is read");
   const { vision_config: vision, text_config: text, projection_dim } = parsed.data;
   if (vision.hidden_act !== text.hidden_act)
     throw new ArchitectureError(`${where}: hidden_act is ${vision.hidden_act} for images and ${text.hidden_act} for text; expected one`);

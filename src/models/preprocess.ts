@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { issueText } from "../util/issues.ts";
 import { ArchitectureError } from "./architecture.ts";
 
 /** What turns an image into a model's input; it belongs to the weights, not to the architecture. */
@@ -116,7 +117,5 @@ function checkSize(size: number, imageSize: number, where: string): void {
 function parse<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new ArchitectureError(
-    `${where}: ${parsed.error.issues.map((issue) => `${issue.path.join(".") || "value"}: ${issue.message}`).join("; ")}`,
-  );
+  throw new ArchitectureError(`${where}: ${issueText(parsed.error, "value")}`);
 }

@@ -35,7 +35,7 @@ export function textTransformer(batch: TokenBatch, weights: View, config: TextCo
   const positions = indices(packed.positions);
   const { rows, length } = packed;
   const layout = { rows, length, packing: { spread: indices(packed.spread), gather: indices(packed.gather) } };
-  const pooling = { tokens: indices(packed.ends), mask: to(toDevice(endMask(batch, length), device), config.dtype) };
+  const pooling = { tokens: indices(packed.ends), mask: to(toDevice(endMask(packed), device), config.dtype) };
   const options = { heads: config.heads, causal: true, quickGelu: config.quickGelu, layout };
   const blocks = Array.from({ length: config.layers }, (_, i) => weights.at(`transformer.resblocks.${i}`));
   const last = blocks.pop() as View;
@@ -81,7 +81,7 @@ export function pack(batch: TokenBatch): PackedTexts {
     ids.push(...batch.ids.subarray(row * batch.length, row * batch.length + end + 1));
     ends.push(ids.length - 1);
   });
-  while (ids.length < roundUp(ids.length)) {
+  for (let left = roundUp(ids.length) - ids.length; left > 0; left--) {
     ids.push(batch.ids[0] ?? 0);
     positions.push(0);
     gather.push(0);
@@ -96,12 +96,12 @@ const roundUp = (n: number): number => {
 };
 
 /** −∞ after each row's end token, [rows, 1, 1, length]. */
-function endMask(batch: TokenBatch, length: number): Tensor {
-  const mask = new Float32Array(batch.rows * length);
-  endPositions(batch).forEach((end, row) => {
-    mask.fill(Number.NEGATIVE_INFINITY, row * length + end + 1, (row + 1) * length);
+function endMask({ rows, length, positions, ends }: PackedTexts): Tensor {
+  const mask = new Float32Array(rows * length);
+  ends.forEach((end, row) => {
+    mask.fill(Number.NEGATIVE_INFINITY, row * length + (positions[end] ?? 0) + 1, (row + 1) * length);
   });
-  return tensor(mask, [batch.rows, 1, 1, length], "float32");
+  return tensor(mask, [rows, 1, 1, length], "float32");
 }
 
 interface TextOptions {

@@ -1,5 +1,6 @@
 import type { Preprocess } from "../data/augment.ts";
 import { createLoader, type Loader } from "../data/loader.ts";
+import { datasetOf } from "../data/source.ts";
 import { createRowDraws, pickCaption, type RowDraw, rowsBefore } from "../mixtures/positions.ts";
 import type { LoadedModel } from "../models/load.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
@@ -110,6 +111,3 @@ export function taskWork({ plan, stream, replay, data }: Resolved): readonly Tas
     };
   });
 }
-
-/** `emoji-2018/…` → `emoji-2018`. */
-const datasetOf = (id: string): string => id.slice(0, id.indexOf("/"));

@@ -9,7 +9,7 @@ import { conceptsOf, parseStreamFile } from "../streams/published-file.ts";
 import { cutIntoTasks, type Stream, StreamError } from "../streams/stream.ts";
 import type { Env } from "../util/paths.ts";
 import { orderedStream } from "./stream-of.ts";
-import { openStreamSource } from "./stream-source.ts";
+import { openStreamSource, trainable } from "./stream-source.ts";
 
 /** Where a stream takes its data from, and where its file will lie. */
 export interface StreamPlaces {
@@ -81,7 +81,7 @@ async function open({ from, base, out, env }: StreamPlaces): Promise<Opened> {
   const opened = await Promise.all(
     from.map(async (reference) => ({
       reference: rebasedReference(reference, base, dirname(out), env),
-      sets: (await openSources(reference, base)).filter((set) => set.role !== "eval" && set.records("train").length > 0),
+      sets: trainable(await openSources(reference, base)),
     })),
   );
   const sets = opened.flatMap((each) => each.sets);

@@ -38,13 +38,13 @@ export interface CompareOptions {
 interface Opened extends ComparableRun {
   readonly folder: string;
   readonly seed: number;
-  /** Empty where the data lie here no more: nothing is paired then. */
-  readonly data: readonly DataSource[];
 }
 
 /** Compares finished or running runs from what they stored; trains and scores nothing. */
 export async function compareRuns(readers: readonly RunReader[], options: CompareOptions): Promise<Comparison> {
-  const runs = await Promise.all(readers.map((reader) => open(reader, options)));
+  const runs = readers.map((reader) => open(reader, options));
+  // Sets are compared only where both runs have the same data, so the first run's will do.
+  const data = await dataOf(readers[0], options);
   const rows = options.last ? runs.map(({ view }) => mainEvaluations(view).findLast(({ scores }) => scores)) : atEqualSamples(runs);
   const refused: { run: string; set: string; reason: string }[] = [];
   const compared = runs.map((run, i): ComparedRun => {
@@ -54,39 +54,32 @@ export async function compareRuns(readers: readonly RunReader[], options: Compar
     if (i === 0 || !first || !firstRow || !row) return found;
     const sets = comparableSets({ run: first, row: firstRow }, { run, row });
     refused.push(...sets.refused.map((each) => ({ run: run.id, ...each })));
-    const change = (names: readonly string[]): Change | undefined => changeBetween({ run: first, row: firstRow }, { run, row }, names);
+    const pair = { seed: first.seed, sources: data, before: { folder: first.folder, row: firstRow }, after: { folder: run.folder, row } };
+    const change = (names: readonly string[]): Change | undefined => pairedChange(pair, names);
     return { ...found, changes: { ka: change(sets.ka), zs: change(sets.zs) } };
   });
   return { runs: compared, differences: configDifferences(runs.map(({ config }) => config)), refused };
 }
 
-interface Evaluated {
-  readonly run: Opened;
-  readonly row: EvaluationView;
+/** A run's data sets; none where they lie here no more, and nothing is paired then. */
+async function dataOf(reader: RunReader | undefined, { env, presets }: CompareOptions): Promise<readonly DataSource[]> {
+  if (!reader) return [];
+  const opened = await openRunData(readRunSpec(reader.folder, { env, presets }).spec, reader.folder).catch(() => undefined);
+  return opened ? [...opened.streamed, ...opened.pretraining, ...opened.evaluated] : [];
 }
 
-function changeBetween(first: Evaluated, other: Evaluated, sets: readonly string[]): Change | undefined {
-  const { seed, data, folder } = first.run;
-  return pairedChange(
-    { seed, sources: data, before: { folder, row: first.row }, after: { folder: other.run.folder, row: other.row } },
-    sets,
-  );
-}
-
-async function open(reader: RunReader, { env, presets }: CompareOptions): Promise<Opened> {
+function open(reader: RunReader, { env, presets }: CompareOptions): Opened {
   const { folder } = reader;
   const plan = reader.plan();
   const { spec } = readRunSpec(folder, { env, presets });
-  const opened = await openRunData(spec, folder).catch(() => undefined);
-  const data = Object.values(opened ?? {}).flatMap((sets: readonly DataSource[]) => sets);
   return {
     id: reader.record().id,
+    // As it lies there: what it takes from the environment stays a reference and is never shown.
     config: parse(readFileSync(join(folder, "config.yaml"), "utf8")),
     sources: plan.sources,
     view: viewOf(reader.events(), plan),
     batchSize: spec.data.batchSize,
     folder,
     seed: spec.seed,
-    data,
   };
 }

@@ -25,8 +25,8 @@ const student = 3.182;
 export async function calibrate(resolved: Resolved, steps = 20): Promise<Calibration> {
   const { spec } = resolved.plan;
   const loaded = await resolved.model.load();
-  const loader = await openLoader(spec, loaded.preprocess, spec.data.batchSize);
   const learner = createLearner(loaded.model, await stepOptions(spec, resolved));
+  const loader = await openLoader(spec, loaded.preprocess, spec.data.batchSize);
   try {
     const rowsAt = taskWork(resolved)[0]?.rowsAt;
     if (!rowsAt) throw new Error("internal: a plan without tasks");

@@ -5,6 +5,7 @@ import type { RunSpec } from "../runs/spec.ts";
 import { type Pool, poolOf, replayPool, updatePool } from "../streams/pools.ts";
 import type { Stream } from "../streams/stream.ts";
 import { EvergreenError } from "../util/errors.ts";
+import { issueText } from "../util/issues.ts";
 import { createRandom } from "../util/random.ts";
 import type { RunData } from "./sources.ts";
 import { Samples } from "./stream-of.ts";
@@ -19,11 +20,10 @@ export async function replayPools({ data: { buffer }, seed }: RunSpec, stream: S
   const { name, ...given } = buffer;
   const options = policy.options.safeParse(given);
   if (!options.success) {
-    const found = options.error.issues.map(({ path, message }) => [...path, message].join(": "));
-    throw new EvergreenError(`data.buffer ${name}: ${found.join("; ")}`, {
+    throw new EvergreenError(`data.buffer ${name}: ${issueText(options.error)}`, {
       code: "EG-3104",
       exit: "config",
-      fix: "see docs/schedules.md for the buffers and what they take",
+      fix: "see docs/mixtures.md for the buffers and what they take",
     });
   }
   if (policy.keepsAll) return stream.tasks.map((_, task) => replayPool(stream, task));

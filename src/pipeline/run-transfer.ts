@@ -1,3 +1,4 @@
+import { datasetOf } from "../data/source.ts";
 import { type Transfer, transferOf } from "../evaluation/matrix.ts";
 import { mainEvaluations } from "../report/content.ts";
 import type { PlannedTask } from "../runs/plan.ts";
@@ -12,7 +13,7 @@ export function transferOfRun(view: RunView, tasks: readonly Pick<PlannedTask, "
   const start = rows.find(({ task }) => task < 0);
   const rowOf = new Map(rows.map((row) => [row.task, row]));
   if (!start || rows.length < 2) return undefined;
-  const learnedAt = new Map(tasks.flatMap(({ concepts }, task) => concepts.map((id) => [id.slice(0, id.indexOf("/")), task] as const)));
+  const learnedAt = new Map(tasks.flatMap(({ concepts }, task) => concepts.map((id) => [datasetOf(id), task] as const)));
   const units = Object.keys(start.cells).map((name) => {
     const learned = learnedAt.get(name);
     return { name, ...(learned === undefined ? {} : { learnedAt: learned }) };

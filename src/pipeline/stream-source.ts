@@ -24,12 +24,16 @@ export async function openStreamSource(reference: string, folder: string): Promi
   const opened = (await Promise.all(references.map((each) => openSources(each, base)))).flat();
   const listed = manifest && new Set(manifest.sources.flatMap(({ sets }) => Object.keys(sets)));
   return {
-    sets: opened.filter((set) => set.role !== "eval" && set.records("train").length > 0 && (!listed || listed.has(set.name))),
+    sets: trainable(opened).filter(({ name }) => !listed || listed.has(name)),
     places: await Promise.all(references.map(wholePlace)),
     folder: base,
     ...(manifest ? { manifest } : {}),
   };
 }
+
+/** The sets that a stream may train on: those with training samples that are not there to be evaluated only. */
+export const trainable = (sets: readonly DataSource[]): readonly DataSource[] =>
+  sets.filter((set) => set.role !== "eval" && set.records("train").length > 0);
 
 /** True for a file that begins as a built stream does. */
 function isManifest(path: string): boolean {

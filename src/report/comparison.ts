@@ -68,13 +68,15 @@ export function comparableSets(
   const usable = (part: "kaSets" | "zsSets"): readonly string[] =>
     [...new Set([...(a.row.scores?.[part] ?? []), ...(b.row.scores?.[part] ?? [])])].filter((set) => {
       const [x, y] = [a.row.cells[set], b.row.cells[set]];
-      const reason = !(a.row.scores?.[part].includes(set) && b.row.scores?.[part].includes(set))
-        ? "not in the same part of both runs"
-        : x?.headline.metric !== y?.headline.metric
-          ? `scored by ${x?.headline.metric} and by ${y?.headline.metric}`
-          : fingerprint(a.run, set) !== fingerprint(b.run, set)
-            ? "its data differ"
-            : undefined;
+      const reason = !(x && y)
+        ? "scored in one run alone"
+        : !(a.row.scores?.[part].includes(set) && b.row.scores?.[part].includes(set))
+          ? "not in the same part of both runs"
+          : x?.headline.metric !== y?.headline.metric
+            ? `scored by ${x?.headline.metric} and by ${y?.headline.metric}`
+            : fingerprint(a.run, set) !== fingerprint(b.run, set)
+              ? "its data differ"
+              : undefined;
       if (reason !== undefined) refused.push({ set, reason });
       return reason === undefined;
     });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Concept } from "../data/source.ts";
 import type { ComponentSpec } from "../util/component.ts";
+import { issueText } from "../util/issues.ts";
 import { type ClassLists, canonical } from "./canonical.ts";
 import { type OrderingContext, orderings, StreamError } from "./stream.ts";
 
@@ -37,7 +38,9 @@ export async function orderConcepts(
 function read<S extends z.ZodType>(schema: S, given: unknown, name: string): z.output<S> {
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
-  const found = parsed.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message));
   const known = Object.keys((z.toJSONSchema(schema, { io: "input" }).properties ?? {}) as object);
-  throw new StreamError(`order ${name}: ${found.join("; ")}`, `${name} takes ${[...new Set([...known, "reverse", "prefix"])].join(", ")}`);
+  throw new StreamError(
+    `order ${name}: ${issueText(parsed.error)}`,
+    `${name} takes ${[...new Set([...known, "reverse", "prefix"])].join(", ")}`,
+  );
 }

@@ -1,3 +1,4 @@
+import { datasetOf } from "../data/source.ts";
 import { parseManifest, type StreamManifest } from "./manifest.ts";
 import { parseStreamFile } from "./published-file.ts";
 import { cutIntoTasks, StreamError } from "./stream.ts";
@@ -30,7 +31,7 @@ export function outlineOf(text: string, file: string, { tasks = 1 }: { readonly 
       ...(name === undefined ? {} : { name }),
       concepts: concepts.map(({ id, samples, year }) => ({
         id,
-        dataset: id.slice(0, id.indexOf("/")),
+        dataset: datasetOf(id),
         samples,
         ...(year === undefined ? {} : { year }),
       })),

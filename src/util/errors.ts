@@ -80,6 +80,12 @@ export function nearest(given: string, known: readonly string[]): string | undef
   return best && best[0] <= Math.max(2, Math.floor(given.length / 3)) ? best[1] : undefined;
 }
 
+/** A fix for a name that is unknown: the one that was meant, or all there are. */
+export function hint(given: string, known: readonly string[]): string {
+  const near = nearest(given, known);
+  return near ? `did you mean: ${near}` : `one of: ${known.join(", ")}`;
+}
+
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

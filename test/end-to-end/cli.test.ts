@@ -2,7 +2,6 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { architecture } from "../../src/models/architecture.ts";
@@ -10,22 +9,12 @@ import { initialiseModel } from "../../src/models/load.ts";
 import { saveModel } from "../../src/models/save.ts";
 import { acquireLock } from "../../src/runs/lock.ts";
 import { createRandom } from "../../src/util/random.ts";
+import { commandIn, main } from "./evergreen.ts";
 
 const place = mkdtempSync(join(tmpdir(), "cli-"));
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-interface Ended {
-  readonly exit: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function evergreen(...argv: string[]): Ended {
-  const { EVERGREEN_SET: _, EVERGREEN_RUNS: __, FORCE_COLOR: ___, ...env } = process.env;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...argv], { cwd: place, env, encoding: "utf8" });
-  return { exit: status, out: stdout, err: stderr };
-}
+const evergreen = commandIn(place);
 
 const vocabulary = JSON.parse(readFileSync(new URL("../../src/models/vocabularies/mini-flux.json", import.meta.url), "utf8")) as number[];
 

@@ -1,26 +1,14 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { commandIn } from "./evergreen.ts";
 
 const place = mkdtempSync(join(tmpdir(), "new-commands-"));
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-interface Ended {
-  readonly exit: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function evergreen(...argv: string[]): Ended {
-  const { EVERGREEN_SET: _, EVERGREEN_RUNS: __, FORCE_COLOR: ___, ...env } = process.env;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...argv], { cwd: place, env, encoding: "utf8" });
-  return { exit: status, out: stdout, err: stderr };
-}
+const evergreen = commandIn(place);
 
 /** What a command that succeeds gives machines. */
 function json<T>(...argv: string[]): T {
@@ -102,7 +90,7 @@ describe("stream", () => {
 });
 
 test.each([
-  [2, ["plan", "-C", "preset:dmo"], "did you mean preset:demo?"],
+  [2, ["plan", "-C", "preset:dmo"], "did you mean: preset:demo"],
   [2, ["plan", "--price", "3"], "add --calibrate"],
   [3, ["plan", "-C", "nothing.yaml"], "check the name of the file"],
   [3, ["schedule", "show", "--set", "optim.lr=x"], "at --set optim.lr=x"],

@@ -1,5 +1,5 @@
 import { type Gate, type JudgedGate, judge, parseGate, verdictOfAll } from "../../evaluation/gate.ts";
-import { exitCodes, nearest, UsageError } from "../../util/errors.ts";
+import { exitCodes, hint, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags, wholeNumber } from "../command.ts";
 import { formatShare, fromHere, say, sayFacts, sayJson, sayTable } from "../output.ts";
 import { splitReferences } from "../references.ts";
@@ -83,11 +83,7 @@ function measuredScore({ text, score }: Gate, { rows, scores }: ScoreSheet): Jud
   const found = rows.find(({ dataset, metric, isHeadline }) => (dataset === score && isHeadline) || `${dataset}.${metric}` === score);
   if (found) return found;
   const known = ["ka", "zs", "gm", ...rows.map(({ dataset, metric }) => `${dataset}.${metric}`)];
-  const near = nearest(score, known);
-  throw new UsageError(
-    `--assert ${text}: nothing was measured as ${score}`,
-    near ? `did you mean: ${near}` : `one of: ${known.join(", ")}`,
-  );
+  throw new UsageError(`--assert ${text}: nothing was measured as ${score}`, hint(score, known));
 }
 
 const shown = ({ measured }: JudgedGate): string => {

@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import { presetFolder } from "../../pipeline/preset-folder.ts";
 import { type ExplainedValue, explain, readSpec } from "../../runs/spec.ts";
-import { exitCodes, formatPlace, UsageError } from "../../util/errors.ts";
+import { exitCodes, formatPlace } from "../../util/errors.ts";
 import { parse, runFileFlags } from "../command.ts";
 import { sayJson, sayTable } from "../output.ts";
-import { runFile } from "../places.ts";
+import { runFiles } from "../places.ts";
 
 export const usage = {
   synopsis: "explain -C FILE [--set KEY=VALUE …]",
@@ -18,9 +17,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return exitCodes.done;
   const { flags } = parsed;
-  const files = flags.config ?? (existsSync("evergreen.yaml") ? ["evergreen.yaml"] : []);
-  if (files.length === 0) throw new UsageError("no run file", "give one with -C FILE, or write one: evergreen init --from FOLDER");
-  const request = { files: files.map(runFile), env: process.env, cwd: process.cwd(), presets: presetFolder };
+  const files = runFiles(flags.config);
+  const request = { files: files, env: process.env, cwd: process.cwd(), presets: presetFolder };
   const values = explain(readSpec({ ...request, ...(flags.set ? { set: flags.set } : {}) }));
   if (flags.json) sayJson(values.map((value) => ({ ...value, origin: originOf(value) })));
   else

@@ -1,5 +1,5 @@
 import { extname, resolve } from "node:path";
-import { exitCodes, nearest, UsageError } from "../../util/errors.ts";
+import { exitCodes, hint, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags } from "../command.ts";
 import { sayJson, sayTable } from "../output.ts";
 import { openStore } from "../places.ts";
@@ -44,8 +44,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function reportName(name: string): string {
   if (name in names) return names[name as keyof typeof names];
-  const near = nearest(name, Object.keys(names));
-  throw new UsageError(`no figure is called "${name}"`, near ? `did you mean: ${near}` : `one of: ${Object.keys(names).join(", ")}`);
+  throw new UsageError(`no figure is called "${name}"`, hint(name, Object.keys(names)));
 }
 
 function drawable(figures: readonly { readonly id: string }[]): string {

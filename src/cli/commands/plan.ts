@@ -1,11 +1,10 @@
-import { existsSync } from "node:fs";
 import type { ForecastOptions, RunForecast } from "../../pipeline/plan-run.ts";
 import { presetFolder } from "../../pipeline/preset-folder.ts";
 import { readSpec } from "../../runs/spec.ts";
 import { exitCodes, UsageError } from "../../util/errors.ts";
 import { parse, runFileFlags, storeFlags } from "../command.ts";
 import { aside, sayJson } from "../output.ts";
-import { runFile, runsRoot } from "../places.ts";
+import { runFiles, runsRoot } from "../places.ts";
 import { tellPlans } from "../print-plan.ts";
 
 export const usage = {
@@ -28,16 +27,14 @@ export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return exitCodes.done;
   const { flags, rest } = parsed;
-  const runs = rest.length > 0 ? rest.map((file) => [...(flags.config ?? []), file]) : [configOf(flags.config)];
+  const runs = rest.length > 0 ? rest.map((file) => runFiles([...(flags.config ?? []), file])) : [runFiles(flags.config)];
   const options: Omit<ForecastOptions, "folder"> = {
     env: process.env,
     runs: runsRoot(flags.runs),
     calibrate: flags.calibrate === true,
     ...(flags.price === undefined ? {} : { price: priceOf(flags.price, flags.calibrate === true) }),
   };
-  const specs = runs.map((files) =>
-    readSpec({ files: files.map(runFile), set: flags.set ?? [], env: process.env, cwd: process.cwd(), presets: presetFolder }),
-  );
+  const specs = runs.map((files) => readSpec({ files, set: flags.set ?? [], env: process.env, cwd: process.cwd(), presets: presetFolder }));
   const { forecastRun } = await import("../../pipeline/plan-run.ts");
   const forecasts: RunForecast[] = [];
   for (const { spec } of specs) {
@@ -47,12 +44,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (flags.json) sayJson(rest.length > 0 ? forecasts : forecasts[0]);
   else tellPlans(forecasts, rest.length > 0 ? rest : undefined);
   return exitCodes.done;
-}
-
-function configOf(config: readonly string[] | undefined): readonly string[] {
-  const files = config ?? (existsSync("evergreen.yaml") ? ["evergreen.yaml"] : []);
-  if (files.length === 0) throw new UsageError("no run file", "give one with -C FILE, or write one: evergreen init --from FOLDER");
-  return files;
 }
 
 function priceOf(text: string, calibrates: boolean): number {

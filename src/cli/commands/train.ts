@@ -1,10 +1,8 @@
-import { existsSync } from "node:fs";
 import { presetFolder } from "../../pipeline/preset-folder.ts";
 import { readSpec } from "../../runs/spec.ts";
-import { UsageError } from "../../util/errors.ts";
 import { parse, runFileFlags, storeFlags } from "../command.ts";
 import { concludeRun } from "../conclude.ts";
-import { runFile, runsRoot } from "../places.ts";
+import { runFiles, runsRoot } from "../places.ts";
 import { superviseAndTell } from "../supervised.ts";
 
 export const usage = {
@@ -18,10 +16,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return 0;
   const { flags } = parsed;
-  const files = flags.config ?? (existsSync("evergreen.yaml") ? ["evergreen.yaml"] : []);
-  if (files.length === 0) throw new UsageError("no run file", "give one with -C FILE, or write one: evergreen init --from FOLDER");
+  const files = runFiles(flags.config);
   const set = [...(flags.set ?? []), ...(flags.project === undefined ? [] : [`project=${JSON.stringify(flags.project)}`])];
-  const request = { files: files.map(runFile), set, env: process.env, cwd: process.cwd(), presets: presetFolder };
+  const request = { files: files, set, env: process.env, cwd: process.cwd(), presets: presetFolder };
   // Problems of the file are told before a process is started for it.
   readSpec(request);
   return superviseAndTell(

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { SampleId } from "../source.ts";
+import { datasetOf, type SampleId } from "../source.ts";
 import { MiniFluxError } from "./mini-flux-error.ts";
 import { readManifest, readSet, type StoredSet } from "./stored.ts";
 
@@ -56,7 +56,7 @@ export function miniFluxLicences(folder: string): LicenceUse[] {
 /** The line to print under a picture: who drew it and under which licence. Ids of other data are left out. */
 export function miniFluxCredits(folder: string, ids: readonly SampleId[]): Map<SampleId, string> {
   const wanted = new Set(ids);
-  const names = new Set(ids.map((id) => id.slice(0, id.indexOf("/"))));
+  const names = new Set(ids.map(datasetOf));
   const credits = new Map<SampleId, string>();
   for (const { name } of readManifest(folder).sets.filter((set) => names.has(set.name)))
     for (const { key, source, author } of readSet(folder, name).records) {
