@@ -39,7 +39,15 @@ test("runs are held against each other where all have seen as many samples, what
   const at = (step: number): EvaluationView => evaluation(step, { a: measured(0.1) }, []);
   const [long, short] = [run("long", [at(0), at(10), at(20), at(30)]), run("short", [at(0), at(5), at(10)], { batchSize: 64 })];
   expect(atEqualSamples([long, short]).map((row) => row?.step)).toEqual([20, 10]);
-  expect(atEqualSamples([long, run("none", [])]).map((row) => row?.step)).toEqual([0, undefined]);
+  expect(atEqualSamples([long, run("none", [])])).toEqual([undefined, undefined]);
+});
+
+test("a run that was scored long before is not held against one that learned since, but a tenth apart is equal", () => {
+  const at = (step: number): EvaluationView => evaluation(step, { a: measured(0.1) }, []);
+  const steps = (...of: readonly ComparableRun[]): readonly (number | undefined)[] => atEqualSamples(of).map((row) => row?.step);
+  expect(steps(run("x", [at(0), at(30)]), run("y", [at(0), at(100)]))).toEqual([0, 0]);
+  expect(steps(run("x", [at(0), at(95)]), run("y", [at(0), at(50), at(100)]))).toEqual([95, 100]);
+  expect(steps(run("x", [at(50)]), run("y", [at(100)]))).toEqual([undefined, undefined]);
 });
 
 describe("sets", () => {

@@ -40,15 +40,25 @@ function leaves(value: unknown, path: string): (readonly [string, unknown])[] {
   return Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === "" ? key : `${path}.${key}`));
 }
 
-/** The evaluation of each run at the largest number of samples that all of them reached; undefined for a run with none up to there. */
+/** How far below the common number of samples an evaluation may lie, as a share of it. */
+const slack = 0.1;
+
+/**
+ * The evaluation of each run at the largest number of samples at which all of them were scored, within a tenth: a run that was scored earlier is not held against one that
+ * has learned since. Undefined for every run where there is no such number.
+ */
 export function atEqualSamples(runs: readonly Pick<ComparableRun, "view" | "batchSize">[]): readonly (EvaluationView | undefined)[] {
   const scored = runs.map(({ view, batchSize }) =>
     mainEvaluations(view)
       .filter(({ scores }) => scores)
       .map((row) => ({ row, samples: row.step * batchSize })),
   );
-  const reached = Math.min(...scored.map((rows) => rows.at(-1)?.samples ?? 0));
-  return scored.map((rows) => rows.findLast(({ samples }) => samples <= reached)?.row);
+  const numbers = scored.flatMap((rows) => rows.map(({ samples }) => samples)).sort((a, b) => b - a);
+  for (const number of numbers) {
+    const found = scored.map((rows) => rows.findLast(({ samples }) => samples <= number));
+    if (found.every((each) => each && each.samples >= (1 - slack) * number)) return found.map((each) => each?.row);
+  }
+  return runs.map(() => undefined);
 }
 
 /** Sets on which two runs can be held against each other, and why the others cannot. */

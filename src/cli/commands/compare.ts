@@ -88,6 +88,9 @@ function tell(
   const ids = runs.map(({ id }) => id);
   const parts = [
     show(scoresTable(runs)),
+    ...(runs.every(({ samples }) => samples === 0)
+      ? ["The runs were scored at no equal number of samples but the start; --last compares their ends."]
+      : []),
     `Changes are points from ${ids[0]} with 95 % intervals, both runs on the same resampled items; an interval that holds zero is a tie.`,
     ...(sets ? [show(setsTable(runs))] : []),
     differences.length > 0 ? show(differencesTable(ids, differences)) : "The runs have the same settings.",
