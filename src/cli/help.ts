@@ -6,6 +6,7 @@ export const commandSummaries = {
   train: "run a run file: train, evaluate, save",
   resume: "go on with a run, bit for bit",
   eval: "score a model or a run on data sets",
+  sweep: "run a grid of runs, and the table of what is there",
   compare: "hold runs against each other, with a verdict",
   figure: "one figure of a run, as SVG, PNG or a table",
   report: "write the report of a run again",

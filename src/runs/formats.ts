@@ -17,6 +17,7 @@ export const formats = {
   manifest: 1,
   latest: 1,
   lock: 1,
+  trial: 1,
 } as const;
 export type FormatName = keyof typeof formats;
 

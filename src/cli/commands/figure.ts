@@ -1,6 +1,7 @@
 import { extname, resolve } from "node:path";
 import { exitCodes, hint, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags } from "../command.ts";
+import { drawTo } from "../draw.ts";
 import { sayJson, sayTable } from "../output.ts";
 import { openStore } from "../places.ts";
 
@@ -35,7 +36,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const figures = reportFigures(await reportContent(reader));
   const figure = figures.find((each) => each.id === id);
   if (!figure) throw new UsageError(`${reader.record().id} has nothing to draw as ${rest[0]}`, drawable(figures));
-  if (out !== undefined) await draw(figure.svg, out);
+  if (out !== undefined) await drawTo(figure.svg, out);
   if (flags.json) sayJson({ figure: rest[0], title: figure.title, reading: figure.reading, table: figure.table, ...(out ? { out } : {}) });
   else if (out === undefined) sayTable(figure.table);
   else if (!flags.quiet) process.stdout.write(`${out}\n`);
@@ -50,14 +51,4 @@ function reportName(name: string): string {
 function drawable(figures: readonly { readonly id: string }[]): string {
   const known = Object.entries(names).flatMap(([name, id]) => (figures.some((each) => each.id === id) ? [name] : []));
   return known.length > 0 ? `it has: ${known.join(", ")}` : "train it to its first evaluation";
-}
-
-async function draw(svg: string, out: string): Promise<void> {
-  const { standalone } = await import("../../report/drawing.ts");
-  const { writeOutput } = await import("../output-file.ts");
-  const picture = standalone(svg);
-  if (out.toLowerCase().endsWith(".svg")) return writeOutput(out, [picture]);
-  const { default: sharp } = await import("sharp");
-  // An SVG's points are drawn at 72 dots an inch.
-  writeOutput(out, [await sharp(Buffer.from(picture), { density: 144 }).png().toBuffer()]);
 }

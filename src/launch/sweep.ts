@@ -1,0 +1,119 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { mainEvaluations } from "../report/content.ts";
+import { RunReader } from "../runs/run-reader.ts";
+import { holdsRun } from "../runs/run-record.ts";
+import { readSpec, type SpecRequest } from "../runs/spec.ts";
+import type { RunStore } from "../runs/store.ts";
+import type { Sweep, Trial } from "../runs/sweep.ts";
+import { configKey, readTrial, type TrialResult, trialResult, trialText } from "../runs/trial.ts";
+import { viewOf } from "../runs/view.ts";
+import { exitCodes } from "../util/errors.ts";
+import type { FromTrainer } from "./messages.ts";
+import { supervise } from "./supervisor.ts";
+
+/** Where a sweep runs. */
+export interface SweepContext {
+  readonly store: RunStore;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Folder of presets, and how a run file's name becomes a path. */
+  readonly presets: string;
+  fileOf(name: string): string;
+}
+
+/** A trial with all that is known of it before it is run. */
+export interface PreparedTrial {
+  readonly trial: Trial;
+  readonly request: SpecRequest;
+  readonly config: string;
+  /** The run's id: equal settings, equal id. */
+  readonly run: string;
+  readonly project: string;
+  readonly file: string;
+  /** Its result, where one of the same settings is there. */
+  readonly result?: TrialResult;
+}
+
+/** How a trial ended. */
+export type TrialOutcome =
+  | { readonly state: "done"; readonly result: TrialResult }
+  | { readonly state: "failed"; readonly reason: string }
+  | { readonly state: "stopped" };
+
+export interface SweepAudience {
+  began(trial: PreparedTrial, index: number): void;
+  heard(trial: PreparedTrial, message: FromTrainer): void;
+  ended(trial: PreparedTrial, outcome: TrialOutcome, index: number): void;
+}
+
+/** Reads every trial's configuration and what is there of its result. @throws {ConfigError} for the first trial that is wrong. */
+export function prepareTrials(sweep: Sweep, context: SweepContext): readonly PreparedTrial[] {
+  return sweep.trials.map((trial) => {
+    const set = [...trial.set, `name=${JSON.stringify(sweep.name)}`, `project=${JSON.stringify(sweep.name)}`];
+    const { env, cwd, presets } = context;
+    const request = { files: sweep.run.map((name) => context.fileOf(name)), set, env: { ...env }, cwd, presets };
+    const parsed = readSpec(request);
+    const config = configKey(parsed);
+    const file = join(sweep.results, `${trial.id}.json`);
+    const result = readTrial(file);
+    return {
+      trial,
+      request,
+      config,
+      run: `${sweep.name}-${trial.id}-${config.slice(0, 6)}`.slice(-128),
+      project: sweep.name,
+      file,
+      ...(result?.config === config ? { result } : {}),
+    };
+  });
+}
+
+/**
+ * Runs what has no result yet, one trial after another or `jobs` at once, each in a process of its own. An unfinished trial goes on from its last checkpoint; one that
+ * fails is told of and the others go on. The first signal saves what runs and ends the sweep.
+ * @returns False when it was stopped.
+ */
+export async function runTrials(
+  trials: readonly PreparedTrial[],
+  context: SweepContext & { readonly jobs: number },
+  audience: SweepAudience,
+): Promise<boolean> {
+  const waiting = trials.map((trial, index) => ({ trial, index })).filter(({ trial }) => !trial.result);
+  let stopped = false;
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next && !stopped; next = waiting.shift()) {
+      audience.began(next.trial, next.index);
+      const outcome = await runTrial(next.trial, context, audience);
+      if (outcome.state === "stopped") stopped = true;
+      audience.ended(next.trial, outcome, next.index);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, context.jobs) }, worker));
+  return !stopped;
+}
+
+async function runTrial(prepared: PreparedTrial, { store }: SweepContext, audience: SweepAudience): Promise<TrialOutcome> {
+  const folder = store.folderOf(prepared.project, prepared.run);
+  const isDone = holdsRun(folder) && new RunReader(folder).record().state === "done";
+  if (!isDone) {
+    const { exit, failure } = await supervise(
+      { kind: "train", request: prepared.request, root: store.root, id: prepared.run },
+      { hear: (message) => audience.heard(prepared, message), stopping: () => undefined, aside: () => undefined },
+    );
+    if (exit === exitCodes.stopped || exit >= 128) return { state: "stopped" };
+    if (exit !== exitCodes.done) return { state: "failed", reason: failure?.text ?? `exit ${exit}` };
+  }
+  return { state: "done", result: writeResult(prepared, new RunReader(folder)) };
+}
+
+function writeResult({ trial, project, config, file }: PreparedTrial, reader: RunReader): TrialResult {
+  const plan = reader.plan();
+  const view = viewOf(reader.events(), plan);
+  const result = trialResult({ sweep: project, trial, config }, { plan, view, rows: mainEvaluations(view) });
+  mkdirSync(join(file, ".."), { recursive: true });
+  const temporary = `${file}.${process.pid}.tmp`;
+  writeFileSync(temporary, trialText(result), { flush: true });
+  renameSync(temporary, file);
+  return result;
+}
