@@ -21,6 +21,7 @@ import type { Scores } from "../runs/event.ts";
 import { type ResultRow, resultRows } from "../runs/rows.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
+import type { ComponentSpec } from "../util/component.ts";
 import { UsageError } from "../util/errors.ts";
 import { hashOf } from "../util/hash.ts";
 import { createRandom } from "../util/random.ts";
@@ -37,6 +38,8 @@ export interface ScoreRequest {
   readonly batchSize: number;
   readonly precision: Precision;
   readonly templates: "single" | "ensemble";
+  /** An evaluator by name, with options; each set's usual one when absent. */
+  readonly evaluator?: ComponentSpec;
   readonly onSet: (set: string, index: number, of: number) => void;
 }
 
@@ -58,6 +61,8 @@ export interface ScoreSheet {
   };
   readonly rows: readonly ScoreRow[];
   readonly scores: Scores;
+  /** Sets that the evaluator asked for cannot score. */
+  readonly leftOut: readonly string[];
 }
 
 /** Scores a model on data sets. Nothing is written. */
@@ -67,7 +72,14 @@ export async function scoreModel(request: ScoreRequest): Promise<ScoreSheet> {
   useKernels(kernelsFor(process.env));
   const opened = await openModelFolder(request.model, request.arch === undefined ? {} : { arch: request.arch });
   const { sources, streamed } = await dataOf(request);
-  const sets = (await evaluatedSets(sources, streamed)).map((set) => withTemplates(set, request.templates));
+  const sets = (await evaluatedSets(sources, streamed, request.evaluator)).map((set) => withTemplates(set, request.templates));
+  const scoredSets = new Set(sets.map(({ source }) => source.name));
+  const leftOut = sources.map(({ name }) => name).filter((name) => !scoredSets.has(name));
+  if (sets.length === 0)
+    throw new UsageError(
+      `none of these sets can be scored by ${request.evaluator?.name}: ${leftOut.join(", ")}`,
+      "name sets with classes and a training split",
+    );
   const digest = await weightsDigest(opened.files);
   const { model, preprocess } = await loadModel(request.model, request.arch === undefined ? {} : { arch: request.arch });
   const compute = scope(() => keep(computeWeights(model, request.precision)));
@@ -107,7 +119,8 @@ export async function scoreModel(request: ScoreRequest): Promise<ScoreSheet> {
         digests: { model: digest, data: event.digests?.data ?? "", preprocessing },
       }));
     });
-    return { model: { path: request.model, arch: opened.architecture, digest, preprocessing: preprocess }, rows, scores: scored.scores };
+    const described = { path: request.model, arch: opened.architecture, digest, preprocessing: preprocess };
+    return { model: described, rows, scores: scored.scores, leftOut };
   } finally {
     await loader.close();
   }
@@ -156,11 +169,8 @@ function streamedNames(run: string | undefined): readonly string[] | undefined {
   return sources.filter(({ uses }) => uses.includes("update")).map(({ name }) => name);
 }
 
-/** The set with an evaluator that scores with those templates, where it knows any. */
+/** The set scored with those templates, where its evaluator knows any. */
 function withTemplates(set: EvaluatedSet, templates: string): EvaluatedSet {
-  const { evaluator } = set;
-  const parsed = evaluator.options.safeParse({ templates });
-  return parsed.success
-    ? { ...set, evaluator: { ...evaluator, evaluate: (model, source) => evaluator.evaluate(model, source, parsed.data) } }
-    : set;
+  const parsed = set.evaluator.options.safeParse({ templates });
+  return parsed.success ? { ...set, options: parsed.data } : set;
 }

@@ -1,3 +1,6 @@
+import type { Measurement } from "../runs/measurement.ts";
+import { wilson } from "./intervals.ts";
+
 /** Zero-shot classification of one data set, as CLIP_benchmark names it; shares in [0, 1]. */
 export interface ClassificationMetrics {
   readonly acc1: number;
@@ -69,4 +72,18 @@ function rankOf(scores: ArrayLike<number>, from: number, { classes, label }: { r
   }
   // A class list of one has nothing to come before a score that is no number.
   return before === 0 && Number.isNaN(own) ? classes : before;
+}
+
+/** The metrics as a set's measurements; accuracies with Wilson's interval. None while nothing was counted. */
+export function classificationMeasurements(metrics: ClassificationMetrics | undefined, samples: number): readonly Measurement[] {
+  if (!metrics) return [];
+  const share = (metric: string, value: number, sure: boolean): Measurement => {
+    const interval = sure ? wilson(Math.round(value * samples), samples) : undefined;
+    return { metric, value, unit: "share", samples, ...(interval ? { interval } : {}) };
+  };
+  return [
+    share("acc1", metrics.acc1, true),
+    ...(metrics.acc5 === undefined ? [] : [share("acc5", metrics.acc5, true)]),
+    share("mean_per_class_recall", metrics.mean_per_class_recall, false),
+  ];
 }

@@ -28,11 +28,15 @@ export interface Evaluation {
   readonly measurements: readonly Measurement[];
   /** Per-item outcomes by metric, in the order of item ids. */
   readonly outcomes: readonly Outcomes[];
+  /** How it was measured, where options or data decided that. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface EvaluatorDefinition<S extends z.ZodType = z.ZodType> extends Component<S> {
   /** Kinds of data sets it can score. */
   readonly tasks: readonly DataSource["task"][];
+  /** It fits something to a set's training samples: sets without any are left out, and it scores only where it is asked for by name. */
+  readonly fits?: true;
   /** Changes nothing: the same weights and data give the same numbers. */
   evaluate(model: Embedder, source: DataSource, options: z.output<S>): Evaluation;
 }

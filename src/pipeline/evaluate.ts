@@ -10,6 +10,7 @@ import type { ImagePreprocess } from "../models/preprocess.ts";
 import type { Tokenize } from "../models/texts.ts";
 import type { EvaluatedEvent, RunEvent, Scores, WeightsState } from "../runs/event.ts";
 import type { Measurement } from "../runs/measurement.ts";
+import type { ComponentSpec } from "../util/component.ts";
 import type { Random } from "../util/random.ts";
 
 /** A set with the evaluator that scores it. */
@@ -19,6 +20,8 @@ export interface EvaluatedSet {
   readonly role: "adapt" | "eval" | "pool";
   readonly name: string;
   readonly evaluator: EvaluatorDefinition;
+  /** Of the evaluator, read; its defaults when absent. */
+  readonly options?: unknown;
 }
 
 export interface EvaluationOptions {
@@ -41,12 +44,23 @@ export interface EvaluationOptions {
   onSet?(set: string, index: number, of: number): void;
 }
 
-/** The evaluator of each set: the first of the catalogue that scores its kind. KA counts the streamed sets, ZS the held-out ones. */
-export async function evaluatedSets(sources: readonly DataSource[], streamed: ReadonlySet<string>): Promise<readonly EvaluatedSet[]> {
-  const known = await Promise.all(evaluators.names().map(async (name) => ({ name, evaluator: await evaluators.load(name) })));
+/**
+ * The evaluator of each set: the first of the catalogue that scores its kind and fits nothing, or the named one. Sets that it cannot score are left out. KA counts the
+ * streamed sets, ZS the held-out ones.
+ */
+export async function evaluatedSets(
+  sources: readonly DataSource[],
+  streamed: ReadonlySet<string>,
+  wanted?: ComponentSpec,
+): Promise<readonly EvaluatedSet[]> {
+  const { name: only, ...given } = wanted ?? {};
+  const names = only === undefined ? evaluators.names() : [only];
+  const known = await Promise.all(names.map(async (name) => ({ name, evaluator: await evaluators.load(name) })));
+  const usable = wanted ? known : known.filter(({ evaluator }) => !evaluator.fits);
   return sources.flatMap((source) => {
-    const found = known.find(({ evaluator }) => evaluator.tasks.includes(source.task));
-    return found ? [{ source, role: streamed.has(source.name) ? "adapt" : source.role, ...found }] : [];
+    const found = usable.find(({ evaluator }) => evaluator.tasks.includes(source.task));
+    if (!found || (found.evaluator.fits && source.records("train").length === 0)) return [];
+    return [{ source, role: streamed.has(source.name) ? "adapt" : source.role, ...found, options: found.evaluator.options.parse(given) }];
   });
 }
 
@@ -70,7 +84,7 @@ export async function evaluateAll(
       if (options.stopRequested()) return undefined;
       options.onSet?.(set.source.name, index, sets.length);
       const began = performance.now();
-      const evaluation = set.evaluator.evaluate(embedder, set.source, set.evaluator.options.parse({}));
+      const evaluation = set.evaluator.evaluate(embedder, set.source, set.options ?? set.evaluator.options.parse({}));
       outcomes.set(set.source.name, outcomesOf(set.source, evaluation));
       if (streamed.has(set.source.name)) byConcept.push(...conceptOutcomes(set.source, evaluation));
       events.push({
@@ -81,6 +95,7 @@ export async function evaluateAll(
         evaluator: set.name,
         headline: evaluation.headline,
         measurements: withItems(evaluation, set.source.name, at, options),
+        ...(evaluation.settings ? { settings: evaluation.settings } : {}),
         durationMs: performance.now() - began,
         digests: { data: set.source.fingerprint },
       });

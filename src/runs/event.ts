@@ -49,6 +49,8 @@ export interface EvaluatedEvent {
   /** The one metric that enters KA or ZS. */
   readonly headline: string;
   readonly measurements: readonly Measurement[];
+  /** How it was measured, where options or data decided that. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
   readonly durationMs?: number;
   /** Digests of the weights and of the data. */
   readonly digests?: Readonly<Record<string, string>>;

@@ -27,6 +27,7 @@ export interface ResultRow {
   readonly interval?: readonly [number, number];
   readonly n: number;
   readonly items?: string;
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
   readonly digests?: Readonly<Record<string, string>>;
   readonly seconds?: number;
 }
@@ -99,12 +100,13 @@ function stepOf({ t, task, s, samples }: MetricRow, values: ReadonlyMap<string, 
 
 /** One row a measurement. */
 export function resultRows(event: EvaluatedEvent, t: number): readonly ResultRow[] {
-  const { task, step, state, source, role, evaluator, digests, durationMs } = event;
+  const { task, step, state, source, role, evaluator, settings, digests, durationMs } = event;
   return event.measurements.map(({ metric, value, unit, interval, samples, items }) => ({
     ...{ t, task, s: step, state, dataset: source, role, evaluator, metric, value, unit },
     ...(interval ? { interval } : {}),
     n: samples,
     ...(items ? { items } : {}),
+    ...(settings ? { settings } : {}),
     ...(digests ? { digests } : {}),
     ...(durationMs === undefined ? {} : { seconds: durationMs / 1000 }),
   }));

@@ -1,7 +1,8 @@
 import { type Gate, type JudgedGate, judge, parseGate, verdictOfAll } from "../../evaluation/gate.ts";
 import { exitCodes, hint, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags, wholeNumber } from "../command.ts";
-import { formatShare, fromHere, say, sayFacts, sayJson, sayTable } from "../output.ts";
+import { formatShare, fromHere, counted as plural, say, sayFacts, sayJson, sayTable } from "../output.ts";
+import { probeFlags, probeOf } from "../probe-options.ts";
 import { splitReferences } from "../references.ts";
 import type { ScoreSheet } from "../score-model.ts";
 
@@ -23,6 +24,7 @@ export const usage = {
     arch: { type: "string", value: "NAME", help: "architecture, where the weights do not say" },
     precision: { type: "string", choices: ["fp32", "bf16"], help: "precision of the forward pass (fp32)" },
     templates: { type: "string", choices: ["single", "ensemble"], help: "first prompt of a set, or the mean over all of them (single)" },
+    ...probeFlags,
     "batch-size": { type: "string", value: "N", help: "images at a time (128)" },
     assert: {
       type: "string",
@@ -43,6 +45,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { flags, rest } = parsed;
   const batchSize = flags["batch-size"] === undefined ? 128 : wholeNumber("batch-size", flags["batch-size"]);
   const gates = (flags.assert ?? []).map(gateOf);
+  const evaluator = probeOf(flags);
   const { findModelFile } = await import("../model-reference.ts");
   const model = findModelFile(rest[0] ?? "", flags.runs);
   const { scoreModel } = await import("../score-model.ts");
@@ -52,6 +55,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     ...(flags.suite ? { suite: splitReferences(flags.suite) } : {}),
     ...(flags.from ? { from: splitReferences(flags.from) } : {}),
     ...(flags.arch === undefined ? {} : { arch: flags.arch }),
+    ...(evaluator ? { evaluator } : {}),
     batchSize,
     precision: flags.precision === "bf16" ? "bf16" : "fp32",
     templates: flags.templates === "ensemble" ? "ensemble" : "single",
@@ -62,7 +66,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!isQuiet) process.stderr.write("\r\x1b[K");
   const judged = gates.map((gate) => judge(gate, measuredScore(gate, sheet)));
   if (flags.json) sayJson(gates.length > 0 ? { ...sheet, gates: judged } : sheet);
-  else tell(sheet, flags.all === true);
+  else tell(sheet, { all: flags.all === true, of: evaluator ? " of linear probes" : "" });
+  if (sheet.leftOut.length > 0) process.stderr.write(`left out, nothing to fit a probe to: ${sheet.leftOut.join(", ")}\n`);
   for (const gate of judged) process.stderr.write(`${gate.result.padEnd(9)} ${gate.text}${shown(gate)}\n`);
   return { pass: exitCodes.done, fail: exitCodes.assertion, undecided: exitCodes.undecided }[verdictOfAll(judged)];
 }
@@ -92,7 +97,7 @@ const shown = ({ measured }: JudgedGate): string => {
   return `: ${percents[0]} %${measured.interval ? `, 95 % interval ${percents[1]} to ${percents[2]}` : ""}`;
 };
 
-function tell({ model, rows, scores }: ScoreSheet, all: boolean): void {
+function tell({ model, rows, scores }: ScoreSheet, { all, of }: { readonly all: boolean; readonly of: string }): void {
   const right = { align: "right" } as const;
   const counted = (set: string): string => (scores.kaSets.includes(set) ? "KA" : scores.zsSets.includes(set) ? "ZS" : "");
   const digits = (share: number): string => (100 * share).toFixed(1);
@@ -119,9 +124,10 @@ function tell({ model, rows, scores }: ScoreSheet, all: boolean): void {
       ]),
   });
   say();
+  const mean = (sets: readonly string[]): string => `mean over ${plural(sets.length, "set")}${of}`;
   sayFacts([
-    ["KA", scores.ka && `${formatShare(scores.ka, true)} %, mean over ${scores.kaSets.length} set${scores.kaSets.length > 1 ? "s" : ""}`],
-    ["ZS", scores.zs && `${formatShare(scores.zs, true)} %, mean over ${scores.zsSets.length} set${scores.zsSets.length > 1 ? "s" : ""}`],
+    ["KA", scores.ka && `${formatShare(scores.ka, true)} %, ${mean(scores.kaSets)}`],
+    ["ZS", scores.zs && `${formatShare(scores.zs, true)} %, ${mean(scores.zsSets)}`],
     ["GM", scores.gm && `${formatShare(scores.gm, true)} %`],
     [
       "model",

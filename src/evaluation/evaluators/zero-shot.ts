@@ -3,12 +3,10 @@ import type { DataSource } from "../../data/source.ts";
 import { indexSelect, linear, meanOver, normalize, reshape, slice } from "../../engine/ops.ts";
 import { scope } from "../../engine/scope.ts";
 import { readFloats, type Tensor, tensor } from "../../engine/tensor.ts";
-import type { Measurement } from "../../runs/measurement.ts";
-import { EvergreenError } from "../../util/errors.ts";
 import { createCalibration } from "../calibration.ts";
-import { createClassificationCounts } from "../classification-metrics.ts";
+import { classLabels } from "../class-labels.ts";
+import { classificationMeasurements, createClassificationCounts } from "../classification-metrics.ts";
 import type { Embedder, EvaluatorDefinition } from "../evaluator.ts";
-import { wilson } from "../intervals.ts";
 
 const options = z.strictObject({
   templates: z.enum(["single", "ensemble"]).default("single").describe("the set's first template, or the mean over all of them"),
@@ -26,8 +24,7 @@ const zeroShot: EvaluatorDefinition<typeof options> = {
   evaluate: (model, source, { templates }) =>
     scope(() => {
       const records = source.records("test");
-      const labelOf = new Map(source.classNames.map((name, label) => [name, label]));
-      const labels = records.map((record) => label(labelOf.get(record.className ?? ""), record.id, source.name));
+      const labels = classLabels(source, records);
       const classes = classEmbeddings(model, source, templates);
       const images = model.images(records);
       const counts = createClassificationCounts(source.classNames.length);
@@ -43,7 +40,7 @@ const zeroShot: EvaluatorDefinition<typeof options> = {
       return {
         headline: "acc1",
         measurements: [
-          ...measurementsOf(counts.metrics(), records.length),
+          ...classificationMeasurements(counts.metrics(), records.length),
           ...(error === undefined ? [] : [{ metric: "ece", value: error, unit: "share" as const, samples: records.length }]),
         ],
         outcomes: [{ metric: "acc1", flags }],
@@ -51,15 +48,6 @@ const zeroShot: EvaluatorDefinition<typeof options> = {
     }),
 };
 export default zeroShot;
-
-function label(found: number | undefined, id: string, set: string): number {
-  if (found !== undefined) return found;
-  throw new EvergreenError(`${set}: the class of ${id} is not in the set's class list`, {
-    code: "EG-4210",
-    exit: "data",
-    fix: "add the class to the list, or leave the sample out",
-  });
-}
 
 /** [K, E] of unit length. */
 function classEmbeddings(model: Embedder, source: DataSource, templates: "single" | "ensemble"): Tensor {
@@ -71,20 +59,4 @@ function classEmbeddings(model: Embedder, source: DataSource, templates: "single
   const each = indexSelect(model.texts(distinct), 0, tensor(rows, [rows.length], "int64"));
   const perClass = Math.max(1, used.length);
   return perClass === 1 ? each : normalize(meanOver(reshape(each, [source.classNames.length, perClass, -1]), [1]));
-}
-
-function measurementsOf(
-  metrics: ReturnType<ReturnType<typeof createClassificationCounts>["metrics"]>,
-  samples: number,
-): readonly Measurement[] {
-  if (!metrics) return [];
-  const share = (metric: string, value: number, sure: boolean): Measurement => {
-    const interval = sure ? wilson(Math.round(value * samples), samples) : undefined;
-    return { metric, value, unit: "share", samples, ...(interval ? { interval } : {}) };
-  };
-  return [
-    share("acc1", metrics.acc1, true),
-    ...(metrics.acc5 === undefined ? [] : [share("acc5", metrics.acc5, true)]),
-    share("mean_per_class_recall", metrics.mean_per_class_recall, false),
-  ];
 }

@@ -1,0 +1,38 @@
+import type { ComponentSpec } from "../util/component.ts";
+import { UsageError } from "../util/errors.ts";
+import { type Flag, wholeNumber } from "./command.ts";
+
+/** Flags of a linear probe. */
+export const probeFlags = {
+  probe: {
+    type: "boolean",
+    help: "a linear classifier on the image embeddings, fitted to each set's training samples, in place of zero-shot scores",
+  },
+  shots: { type: "string", value: "K", help: "with --probe: training samples of each class, drawn by --seed (all of them)" },
+  l2: { type: "string", value: "X", help: "with --probe: penalty of the weights (chosen on a fifth of the training samples)" },
+  seed: { type: "string", value: "N", help: "with --probe: of the shots and of the split (0)" },
+} as const satisfies Readonly<Record<string, Flag>>;
+
+/** The evaluator that the flags ask for; undefined without --probe. @throws {UsageError} */
+export function probeOf(flags: {
+  readonly probe?: boolean;
+  readonly shots?: string;
+  readonly l2?: string;
+  readonly seed?: string;
+}): ComponentSpec | undefined {
+  const { probe, shots, l2, seed } = flags;
+  if (!probe) {
+    const alone = Object.entries({ shots, l2, seed }).find(([, value]) => value !== undefined)?.[0];
+    if (alone !== undefined) throw new UsageError(`--${alone} belongs to a linear probe`, "add --probe");
+    return undefined;
+  }
+  const penalty = l2 === undefined ? undefined : Number(l2);
+  if (penalty !== undefined && !(penalty > 0 && penalty < Number.POSITIVE_INFINITY))
+    throw new UsageError(`--l2 ${l2}: expected a number above 0`, "as --l2 0.01");
+  return {
+    name: "linear-probe",
+    ...(shots === undefined ? {} : { shots: wholeNumber("shots", shots) }),
+    ...(penalty === undefined ? {} : { l2: penalty }),
+    ...(seed === undefined ? {} : { seed: wholeNumber("seed", seed, 0) }),
+  };
+}
