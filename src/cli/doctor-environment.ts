@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { cacheRoot, type Env } from "../util/paths.ts";
+import { cacheRoot, dataFolder, type Env } from "../util/paths.ts";
 
 /** A variable that Evergreen or the libraries below it read. */
 export interface Variable {
@@ -11,6 +11,7 @@ export interface Variable {
 
 const ours: readonly (readonly [name: string, about: string, builtIn: (env: Env) => string])[] = [
   ["EVERGREEN_CACHE", "downloads and built data", (env) => cacheRoot(env)],
+  ["EVERGREEN_DATA", "the benchmark's data sets and pretraining pools", (env) => dataFolder(env)],
   ["EVERGREEN_RUNS", "folder of all runs", () => resolve("runs")],
   ["EVERGREEN_SET", "settings over every run file, parted by ; or line ends", () => "none"],
   ["EVERGREEN_KERNELS", "reference turns the choice of kernels off", () => "auto"],

@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from "node:path";
 import type { ComponentSpec } from "../util/component.ts";
 import { issueText } from "../util/issues.ts";
 import { DataError } from "./data-error.ts";
-import { type DataSource, sources } from "./source.ts";
+import { type DataSource, type SourceDefinition, sources } from "./source.ts";
 
 /** Schemes that go by another name than their source. */
 const aliases: Readonly<Record<string, string>> = { wds: "webdataset" };
@@ -28,11 +28,28 @@ const carried: Readonly<Record<string, { readonly option: string; readonly read:
  * @throws {DataError}, for options that do not fit too, {UnknownComponentError}
  */
 export async function openSources(spec: string | ComponentSpec, baseDir: string): Promise<readonly DataSource[]> {
+  const { source, options } = await found(spec, baseDir);
+  return source.open(options);
+}
+
+/** The same for a plan: data that is not there is told by its counts, where its source knows them ({@link DataSource.unopened}). */
+export async function planSources(spec: string | ComponentSpec, baseDir: string): Promise<readonly DataSource[]> {
+  const { source, options } = await found(spec, baseDir);
+  return source.plan ? source.plan(options) : source.open(options);
+}
+
+/** How a run comes by its data: {@link openSources} to train, {@link planSources} to plan. */
+export type SourceOpener = typeof openSources;
+
+async function found(
+  spec: string | ComponentSpec,
+  baseDir: string,
+): Promise<{ readonly source: SourceDefinition; readonly options: unknown }> {
   const { name, ...given } = typeof spec === "string" ? await specOf(spec, baseDir) : spec;
   const source = await sources.load(aliases[name] ?? name);
   const path = given.path;
   const options = source.options.safeParse(typeof path === "string" ? { ...given, path: absolute(path, baseDir) } : given);
-  if (options.success) return source.open(options.data);
+  if (options.success) return { source, options: options.data };
   throw new DataError(`source ${name}: ${issueText(options.error)}`, { fix: "take the option away, or name another source" });
 }
 

@@ -52,6 +52,16 @@ export interface LeftOut {
   readonly reason: string;
 }
 
+/** What is known of a data set that is not here: enough to plan with, nothing to train on. */
+export interface Unopened {
+  readonly train: number;
+  readonly test: number;
+  /** Names of what was looked for and not found. */
+  readonly missing: readonly string[];
+  /** How a person comes by it. */
+  readonly obtain: string;
+}
+
 /** One data set. Opening reads its index; images are read by location. */
 export interface DataSource {
   readonly name: string;
@@ -67,6 +77,8 @@ export interface DataSource {
   readonly licences: readonly string[];
   /** What was found and cannot be a sample (no caption, no image); absent where nothing can be. */
   readonly leftOut?: readonly LeftOut[];
+  /** Set where no data was opened and counts known from elsewhere stand for it: its concepts have ids, and asking for records throws. */
+  readonly unopened?: Unopened;
   /** Sorted by id. */
   records(split: Split): readonly SampleRecord[];
   concepts(): readonly Concept[];
@@ -82,6 +94,12 @@ export interface SourceDefinition<S extends z.ZodType = z.ZodType> extends Compo
   recognises(path: string): boolean;
   /** Every data set found there, sorted by name. @throws {DataError} naming the item that cannot be used. */
   open(options: z.output<S>): Promise<readonly DataSource[]>;
+  /** The same for a plan: what is not there is told by its counts, where they are known. Absent where nothing is known of data that is not there. */
+  plan?(options: z.output<S>): Promise<readonly DataSource[]>;
 }
+
+/** Samples of a split, opened or not. */
+export const sizeOf = (source: Pick<DataSource, "records" | "unopened">, split: Split): number =>
+  source.unopened?.[split] ?? source.records(split).length;
 
 export const sources = new Catalog<SourceDefinition>("source", [new URL("./sources/", import.meta.url)]);

@@ -7,6 +7,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const envReference = /\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g;
 /** Schemes whose rest is a name unless it starts as a path does. */
 const namingSchemes = new Set(["hf", "open_clip", "preset", "mini-flux", "run"]);
+/** Schemes whose rest picks sets by name, unless it has a slash in it. */
+const pickingSchemes = new Set(["fomo", "pool"]);
 const referenceKeys = [
   ["model", "init"],
   ["stream", "from"],
@@ -41,7 +43,11 @@ export function splitReference(text: string): { readonly scheme: string; readonl
   const rest = match ? (match[2] ?? "") : text;
   if (/^[a-z][a-z0-9+.-]+:\/\//.test(text)) return { scheme: "", rest: text, isPath: false };
   const starts = /^(\.{1,2}([/\\]|$)|[/\\~])/.test(rest) || isAbsolute(rest);
-  const looks = scheme === "" ? starts || /[/\\]/.test(rest) || /\.[A-Za-z0-9]+$/.test(rest) : !namingSchemes.has(scheme) || starts;
+  const hasSlash = starts || /[/\\]/.test(rest);
+  const looks =
+    scheme === ""
+      ? hasSlash || /\.[A-Za-z0-9]+$/.test(rest)
+      : starts || !(namingSchemes.has(scheme) || (pickingSchemes.has(scheme) && !hasSlash));
   return { scheme: match ? `${scheme}:` : "", rest, isPath: looks && rest !== "" };
 }
 

@@ -54,6 +54,13 @@ function wholeNumber(text: string): Amount | string {
   return Number.isSafeInteger(total) && total >= 1 ? { unit, total } : `a whole number of ${unit}, at least 1`;
 }
 
+/** `2000000`, `2M` or `500k` samples; undefined when the text is no whole number of them. */
+export function parseCount(given: number | string): number | undefined {
+  const match = typeof given === "number" ? undefined : /^\s*(\d+(?:\.\d+)?)\s*([kMG]?)\s*$/.exec(given);
+  const count = match ? Math.round(Number(match[1]) * (scales[match[2] ?? ""] ?? 1) * 1e6) / 1e6 : given;
+  return typeof count === "number" && Number.isSafeInteger(count) && count >= 1 ? count : undefined;
+}
+
 /** Share of `10%` as a number below 1; undefined when the text is none. Warm-ups below 1 are shares, others are steps. */
 export function parseWarmup(text: string): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?)\s*%\s*$/.exec(text);

@@ -10,3 +10,8 @@ export function cacheRoot(env: Env): string {
   if (env.XDG_CACHE_HOME) return resolve(env.XDG_CACHE_HOME, "evergreen");
   return join(env.HOME || homedir(), ".cache", "evergreen");
 }
+
+/** Where the benchmark's data sets and pretraining pools lie: `EVERGREEN_DATA`, else `data` in the cache. */
+export function dataFolder(env: Env): string {
+  return env.EVERGREEN_DATA ? resolve(env.EVERGREEN_DATA) : join(cacheRoot(env), "data");
+}

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pack } from "tar-stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openSources } from "../open-sources.ts";
+import { openSources, planSources } from "../open-sources.ts";
 import { readSpan } from "../read-image.ts";
-import type { DataSource } from "../source.ts";
+import { type DataSource, sizeOf } from "../source.ts";
 
 let root = "";
 const cacheBefore = process.env.EVERGREEN_CACHE;
@@ -131,4 +131,39 @@ test("a set that is not there whole is refused with what it lacks and how to obt
     fix: "torchvision's MNIST fetches it.",
   });
   await expect(openSources(`fomo:${root}`, "/")).rejects.toThrow(/none of the registered data sets/);
+});
+
+test("a role among the sets asks for all of it: many that are missing are told by number, the first three by what they lack", async () => {
+  putTwoSets();
+  await expect(openSources(`fomo:${root}?sets=adapt`, "/")).rejects.toMatchObject({
+    message: expect.stringMatching(/40 of 41 data sets are not there whole: ai2diagrams lacks AI2DIAGRAMS\/, .*; and 37 more$/) as string,
+    fix: expect.stringContaining(`evergreen data status --root ${root}`) as string,
+  });
+});
+
+test("a plan counts what is not there by the registry, and opens what is", async () => {
+  putTwoSets();
+  const counted = async (spec: string): Promise<readonly unknown[]> =>
+    (await planSources(spec, "/")).map((set) => [set.name, set.unopened !== undefined, sizeOf(set, "train")]);
+  expect((await counted(`fomo:${root}?sets=adapt`)).slice(0, 1)).toEqual([["ai2diagrams", true, 2720]]);
+  expect(await counted(`fomo:${root}?sets=dtd,cub200`)).toEqual([
+    ["cub200", true, 5994],
+    ["dtd", false, 2],
+  ]);
+  // What is asked for is what is there; where nothing is, all.
+  expect((await counted(`fomo:${root}`)).map((row) => (row as string[])[0])).toEqual(["dtd", "flickr30k"]);
+  expect((await counted(`fomo:${join(root, "none")}`)).length).toBe(63);
+});
+
+test("without a path the root is EVERGREEN_DATA", async () => {
+  putTwoSets();
+  const before = process.env.EVERGREEN_DATA;
+  process.env.EVERGREEN_DATA = root;
+  try {
+    expect((await openSources("fomo", "/elsewhere")).map(({ name }) => name)).toEqual(["dtd", "flickr30k"]);
+    expect((await openSources("fomo:dtd", "/elsewhere")).map(({ name }) => name)).toEqual(["dtd"]);
+  } finally {
+    if (before === undefined) delete process.env.EVERGREEN_DATA;
+    else process.env.EVERGREEN_DATA = before;
+  }
 });

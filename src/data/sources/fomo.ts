@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { hashOf } from "../../util/hash.ts";
+import { dataFolder } from "../../util/paths.ts";
 import { DataError } from "../data-error.ts";
 import { type DataRoot, dataRoot, type NeededFile, neededFiles, statusOf } from "../data-root.ts";
 import { cachedIndex } from "../index-cache.ts";
@@ -10,11 +11,20 @@ import { type InfoRecord, readClassList, readInfoFile } from "../info-file.ts";
 import { type RegisteredSet, registeredSet, registry } from "../registry.ts";
 import type { DataSource, LeftOut, SourceDefinition } from "../source.ts";
 import { type TarMember, tarMembers } from "../tar-index.ts";
+import { unopenedSet } from "../unopened-source.ts";
 
 const options = z.strictObject({
-  path: z.string().min(1).describe("data root: a folder or tar for each set, info files in it or in its 00_info"),
+  path: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("data root: a folder or tar for each set, info files in it or in its 00_info; EVERGREEN_DATA if absent"),
   info: z.string().min(1).optional().describe("folder with info files and class lists, where they lie elsewhere"),
-  sets: z.array(z.string()).min(1).optional().describe("sets to open, by handle; default: all that are there whole"),
+  sets: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe("sets that must be there whole, by handle or role (adapt, eval); default: all that are"),
   role: z.enum(["adapt", "eval"]).optional().describe("open sets of this role alone"),
   // AI2D, DollarStreet and ImageNet-D have captions in the info files of these copies alone.
   resized: z.boolean().default(true).describe("read the copies resized to 224 px rather than the originals, where both are there"),
@@ -25,30 +35,53 @@ const definition: SourceDefinition<typeof options> = {
   summary: "A data root of the published benchmark: its 63 sets by handle, with info files and class lists.",
   source: "arXiv:2408.14471 and the layout of the code published with it",
   options,
+  selects: true,
   // A root holds folders of pictures, which is what a bare path to it would be taken for; it is named with its scheme.
   recognises: () => false,
   async open(given) {
-    const root = dataRoot(given.path, given.info);
-    const sets = pick(given, root);
-    return sets.map((set) => openSet(set, root, given.resized)).sort((a, b) => (a.name < b.name ? -1 : 1));
+    const root = rootOf(given);
+    const wanted = wantedSets(given);
+    const lacking = wanted.filter((set) => statusOf(set, root).state !== "ready");
+    if (given.sets && lacking.length > 0) throw incomplete(lacking, wanted.length, root);
+    const found = wanted.filter((set) => !lacking.includes(set));
+    if (found.length === 0)
+      throw new DataError(`${root.root}: none of the registered data sets is there whole`, {
+        fix: `see what is missing: evergreen data status --root ${root.root}`,
+      });
+    return byName(found.map((set) => openSet(set, root, given.resized)));
+  },
+  async plan(given) {
+    const root = rootOf(given);
+    const all = wantedSets(given).map((set) => ({ set, ...statusOf(set, root) }));
+    const anyReady = all.some(({ state }) => state === "ready");
+    const planned = all.filter(({ state }) => state === "ready" || given.sets || !anyReady);
+    return byName(
+      planned.map(({ set, state, missing }) => (state === "ready" ? openSet(set, root, given.resized) : unopenedSet(set, missing))),
+    );
   },
 };
 export default definition;
 
-/** Named sets must be there whole; of the others those are taken that are. */
-function pick({ path, sets, role }: Options, root: DataRoot): readonly RegisteredSet[] {
-  const ofRole = (set: RegisteredSet): boolean => role === undefined || set.role === role;
-  const named = sets && [...new Set(sets.map(registeredSet))].filter(ofRole);
-  for (const set of named ?? []) {
-    const { missing } = statusOf(set, root);
-    if (missing.length > 0) throw new DataError(`${path}: ${set.handle} lacks ${missing.join(", ")}`, { fix: set.obtain });
-  }
-  const found = named ?? registry.filter((set) => ofRole(set) && statusOf(set, root).state === "ready");
-  if (found.length === 0)
-    throw new DataError(`${path}: none of the registered data sets is there whole`, {
-      fix: `see what is missing: evergreen data status --root ${path}`,
-    });
-  return found;
+const rootOf = ({ path, info }: Options): DataRoot => dataRoot(path ?? dataFolder(process.env), info);
+const byName = (sets: readonly DataSource[]): readonly DataSource[] => [...sets].sort((a, b) => (a.name < b.name ? -1 : 1));
+
+/** Those that were named, by handle, folder or role; else all. */
+function wantedSets({ sets, role }: Options): readonly RegisteredSet[] {
+  const named = sets?.flatMap((name) =>
+    name === "adapt" || name === "eval" ? registry.filter((set) => set.role === name) : [registeredSet(name)],
+  );
+  return [...new Set(named ?? registry)].filter((set) => role === undefined || set.role === role);
+}
+
+/** What is missing and how it is obtained: of one set in full, of many by their names. */
+function incomplete(lacking: readonly RegisteredSet[], of: number, root: DataRoot): DataError {
+  const [first] = lacking;
+  const parts = lacking.slice(0, 3).map((set) => `${set.handle} lacks ${statusOf(set, root).missing.join(", ")}`);
+  if (lacking.length === 1 && first) return new DataError(`${root.root}: ${parts.join("")}`, { fix: first.obtain });
+  const more = lacking.length > parts.length ? `; and ${lacking.length - parts.length} more` : "";
+  return new DataError(`${root.root}: ${lacking.length} of ${of} data sets are not there whole: ${parts.join("; ")}${more}`, {
+    fix: `evergreen data status --root ${root.root} says of each what is missing and how it is obtained; put EVERGREEN_DATA to the folder that holds them`,
+  });
 }
 
 function openSet(set: RegisteredSet, root: DataRoot, resized: boolean): DataSource {
