@@ -2,7 +2,7 @@ import { configDefaults, defineConfig } from "vitest/config";
 
 // Two suites: `core` runs on a bare machine, `engine` needs the native addon.
 const engine = [
-  "src/{engine,nn,models,continual,evaluation,training,pipeline,launch}/**/*.test.ts",
+  "src/{engine,nn,models,merging,continual,evaluation,training,pipeline,launch}/**/*.test.ts",
   "test/{engine,contracts,resume,end-to-end}/**/*.test.ts",
 ];
 export default defineConfig({

@@ -191,4 +191,8 @@ export const coreAdapters: ReadonlyMap<string, Adapter> = new Map([
 ]);
 
 /** Rows whose product code needs the engine; test/engine/golden-engine.test.ts runs them. */
-export const engineRows: ReadonlySet<string> = new Set(["training.g10"]);
+export const engineRows: ReadonlySet<string> = new Set([
+  "training.g10",
+  ...[...Array(20).keys()].map((i) => `merging.g${i + 1}`),
+  "merging.g22",
+]);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { scope } from "../../src/engine/scope.ts";
 import { item, scalar, tensor } from "../../src/engine/tensor.ts";
 import clip from "../../src/nn/objectives/clip.ts";
+import { mergingAdapters } from "../golden-adapters-merging.ts";
 import { type Adapter, adapter, testRows } from "../golden-runner.ts";
 
 const matrix = z.array(z.array(z.number()));
@@ -18,4 +19,4 @@ const clipLoss = adapter(
     ),
 );
 
-testRows("engine", new Map<string, Adapter>([["training.g10", clipLoss]]));
+testRows("engine", new Map<string, Adapter>([["training.g10", clipLoss], ...mergingAdapters]));

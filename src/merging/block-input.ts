@@ -1,0 +1,90 @@
+import { globalNorm, mulNumber, sub } from "../engine/ops.ts";
+import { item, type Tensor } from "../engine/tensor.ts";
+import type { Random } from "../util/random.ts";
+import type { EntryReader } from "./entry-reader.ts";
+import type { MergedTensor, MergeInput } from "./operator.ts";
+
+/** Models and what is known of them, oldest first. */
+export interface MergeModels {
+  /** Undefined where no operator needs it. */
+  readonly base: EntryReader | undefined;
+  readonly models: readonly EntryReader[];
+  /** One a model, where the operator needs them. */
+  readonly statistics?: readonly EntryReader[];
+}
+
+/** What the inputs of one tower share. */
+export interface InputContext extends MergeModels {
+  readonly hasFactors: boolean;
+  readonly needs: "fisher" | "gram" | undefined;
+  readonly random: Random;
+  readonly task: number;
+}
+
+/** Hears the length of each task vector's block, once a model. */
+export type Listener = (i: number, norm: number) => void;
+
+/** A run of entries that is read when it is asked for. It lives in one scope: the base is read once. */
+export class BlockInput implements MergeInput {
+  readonly tensor: MergedTensor;
+  readonly offset: number;
+  readonly size: number;
+  readonly count: number;
+  readonly random: Random;
+  readonly task: number;
+  private readonly context: InputContext;
+  private readonly listener: Listener | undefined;
+  private readonly heard = new Set<number>();
+  private held: Tensor | undefined;
+
+  constructor(tensor: MergedTensor, at: { readonly offset: number; readonly size: number }, context: InputContext, listener?: Listener) {
+    this.tensor = tensor;
+    this.offset = at.offset;
+    this.size = at.size;
+    this.count = context.models.length;
+    this.random = context.random;
+    this.task = context.task;
+    this.context = context;
+    this.listener = listener;
+  }
+
+  base(): Tensor {
+    const { base } = this.context;
+    if (!base) throw new Error("internal: a merge without a base asked for it");
+    this.held ??= base.read(this.tensor.name, this);
+    return this.held;
+  }
+
+  model(i: number): Tensor {
+    const entries = this.readModel(i);
+    if (this.listener && this.context.base && !this.heard.has(i)) this.tell(i, sub(entries, this.base()));
+    return entries;
+  }
+
+  vector(i: number): Tensor {
+    const difference = sub(this.readModel(i), this.base());
+    if (this.listener && !this.heard.has(i)) this.tell(i, difference);
+    const factor = this.context.hasFactors ? (this.tensor.weights[i] ?? 1) : 1;
+    return factor === 1 ? difference : mulNumber(difference, factor);
+  }
+
+  statistic(i: number): Tensor | undefined {
+    const reader = this.context.statistics?.[i];
+    const { name } = this.tensor;
+    if (!reader?.has(name)) return undefined;
+    if (this.context.needs === "fisher") return reader.read(name, this);
+    const shape = reader.shape(name);
+    return reader.read(name, { offset: 0, size: shape.reduce((product, length) => product * length, 1) });
+  }
+
+  private readModel(i: number): Tensor {
+    const reader = this.context.models[i];
+    if (!reader) throw new Error(`internal: no model ${i}`);
+    return reader.read(this.tensor.name, this);
+  }
+
+  private tell(i: number, difference: Tensor): void {
+    this.heard.add(i);
+    this.listener?.(i, item(globalNorm([difference])));
+  }
+}

@@ -1,0 +1,35 @@
+import { philoxInPlace, philoxKey } from "../util/random.ts";
+import type { MergeInput } from "./operator.ts";
+
+/** First words of the draws at `index` = entry of the tower, for every entry of the input: the numbers that {@link MergeInput.random} gives there. */
+function firstWords(input: MergeInput, purpose: string, step: number): Uint32Array {
+  const key = philoxKey(input.random.seed, purpose);
+  const from = input.tensor.start + input.offset;
+  const words = new Uint32Array(4);
+  const first = new Uint32Array(input.size);
+  for (let i = 0; i < input.size; i++) {
+    words[0] = 0;
+    words[1] = from + i;
+    words[2] = step;
+    words[3] = input.task;
+    philoxInPlace(words, key);
+    first[i] = words[0] as number;
+  }
+  return first;
+}
+
+/** 1 for the entries of model i that stay when each is dropped with probability `drop`, else 0. */
+export function keptEntries(input: MergeInput, i: number, drop: number): Float32Array {
+  return Float32Array.from(firstWords(input, "merge/dare", i), (word) => ((word >>> 8) * 2 ** -24 < drop ? 0 : 1));
+}
+
+/** For every entry one of the models, all equally likely. */
+export function chosenModels(input: MergeInput): Uint32Array {
+  const { count, random, task } = input;
+  const limit = 2 ** 32 - (2 ** 32 % count);
+  const from = input.tensor.start + input.offset;
+  return firstWords(input, "merge/random", 0).map((word, i) =>
+    // Words that would favour some models are drawn again.
+    word < limit ? word % count : random.at("merge/random", { task, index: from + i }).below(count),
+  );
+}

@@ -1,0 +1,44 @@
+import { EvergreenError } from "../util/errors.ts";
+
+/** How far a merge moved a tower, against how far its models moved. */
+export interface TowerGrowth {
+  readonly tower: string;
+  /** ‖r − θ0‖. */
+  readonly merged: number;
+  /** ‖θ_i − θ0‖ of the models that the operator read. */
+  readonly models: readonly number[];
+  /** The first over the mean of the others; undefined where no model moved. */
+  readonly growth: number | undefined;
+}
+
+/** Growth beyond which a merge is doubted. */
+export const growthLimit = 2;
+/** A rise that counts when it comes three merges in a row above 1. */
+const rise = 1.25;
+
+/**
+ * What is wrong with a chain of merges, by the growth of one tower after each of them, the newest last; undefined when nothing is. Interpolation never
+ * trips it: a mean is no longer than its longest vector.
+ */
+export function growthWarning(history: readonly number[], limit = growthLimit): string | undefined {
+  const newest = history.at(-1);
+  if (newest === undefined) return undefined;
+  if (newest > limit)
+    return `the merged weights lie ${newest.toPrecision(3)} times as far from the base as the models do, more than ${limit}`;
+  const recent = history.slice(-4);
+  const rises = recent.slice(1).every((growth, i) => growth > rise * (recent[i] as number));
+  return recent.length === 4 && rises && newest > 1
+    ? `the distance from the base grew by more than 25 % in each of the last three merges, to ${newest.toPrecision(3)} times that of the models`
+    : undefined;
+}
+
+/** Entries that are no numbers; nothing of them is written. */
+export class MergeNumbersError extends EvergreenError {
+  constructor(what: string, tensor: string) {
+    super(`merge: ${what} has entries in "${tensor}" that are not finite`, {
+      code: "EG-7150",
+      exit: "numerics",
+      fix: "leave that model out, or merge with a smaller lambda; nothing was written",
+    });
+  }
+}

@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { agreements, electedMerge, type Majority, planMajority } from "../election.ts";
+import { fromBase, lambdaOption } from "../lambda.ts";
+import { scopes } from "../magnitude-cut.ts";
+import type { MergeOperator } from "../operator.ts";
+import { magnitudeTrim, type Trim } from "../trim.ts";
+import { checkTrims, twoSided } from "../two-sided.ts";
+
+const options = checkTrims(
+  z.strictObject({ ...twoSided, merge: z.enum(agreements).default("mean"), lambda: lambdaOption, scope: z.enum(scopes).default("tower") }),
+);
+
+export default {
+  summary: "TIES whose trim drops the largest entries of each task vector too.",
+  source: "arXiv:2312.06795, section 3, with the election of arXiv:2306.01708",
+  options,
+  models: [1, Number.POSITIVE_INFINITY],
+  weights: "factors",
+  usesBase: true,
+  passes: ({ remove, top }) => (remove + top > 0 ? 4 : 2),
+  plan: (tower, { remove, top, scope }) => {
+    const trim = magnitudeTrim(tower, { remove, top }, scope);
+    return { trim, majority: planMajority(tower, trim, scope) };
+  },
+  merge: (input, { merge, lambda }, { trim, majority }) => fromBase(input, electedMerge(input, trim, { merge, majority }), lambda),
+} satisfies MergeOperator<typeof options, { readonly trim: Trim; readonly majority: Majority }>;

@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { fromBase, lambdaOption, sumOf } from "../lambda.ts";
+import { scopes } from "../magnitude-cut.ts";
+import type { MergeOperator } from "../operator.ts";
+import { magnitudeTrim, type Trim } from "../trim.ts";
+import { checkTrims, twoSided } from "../two-sided.ts";
+
+const options = checkTrims(z.strictObject({ ...twoSided, lambda: lambdaOption, scope: z.enum(scopes).default("tensor") }));
+
+export default {
+  summary: "Drops each task vector's smallest and largest entries, and sums what stays.",
+  source: "arXiv:2312.06795, section 3 (per tensor, as there)",
+  options,
+  models: [1, Number.POSITIVE_INFINITY],
+  weights: "factors",
+  usesBase: true,
+  passes: ({ remove, top }) => (remove + top > 0 ? 3 : 1),
+  plan: (tower, { remove, top, scope }) => magnitudeTrim(tower, { remove, top }, scope),
+  merge: (input, { lambda }, trim) =>
+    fromBase(
+      input,
+      sumOf(input.count, (i) => trim(input, i)),
+      lambda,
+    ),
+} satisfies MergeOperator<typeof options, Trim>;

@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { agreements, electedMerge, type Majority, planMajority } from "../election.ts";
+import { fromBase, lambdaOption } from "../lambda.ts";
+import { scopes } from "../magnitude-cut.ts";
+import type { MergeOperator } from "../operator.ts";
+import { randomTrim } from "../trim.ts";
+
+const options = z.strictObject({
+  remove: z.number().min(0).max(0.99).default(0.8).describe("probability that an entry is dropped, at most 0.99"),
+  merge: z.enum(agreements).default("mean"),
+  lambda: lambdaOption,
+  scope: z.enum(scopes).default("tower"),
+});
+
+export default {
+  summary: "TIES whose trim drops entries by lot and scales up the others.",
+  source: "arXiv:2311.03099, section 3.2, with the election of arXiv:2306.01708",
+  options,
+  models: [1, Number.POSITIVE_INFINITY],
+  weights: "factors",
+  usesBase: true,
+  passes: () => 2,
+  plan: (tower, { remove, scope }) => planMajority(tower, randomTrim(remove), scope),
+  merge: (input, { remove, merge, lambda }, majority) =>
+    fromBase(input, electedMerge(input, randomTrim(remove), { merge, majority }), lambda),
+} satisfies MergeOperator<typeof options, Majority>;

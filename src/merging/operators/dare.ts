@@ -1,0 +1,27 @@
+import { z } from "zod";
+import { fromBase, lambdaOption, sumOf } from "../lambda.ts";
+import type { MergeOperator } from "../operator.ts";
+import { randomTrim } from "../trim.ts";
+
+const options = z.strictObject({
+  remove: z.number().min(0).max(0.99).default(0.8).describe("probability that an entry is dropped, at most 0.99"),
+  lambda: lambdaOption,
+});
+
+export default {
+  summary: "Drops entries of the task vectors by lot, scales up the others, and sums.",
+  source: "arXiv:2311.03099, section 3.2; draws of purpose merge/dare, one an entry and model",
+  options,
+  models: [1, Number.POSITIVE_INFINITY],
+  weights: "factors",
+  usesBase: true,
+  passes: () => 1,
+  merge: (input, { remove, lambda }) => {
+    const trim = randomTrim(remove);
+    return fromBase(
+      input,
+      sumOf(input.count, (i) => trim(input, i)),
+      lambda,
+    );
+  },
+} satisfies MergeOperator<typeof options>;

@@ -1,0 +1,17 @@
+import { z } from "zod";
+import { mulNumber } from "../../engine/ops.ts";
+import { sumOf } from "../lambda.ts";
+import type { MergeOperator } from "../operator.ts";
+
+const options = z.strictObject({});
+
+export default {
+  summary: "Weighted mean of the models; weights [1 - w, w] of new and old give WiSE-FT, PAINT and EMA.",
+  source: "arXiv:2109.01903, eq. 1; arXiv:2203.05482",
+  options,
+  models: [1, Number.POSITIVE_INFINITY],
+  weights: "shares",
+  usesBase: false,
+  passes: () => 1,
+  merge: (input) => sumOf(input.count, (i) => mulNumber(input.model(i), input.tensor.weights[i] ?? 0)),
+} satisfies MergeOperator<typeof options>;

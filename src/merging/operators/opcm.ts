@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { onOneThread } from "../../engine/linear-algebra.ts";
+import { add, mulNumber } from "../../engine/ops.ts";
+import { readFloats, type Tensor, tensor } from "../../engine/tensor.ts";
+import { FixedSum } from "../fixed-sum.ts";
+import type { MergeInput, MergeOperator } from "../operator.ts";
+import { outsideOf } from "../projection.ts";
+
+const options = z.strictObject({
+  alpha: z.number().min(0).max(1).default(0.5).describe("share of the singular values that earlier models keep to themselves"),
+});
+
+/** λ_T·Δ_T of every tensor with linear layers, and 1/λ_T. */
+interface Plan {
+  readonly sums: ReadonlyMap<string, Float32Array>;
+  readonly scale: number;
+}
+
+/**
+ * With X_t = λ_t·Δ_t the published steps Δ_t = (λ_{t−1}·Δ_{t−1} + P(τ_t))/λ_t become X_t = X_{t−1} + P(τ_t): singular vectors do not depend on λ,
+ * so tensors are independent but for the last λ, and one model's weights are held.
+ */
+export default {
+  summary: "Adds one model after another, each without what lies along the earlier ones, and keeps the length of a mean task vector.",
+  source: "arXiv:2501.09522, algorithm 1",
+  options,
+  models: [1, Number.POSITIVE_INFINITY],
+  weights: "none",
+  usesBase: true,
+  whole: ({ layers }) => layers > 0,
+  passes: () => 2,
+  plan: (tower, { alpha }): Plan => {
+    const sums = new Map<string, Float32Array>();
+    const length = new Lengths();
+    const vectors = Array.from({ length: tower.count }, () => new Lengths());
+    tower.visit((input) => {
+      for (const [i, each] of vectors.entries()) each.add(input.tensor.name, readFloats(input.vector(i)));
+      const sum = readFloats(projectedSum(input, alpha));
+      if (input.tensor.layers > 0) sums.set(input.tensor.name, sum);
+      length.add(input.tensor.name, sum);
+      return undefined;
+    });
+    const mean = vectors.reduce((total, each) => total + each.norm, 0) / tower.count;
+    return { sums, scale: length.norm === 0 ? 0 : mean / length.norm };
+  },
+  merge: (input, { alpha }, { sums, scale }) => {
+    const known = sums.get(input.tensor.name);
+    const sum = known ? tensor(known, [input.size], "float32") : projectedSum(input, alpha);
+    return add(input.base(), mulNumber(sum, scale));
+  },
+} satisfies MergeOperator<typeof options, Plan>;
+
+/** X_T = τ_1 + P_{X_1}(τ_2) + …, [size]. */
+function projectedSum(input: MergeInput, alpha: number): Tensor {
+  const { layers, shape } = input.tensor;
+  let sum = input.vector(0);
+  for (let i = 1; i < input.count; i++) {
+    const vector = input.vector(i);
+    sum = add(sum, layers > 0 ? onOneThread(() => outsideOf(sum, vector, { shape, layers, alpha })) : vector);
+  }
+  return sum;
+}
+
+/** Length of a task vector over a tower whose tensors come one after another. */
+class Lengths {
+  private readonly sums = new Map<string, FixedSum>();
+
+  add(name: string, entries: Float32Array): void {
+    const sum = this.sums.get(name) ?? new FixedSum();
+    this.sums.set(name, sum);
+    sum.add(entries, entries);
+  }
+
+  get norm(): number {
+    return Math.sqrt([...this.sums.values()].reduce((total, sum) => total + sum.value, 0));
+  }
+}

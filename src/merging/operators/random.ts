@@ -1,0 +1,24 @@
+import { z } from "zod";
+import { equals, where } from "../../engine/elementwise.ts";
+import { tensor } from "../../engine/tensor.ts";
+import { chosenModels } from "../entry-draws.ts";
+import { fromBase, lambdaOption } from "../lambda.ts";
+import type { MergeOperator } from "../operator.ts";
+
+const options = z.strictObject({ lambda: lambdaOption });
+
+export default {
+  summary: "Of every entry the task vector of a model drawn by lot: a floor for the operators that choose.",
+  source: "The random control of arXiv:2412.06712; draws of purpose merge/random, one an entry",
+  options,
+  models: [1, Number.POSITIVE_INFINITY],
+  weights: "factors",
+  usesBase: true,
+  passes: () => 1,
+  merge: (input, { lambda }) => {
+    const chosen = tensor(Int32Array.from(chosenModels(input)), [input.size], "int32");
+    let vector = input.vector(0);
+    for (let i = 1; i < input.count; i++) vector = where(equals(chosen, i), input.vector(i), vector);
+    return fromBase(input, vector, lambda);
+  },
+} satisfies MergeOperator<typeof options>;

@@ -1,0 +1,21 @@
+import { z } from "zod";
+import { fromBase, lambdaOption, sumOf } from "../lambda.ts";
+import type { MergeOperator } from "../operator.ts";
+
+const options = z.strictObject({ lambda: lambdaOption });
+
+export default {
+  summary: "The sum of the task vectors, scaled and added to the base.",
+  source: "arXiv:2212.04089, section 2",
+  options,
+  models: [1, Number.POSITIVE_INFINITY],
+  weights: "factors",
+  usesBase: true,
+  passes: () => 1,
+  merge: (input, { lambda }) =>
+    fromBase(
+      input,
+      sumOf(input.count, (i) => input.vector(i)),
+      lambda,
+    ),
+} satisfies MergeOperator<typeof options>;

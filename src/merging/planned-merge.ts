@@ -1,0 +1,66 @@
+import { to } from "../engine/ops.ts";
+import { scope } from "../engine/scope.ts";
+import { type DType, read } from "../engine/tensor.ts";
+import type { MergeModels } from "./block-input.ts";
+import type { TowerGrowth } from "./guard.ts";
+import { type PlacedTensor, type TowerName, towerNames } from "./placement.ts";
+import { type MergeFrame, PlannedTower, runs, type TowerSettings } from "./planned-tower.ts";
+
+export interface MergeSettings {
+  readonly towers: Readonly<Record<TowerName, TowerSettings>>;
+  readonly frame: MergeFrame;
+}
+
+/** Entries of a block where nobody says otherwise: 1 MB of float32 a tensor. */
+export const usualBlock = 1 << 18;
+
+/** A tensor of the result, made while its bytes are asked for. */
+export interface MergedOutput {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** A counter: it keeps the bytes of the newest model. */
+  readonly isCounter: boolean;
+  /** Its bytes in order, those of entries in `dtype`. */
+  bytes(dtype: DType): Generator<Uint8Array>;
+}
+
+/** A merge whose thresholds and angles are known. */
+export interface PlannedMerge {
+  /** In the architecture's order. */
+  readonly outputs: readonly MergedOutput[];
+  /** How far the towers moved, once all bytes were asked for. Sums of blocks, so their last digits depend on how these were cut. */
+  growth(): readonly TowerGrowth[];
+}
+
+/** Plans both towers: reads the models as often as the operators must before the merge itself. */
+export function planMerge(placed: readonly PlacedTensor[], models: MergeModels, { towers, frame }: MergeSettings): PlannedMerge {
+  const planned = Object.fromEntries(
+    towerNames.map((name) => {
+      const own = placed.filter(({ tower }) => tower === name);
+      return [name, new PlannedTower(name, own, models, { settings: towers[name], frame })];
+    }),
+  ) as Record<TowerName, PlannedTower>;
+  return {
+    outputs: placed.map((tensor) => outputOf(tensor, planned[tensor.tower], models)),
+    growth: () => (models.base ? towerNames.map((name) => planned[name].growth()) : []),
+  };
+}
+
+function outputOf(placed: PlacedTensor, tower: PlannedTower, { models }: MergeModels): MergedOutput {
+  const { name, shape, size } = placed;
+  const isCounter = placed.merged === "newest";
+  return {
+    name,
+    shape,
+    isCounter,
+    *bytes(dtype) {
+      if (isCounter) yield models.at(-1)?.bytes(name) ?? new Uint8Array();
+      else
+        for (const at of runs(size, tower.blockOf(placed)))
+          yield scope(() => {
+            const entries = read(to(tower.entries(placed, at), dtype));
+            return new Uint8Array(entries.buffer, entries.byteOffset, entries.byteLength);
+          });
+    },
+  };
+}

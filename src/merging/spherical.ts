@@ -1,0 +1,69 @@
+import { cosPi } from "../util/elementary.ts";
+import { acosPi, normOf, productOf, sinPi } from "./angle.ts";
+import type { Products } from "./fixed-sum.ts";
+import type { Tower } from "./operator.ts";
+
+/** Factors of the models, by tensor. */
+export type Coefficients = ReadonlyMap<string, readonly number[]>;
+
+/** Beyond this cosine, and below this norm, directions are too near or too short to turn between. */
+const parallel = 0.9995;
+const smallest = 1e-8;
+
+/** One list of factors a tensor, from its products and weights. */
+export function coefficientsOf(
+  tower: Tower,
+  products: ReadonlyMap<string, Products>,
+  from: (products: Products, weights: readonly number[]) => readonly number[],
+): Coefficients {
+  return new Map(tower.tensors.map(({ name, weights }) => [name, from(products.get(name) ?? [], weights)]));
+}
+
+/**
+ * Factors c with Σ c_i θ_i = the weighted mean of the directions on the sphere, applied to the models with their own norms: for two models
+ * sin(w_i ω)/sin ω. The weights themselves where a model is zero, all are parallel, or two are opposite.
+ */
+export function sphericalMean(products: Products, weights: readonly number[]): readonly number[] {
+  const n = weights.length;
+  const norms = weights.map((_, i) => normOf(products, i));
+  if (n === 1 || norms.some((norm) => norm < smallest)) return weights;
+  const cosines = weights.map((_, i) => weights.map((__, j) => productOf(products, i, j) / ((norms[i] as number) * (norms[j] as number))));
+  const others = cosines.flatMap((row, i) => row.filter((_, j) => j < i));
+  if (others.every((cosine) => cosine > parallel) || others.some((cosine) => cosine < -parallel)) return weights;
+  return n === 2 ? between(others[0] as number, weights) : karcherMean(cosines, weights);
+}
+
+function between(cosine: number, weights: readonly number[]): readonly number[] {
+  const angle = acosPi(cosine);
+  return weights.map((weight) => sinPi(weight * angle) / sinPi(angle));
+}
+
+/** Steps after which the mean has long stopped moving, for weights of real models. */
+const mostSteps = 100;
+const stillness = 1e-14;
+
+/** The mean's factors of the unit directions, by the inner products of these alone. */
+function karcherMean(cosines: readonly (readonly number[])[], weights: readonly number[]): readonly number[] {
+  const product = (a: readonly number[], b: readonly number[]): number =>
+    a.reduce((sum, x, i) => sum + x * b.reduce((inner, y, j) => inner + y * (cosines[i]?.[j] ?? 0), 0), 0);
+  const scaled = (a: readonly number[], by: number): readonly number[] => a.map((x) => x * by);
+  const length = Math.sqrt(product(weights, weights));
+  if (length < smallest) return weights;
+  let mean = scaled(weights, 1 / length);
+  for (let step = 0; step < mostSteps; step++) {
+    const pulls = weights.map((weight, i) => {
+      const cosine = Math.min(1, Math.max(-1, cosines[i]?.reduce((sum, c, j) => sum + c * (mean[j] as number), 0) ?? 0));
+      const angle = acosPi(cosine);
+      const sine = sinPi(angle);
+      return { cosine, pull: sine < 1e-12 ? weight : (weight * Math.PI * angle) / sine };
+    });
+    // The weighted mean of the directions' logarithms at the present mean.
+    const along = pulls.reduce((sum, { pull, cosine }) => sum + pull * cosine, 0);
+    const move = pulls.map(({ pull }, i) => pull - along * (mean[i] as number));
+    const size = Math.sqrt(Math.max(0, product(move, move)));
+    if (size < stillness) break;
+    const [keep, go] = [cosPi(size / Math.PI), sinPi(size / Math.PI) / size];
+    mean = mean.map((x, i) => keep * x + go * (move[i] as number));
+  }
+  return mean;
+}

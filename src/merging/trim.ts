@@ -1,0 +1,49 @@
+import { above, abs, atLeast, atMost, below } from "../engine/elementwise.ts";
+import { concat, divNumber, mul, slice, to } from "../engine/ops.ts";
+import { type Tensor, tensor } from "../engine/tensor.ts";
+import { keptEntries } from "./entry-draws.ts";
+import { type CutShares, type Limit, planCuts, type Scope } from "./magnitude-cut.ts";
+import type { MergeInput, Tower } from "./operator.ts";
+
+/** Task vector i with the entries that are dropped set to 0. */
+export type Trim = (input: MergeInput, i: number) => Tensor;
+
+/** Drops exactly the shares of smallest and largest entries; a share of 0 drops none. */
+export function magnitudeTrim(tower: Tower, shares: CutShares, scope: Scope): Trim {
+  const cuts = planCuts(tower, shares, scope);
+  return (input, i) => {
+    const { low, high } = cuts.of(input, i);
+    const vector = input.vector(i);
+    if (!low && !high) return vector;
+    const size = abs(vector);
+    const place = cuts.placeOf(input);
+    const masks = [
+      ...(low ? [sided(size, low, place, { within: above, outside: atLeast })] : []),
+      ...(high ? [sided(size, high, place, { within: below, outside: atMost })] : []),
+    ];
+    // A product, so that an entry that is not finite stays one.
+    return masks.reduce((kept, mask) => mul(kept, to(mask, "float32")), vector);
+  };
+}
+
+/** Drops each entry with probability `drop` and divides what stays by 1 − drop. */
+export function randomTrim(drop: number): Trim {
+  return (input, i) => {
+    const vector = input.vector(i);
+    return drop === 0 ? vector : divNumber(mul(vector, tensor(keptEntries(input, i, drop), [input.size], "float32")), 1 - drop);
+  };
+}
+
+type Comparison = (a: Tensor, limit: number) => Tensor;
+
+/** Entries that pass the limit: where the places of the dropped equal ones are, the strict comparison decides. */
+function sided(a: Tensor, { magnitude, from, to: end }: Limit, place: number, by: { within: Comparison; outside: Comparison }): Tensor {
+  const within = (at: number): number => Math.min(Math.max(at - place, 0), a.size);
+  const cuts = [0, within(from), within(end), a.size];
+  const parts = [by.outside, by.within, by.outside].flatMap((compare, k) => {
+    const [begin, stop] = [cuts[k] ?? 0, cuts[k + 1] ?? 0];
+    return stop > begin ? [compare(slice(a, 0, begin, stop), magnitude)] : [];
+  });
+  const [only] = parts;
+  return parts.length === 1 && only ? only : concat(parts, 0);
+}

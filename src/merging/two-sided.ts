@@ -1,0 +1,11 @@
+import { z } from "zod";
+
+/** Options of a trim at both ends. */
+export const twoSided = {
+  remove: z.number().min(0).lt(1).default(0.8).describe("share of the smallest entries to drop"),
+  top: z.number().min(0).lt(1).default(0.01).describe("share of the largest entries to drop"),
+};
+
+/** Refuses trims that leave nothing. */
+export const checkTrims = <S extends z.ZodType<{ readonly remove: number; readonly top: number }, unknown>>(schema: S) =>
+  schema.refine(({ remove, top }) => remove + top < 1, { message: "remove and top together must stay below 1", path: ["top"] });
