@@ -8,7 +8,8 @@ import { describe, expect, test } from "vitest";
 const layers = [
   ["util"],
   ["engine", "data", "schedules", "budget"],
-  ["runs", "nn", "streams", "mixtures"],
+  ["mixtures"],
+  ["runs", "nn", "streams"],
   ["models", "report"],
   ["merging"],
   ["continual", "evaluation"],

@@ -32,16 +32,23 @@ function tellTasks({ tasks }: RunForecast): void {
       { title: "pretraining", ...right },
       { title: "passes", ...right },
     ],
-    rows: tasks.map(({ name, concepts, samples, steps, rows, passes }, i) => [
-      name ?? `${i + 1}`,
-      concepts,
-      samples,
-      steps,
-      rows.update,
-      rows.buffer,
-      rows.pretraining,
-      passes.toFixed(1),
-    ]),
+    // A task whose mixture changes has a line for each phase.
+    rows: tasks.flatMap(({ name, concepts, samples, steps, phases, passes }, i) =>
+      phases.map(({ from, rows }, phase) => {
+        const end = phases[phase + 1]?.from ?? steps;
+        const first = phase === 0;
+        return [
+          first ? (name ?? `${i + 1}`) : "",
+          first ? concepts : undefined,
+          first ? samples : undefined,
+          end - from,
+          rows.update,
+          rows.buffer,
+          rows.pretraining,
+          first ? passes.toFixed(1) : undefined,
+        ];
+      }),
+    ),
   });
 }
 

@@ -1,15 +1,22 @@
 import type { DrawPlace, Random } from "../util/random.ts";
+import { balancedOrder, type PoolGroups } from "./balanced-order.ts";
 import type { BatchRows, BatchSource } from "./mixture.ts";
 import { joinOrder } from "./mixture.ts";
+import { remember } from "./remember.ts";
 
-/** Gives the sample at each position of one source's endless sequence of passes over its pool. */
-export type SampleOrder = (position: number) => number;
-
-/** One row of a batch before anything is read. */
-export interface RowDraw {
-  readonly source: BatchSource;
+/** A sample at a position, and how often it had been drawn from its source before. */
+export interface Drawn {
   /** In the source's pool. */
   readonly sample: number;
+  readonly pass: number;
+}
+
+/** Gives the sample at each position of one source's endless sequence of passes over its pool. */
+export type SampleOrder = (position: number) => Drawn;
+
+/** One row of a batch before anything is read. */
+export interface RowDraw extends Drawn {
+  readonly source: BatchSource;
   /** How many rows this source gave before this one: in this task, for pretraining in the whole run. It addresses crop, flip and caption. */
   readonly position: number;
 }
@@ -45,7 +52,10 @@ export function passOrder(
   { task, size }: { readonly task: number; readonly size: number },
 ): SampleOrder {
   const permutation = remember(passesKept, (pass) => random.at(`order/${source}`, { task, index: pass }).permutation(size));
-  return (position) => permutation(Math.floor(position / size))[position % size] as number;
+  return (position) => {
+    const pass = Math.floor(position / size);
+    return { sample: permutation(pass)[position % size] as number, pass };
+  };
 }
 
 /** How the pretraining pool lies on disk. */
@@ -86,14 +96,24 @@ export function shardedOrder(random: Random, { shards, window = 8 }: ShardedPool
     const pass = Math.floor(position / size);
     const { borders } = layout(pass);
     const at = lastAtMost(borders, position % size);
-    return samples(pass * perPass + at)[(position % size) - (borders[at] as number)] as number;
+    return { sample: samples(pass * perPass + at)[(position % size) - (borders[at] as number)] as number, pass };
   };
 }
 
+/** Gives the groups of a task's pool, for a source whose rows are drawn evenly over groups. */
+export type GroupsOfSource = Readonly<Partial<Record<"update" | "buffer", (task: number) => PoolGroups>>>;
+
 /** Draws the rows of any step of a run, source by source in the order of the joined batch. A pure function of its argument; what it keeps only saves time. */
-export function createRowDraws(random: Random, pretraining: ShardedPool): (at: StepRows) => readonly RowDraw[] {
+export function createRowDraws(
+  random: Random,
+  pretraining: ShardedPool,
+  groups: GroupsOfSource = {},
+): (at: StepRows) => readonly RowDraw[] {
   const pretrainingOrder = shardedOrder(random, pretraining);
-  const orders = rememberOrders((source: "update" | "buffer", task: number, size: number) => passOrder(random, source, { task, size }));
+  const orders = rememberOrders((source, task, size) => {
+    const grouped = groups[source];
+    return grouped ? balancedOrder(random, source, { task, groups: grouped(task) }) : passOrder(random, source, { task, size });
+  });
   return ({ task, step, phases, pools, pretrainingDrawn }) => {
     const rows = rowsAt(phases, step);
     const before = rowsBefore(phases, step);
@@ -102,7 +122,7 @@ export function createRowDraws(random: Random, pretraining: ShardedPool): (at: S
       if (count === 0) return [];
       const order = source === "pretraining" ? pretrainingOrder : orders(source, task, pools[source]);
       const first = before[source] + (source === "pretraining" ? pretrainingDrawn : 0);
-      return Array.from({ length: count }, (_, j) => ({ source, sample: order(first + j), position: first + j }));
+      return Array.from({ length: count }, (_, j) => ({ source, ...order(first + j), position: first + j }));
     });
   };
 }
@@ -157,20 +177,6 @@ function runningSums(counts: readonly number[]): number[] {
   const sums = [0];
   for (const count of counts) sums.push((sums.at(-1) as number) + count);
   return sums;
-}
-
-/** The last few values of a pure function of one number. */
-function remember<T>(count: number, compute: (key: number) => T): (key: number) => T {
-  const kept = new Map<number, T>();
-  return (key) => {
-    const known = kept.get(key);
-    if (known !== undefined) return known;
-    const value = compute(key);
-    const oldest = kept.keys().next();
-    if (kept.size >= count && !oldest.done) kept.delete(oldest.value);
-    kept.set(key, value);
-    return value;
-  };
 }
 
 /** The last order of each source. */

@@ -1,6 +1,6 @@
 import type { Mixture } from "./mixture.ts";
 
-/** Mixtures by the names the literature knows them by. Runs take `reference` until the others are offered with their studies. */
+/** Mixtures by the names that `data.mixture` takes them by (arXiv:2408.14471, section 5, and its published code). */
 export const mixturePresets = {
   reference: { pretraining: 0.33, update: 0.34, buffer: 0.33 },
   "no-buffer": { pretraining: 0.5, update: 0.5, buffer: 0 },
@@ -10,3 +10,7 @@ export const mixturePresets = {
   oracle: { pretraining: 0.33, update: 0.67, buffer: 0 },
   "update-only": { pretraining: 0, update: 1, buffer: 0 },
 } as const satisfies Readonly<Record<string, Mixture>>;
+
+/** A mixture's name. */
+export type MixtureName = keyof typeof mixturePresets;
+export const mixtureNames = Object.keys(mixturePresets) as readonly MixtureName[];

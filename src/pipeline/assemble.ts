@@ -15,6 +15,7 @@ import type { BatchOptions, TrainingRow } from "../training/batches.ts";
 import type { TaskWork } from "../training/loop.ts";
 import type { StepOptions } from "../training/step.ts";
 import { createRandom } from "../util/random.ts";
+import { drawGroups } from "./draw-groups.ts";
 import { groupsOf } from "./groups.ts";
 import type { Resolved } from "./resolve.ts";
 import { Samples } from "./stream-of.ts";
@@ -80,10 +81,12 @@ export function taskWork({ plan, stream, replay, data }: Resolved): readonly Tas
   const random = createRandom(plan.spec.seed);
   const samples = new Samples(data.streamed);
   const pretraining = new Samples(data.pretraining);
-  const draws = createRowDraws(random, { shards: pretraining.sizes });
+  const allPools = plan.tasks.map((_, task) => ({ update: updatePool(stream, task), buffer: replay[task] ?? poolOf([]) }));
+  const groups = drawGroups(plan.spec, stream, (source, task) => allPools[task]?.[source] ?? poolOf([]));
+  const draws = createRowDraws(random, { shards: pretraining.sizes }, groups);
   let pretrainingDrawn = 0;
   return plan.tasks.map((planned, task): TaskWork => {
-    const pools = { update: updatePool(stream, task), buffer: replay[task] ?? poolOf([]) };
+    const pools = allPools[task] ?? { update: poolOf([]), buffer: poolOf([]) };
     const before = pretrainingDrawn;
     pretrainingDrawn += rowsBefore(planned.phases, planned.steps).pretraining;
     const sizes = { update: pools.update.size, buffer: pools.buffer.size, pretraining: pretraining.all.length };
@@ -101,7 +104,7 @@ export function taskWork({ plan, stream, replay, data }: Resolved): readonly Tas
         caption,
         source: draw.source,
         ...(record.className === undefined ? {} : { concept: `${datasetOf(record.id)}/${record.className}` }),
-        pass: Math.floor(draw.position / sizes[draw.source]),
+        pass: draw.pass,
       };
     };
     return {

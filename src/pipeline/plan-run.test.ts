@@ -33,9 +33,9 @@ function forecast(...set: readonly string[]): Promise<RunForecast> {
 
 test("a plan reads no image and writes nothing; the engine's FLOPs are the closed form and its differences", async () => {
   const plan = await forecast();
-  expect(plan.tasks.map(({ concepts, samples, steps, rows }) => [concepts, samples, steps, rows.update, rows.buffer])).toEqual([
-    [2, 24, 5, 8, 0],
-    [2, 24, 5, 4, 4],
+  expect(plan.tasks.map(({ concepts, samples, steps, phases }) => [concepts, samples, steps, phases])).toEqual([
+    [2, 24, 5, [{ from: 0, rows: { update: 8, buffer: 0, pretraining: 0 } }]],
+    [2, 24, 5, [{ from: 0, rows: { update: 4, buffer: 4, pretraining: 0 } }]],
   ]);
   expect(plan.samples).toBe(80);
   expect(Math.abs(plan.step.unexplained)).toBeLessThan(1e-9);

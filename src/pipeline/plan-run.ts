@@ -4,6 +4,8 @@ import { forwardFlops } from "../budget/tower.ts";
 import type { DataSource } from "../data/source.ts";
 import { useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit } from "../engine/memory.ts";
+import { mixturesOf } from "../mixtures/course.ts";
+import { rowsBefore } from "../mixtures/positions.ts";
 import type { PlannedRows } from "../runs/plan.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { parseWarmup } from "../runs/spec-values.ts";
@@ -23,7 +25,8 @@ export interface TaskForecast {
   readonly concepts: number;
   readonly samples: number;
   readonly steps: number;
-  readonly rows: PlannedRows;
+  /** Rows of a batch from step `from` of the task on. */
+  readonly phases: readonly { readonly from: number; readonly rows: PlannedRows }[];
   /** How often the task goes through its own samples. */
   readonly passes: number;
 }
@@ -72,17 +75,16 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
   const resolved = await resolveRun(spec, options.folder);
   const { plan } = resolved;
   const step = await forecastStep(resolved);
-  const tasks = plan.tasks.map(({ name, concepts, samples, steps, phases }): TaskForecast => {
-    const rows = phases[0]?.rows ?? { update: 0, buffer: 0, pretraining: 0 };
-    return {
+  const tasks = plan.tasks.map(
+    ({ name, concepts, samples, steps, phases }): TaskForecast => ({
       ...(name === undefined ? {} : { name }),
       concepts: concepts.length,
       samples,
       steps,
-      rows,
-      passes: (steps * rows.update) / samples,
-    };
-  });
+      phases,
+      passes: rowsBefore(phases, steps).update / samples,
+    }),
+  );
   const steps = tasks.reduce((sum, task) => sum + task.steps, 0);
   const charge = await chargeOfRun(resolved);
   const evaluation = evaluationOf(resolved);
@@ -146,14 +148,17 @@ function timeOf(measured: Calibration, { steps, step, evaluation }: Untimed, pri
 
 function warningsOf(spec: RunSpec, forecast: Untimed, runs: string): readonly string[] {
   const { tasks, memory, step, disk, charge } = forecast;
-  const { mixture } = spec.data;
   const warnings: string[] = [];
-  const withoutReplay = tasks.filter(({ rows }) => rows.buffer === 0).length;
-  if (mixture.buffer > 0 && withoutReplay > 0)
+  const replays = (task: number, steps: number): boolean =>
+    mixturesOf(spec.data.mixture, { task, steps }).some(({ shares }) => shares.buffer > 0);
+  const withoutReplay = tasks.filter(
+    ({ steps, phases }, task) => replays(task, steps) && phases.every(({ rows }) => rows.buffer === 0),
+  ).length;
+  if (withoutReplay > 0)
     warnings.push(
       `${withoutReplay === 1 ? "the first task has" : `${withoutReplay} tasks have`} nothing to replay: the buffer's share goes elsewhere`,
     );
-  const small = tasks.filter(({ samples, rows }) => samples < rows.update).length;
+  const small = tasks.filter(({ samples, phases }) => phases.some(({ rows }) => samples < rows.update)).length;
   if (small > 0) warnings.push(`${small} of ${tasks.length} tasks have fewer samples than a batch takes: an image comes twice in it`);
   if (memory.peakBytes > memory.limitBytes)
     warnings.push(

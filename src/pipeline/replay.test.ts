@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import type { Concept, DataSource, SampleRecord } from "../data/source.ts";
+import type { Mixture } from "../mixtures/mixture.ts";
+import { mixturePresets } from "../mixtures/presets.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { type Pool, replayPool, updatePool } from "../streams/pools.ts";
 import { cutIntoTasks } from "../streams/stream.ts";
@@ -39,7 +41,8 @@ const concepts = Array.from(
 );
 const stream = cutIntoTasks(concepts, 3);
 const data = { streamed: [source], pretraining: [], evaluated: [] } as unknown as Parameters<typeof replayPools>[2];
-const spec = (buffer: ComponentSpec): RunSpec => ({ seed: 3, data: { buffer } }) as unknown as RunSpec;
+const spec = (buffer: ComponentSpec, shares: Mixture = mixturePresets.iidify): RunSpec =>
+  ({ seed: 3, data: { buffer, mixture: [{ task: 0, from: 0, shares }] } }) as unknown as RunSpec;
 const all = (pool: Pool): string[] => Array.from({ length: pool.size }, (_, i) => pool.sample(i));
 
 test("an unlimited buffer holds every sample of every task before", async () => {
@@ -62,6 +65,11 @@ test.each([
     expect(new Set(all(pool)).size).toBe(pool.size);
   }
   expect((await replayPools(spec(buffer), stream, data)).map(all)).toEqual(pools.map(all));
+});
+
+test("a buffer that no phase replays is empty", async () => {
+  const pools = await replayPools(spec({ name: "unlimited" }, mixturePresets.oracle), stream, data);
+  expect(pools.map(({ size }) => size)).toEqual([0, 0, 0]);
 });
 
 test("options that do not fit are a mistake of the run file", async () => {

@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
-import type { ConceptId, SampleId } from "../data/source.ts";
+import type { SampleId } from "../data/source.ts";
 import { type BufferContext, buffers } from "../mixtures/buffer.ts";
+import { largestShares } from "../mixtures/course.ts";
 import type { RunSpec } from "../runs/spec.ts";
-import { type Pool, poolOf, replayPool, updatePool } from "../streams/pools.ts";
+import { conceptsBySample, type Pool, poolOf, replayPool, updatePool } from "../streams/pools.ts";
 import type { Stream } from "../streams/stream.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { issueText } from "../util/issues.ts";
@@ -11,11 +12,11 @@ import type { RunData } from "./sources.ts";
 import { Samples } from "./stream-of.ts";
 
 /**
- * What each task replays: the run's buffer after all tasks before it. A pure function of spec and stream, so that a resumed run recomputes it and nothing is stored; no
- * sample of a task is in its own buffer, as it is admitted after it.
+ * What each task replays: the run's buffer after all tasks before it; nothing where the mixture never replays. A pure function of spec and stream, so that a
+ * resumed run recomputes it and nothing is stored; no sample of a task is in its own buffer, as it is admitted after it.
  * @throws {EvergreenError} for options that the buffer does not take.
  */
-export async function replayPools({ data: { buffer }, seed }: RunSpec, stream: Stream, data: RunData): Promise<readonly Pool[]> {
+export async function replayPools({ data: { buffer, mixture }, seed }: RunSpec, stream: Stream, data: RunData): Promise<readonly Pool[]> {
   const policy = await buffers.load(buffer.name);
   const { name, ...given } = buffer;
   const options = policy.options.safeParse(given);
@@ -26,6 +27,7 @@ export async function replayPools({ data: { buffer }, seed }: RunSpec, stream: S
       fix: "see docs/mixtures.md for the buffers and what they take",
     });
   }
+  if (largestShares(mixture).buffer === 0) return stream.tasks.map(() => poolOf([]));
   if (policy.keepsAll) return stream.tasks.map((_, task) => replayPool(stream, task));
   const about = contextOf(seed, stream, data);
   let held: readonly SampleId[] = [];
@@ -41,8 +43,7 @@ export async function replayPools({ data: { buffer }, seed }: RunSpec, stream: S
 }
 
 function contextOf(seed: number, stream: Stream, data: RunData): BufferContext {
-  const concepts = new Map<SampleId, ConceptId>();
-  for (const { concepts: own } of stream.tasks) for (const { id, samples } of own) for (const sample of samples) concepts.set(sample, id);
+  const concepts = conceptsBySample(stream);
   const samples = new Samples(data.streamed);
   return { random: createRandom(seed), conceptOf: (id) => concepts.get(id) ?? "", bytesOf: (id) => storedBytes(samples, id) };
 }

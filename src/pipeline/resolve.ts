@@ -2,6 +2,7 @@ import { stepsPerTask } from "../budget/steps.ts";
 import type { DataSource } from "../data/source.ts";
 import { checkDevice, engineInfo, setThreads } from "../engine/facts.ts";
 import { activeKernels } from "../engine/kernels.ts";
+import { checkCourse, mixturesOf } from "../mixtures/course.ts";
 import { splitBatch } from "../mixtures/mixture.ts";
 import type { ClipConfig } from "../models/architecture.ts";
 import { buffers, parameters } from "../models/parameters.ts";
@@ -95,7 +96,8 @@ function plannedTasks(
   spec: RunSpec,
   { stream, replay, data, steps }: Pick<Resolved, "stream" | "replay" | "data"> & { readonly steps: number },
 ): readonly PlannedTask[] {
-  const { batchSize, mixture: shares, firstTaskRule: rule } = spec.data;
+  const { batchSize, mixture, firstTaskRule: rule } = spec.data;
+  checkCourse(mixture, stream.tasks.length);
   const pretraining = data.pretraining.reduce((sum, set) => sum + set.records("train").length, 0);
   return stream.tasks.map(({ name, concepts }, index) => {
     const pools = { update: updatePool(stream, index).size, buffer: replay[index]?.size ?? 0, pretraining };
@@ -105,7 +107,10 @@ function plannedTasks(
       steps,
       concepts: concepts.map(({ id }) => id),
       samples: pools.update,
-      phases: [{ from: 0, rows: splitBatch({ batchSize, shares, pools, rule }) }],
+      phases: mixturesOf(mixture, { task: index, steps }).map(({ from, shares }) => ({
+        from,
+        rows: splitBatch({ batchSize, shares, pools, rule }),
+      })),
     };
   });
 }

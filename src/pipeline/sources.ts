@@ -1,5 +1,6 @@
 import { openSources } from "../data/open-sources.ts";
 import type { DataSource } from "../data/source.ts";
+import { largestShares } from "../mixtures/course.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import type { StreamManifest } from "../streams/manifest.ts";
 import { EvergreenError } from "../util/errors.ts";
@@ -28,7 +29,7 @@ export async function openRunData(spec: RunSpec, folder: string): Promise<RunDat
       exit: "config",
       fix: "name sets with a training split",
     });
-  const pool = spec.data.mixture.pretraining > 0 ? spec.data.pretraining?.from : undefined;
+  const pool = largestShares(spec.data.mixture).pretraining > 0 ? spec.data.pretraining?.from : undefined;
   const pretraining = pool === undefined ? [] : (await openSources(pool, folder)).filter((set) => set.records("train").length > 0);
   const places = suite === "none" ? [] : suite === "auto" ? stream.places : suite;
   const base = suite === "auto" ? stream.folder : folder;

@@ -1,3 +1,5 @@
+import { courseText } from "../mixtures/course.ts";
+import { courseOf } from "../runs/spec-mixture.ts";
 import { formatDuration } from "../util/units.ts";
 import { documentOf, type ReportContent, taskName, withoutPaths } from "./content.ts";
 import { count } from "./numbers.ts";
@@ -39,8 +41,6 @@ function modelFacts({ plan, config, folders }: ReportContent): readonly Fact[] {
 function configFacts({ config, folders }: ReportContent): readonly Fact[] {
   const file = documentOf(config);
   if (!file) return [];
-  const { mixture } = file.data;
-  const percent = (share: number): string => `${Math.round(100 * share)} %`;
   const { name: optimizer, lr, wd } = file.optim;
   const { name: loss, duplicates } = file.loss;
   const augment = typeof file.data.augment === "string" ? file.data.augment : file.data.augment.name;
@@ -49,10 +49,7 @@ function configFacts({ config, folders }: ReportContent): readonly Fact[] {
   return [
     ["precision", file.model.precision],
     ["stream", `${withoutPaths(file.stream.from, folders)}, order ${file.stream.order}`],
-    [
-      "mixture of a batch",
-      `update ${percent(mixture.update)}, buffer ${percent(mixture.buffer)}, pretraining ${percent(mixture.pretraining)}${pool}`,
-    ],
+    ["mixture of a batch", `${courseText(courseOf(file.data.mixture))}${pool}`],
     ["batch", `${count(file.data.batch_size)} rows, augmentation ${augment}`],
     ["budget", budget],
     ["optimiser", `${optimizer}, learning rate ${lr}, weight decay ${wd}`],
@@ -98,8 +95,9 @@ function taskTable({ plan, view }: ReportContent): Table {
       { title: "concepts, for example" },
     ],
     rows: plan.tasks.map(({ index, steps, concepts, samples, phases }) => {
-      const rows = phases[0]?.rows;
-      const split = rows && `${rows.update} / ${rows.buffer} / ${rows.pretraining}`;
+      const split = phases
+        .map(({ from, rows }) => `${from > 0 ? `from step ${from + 1}: ` : ""}${rows.update} / ${rows.buffer} / ${rows.pretraining}`)
+        .join("; ");
       const some = concepts.slice(0, 4).map((concept) => concept.slice(concept.indexOf("/") + 1));
       const example = `${some.join(", ")}${concepts.length > some.length ? ", …" : ""}`;
       return [index + 1, taskName(index, view), count(concepts.length), count(samples), count(steps), split, example];

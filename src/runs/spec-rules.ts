@@ -1,5 +1,7 @@
+import type { BatchSource } from "../mixtures/mixture.ts";
 import type { Problem } from "../util/config-problem.ts";
 import { type ConfigPath, formatPath, keyPlaceAt, type MapNode, nodeAt, placeAt } from "../util/config-tree.ts";
+import { sharesIn } from "./spec-mixture.ts";
 import { parseBudget } from "./spec-values.ts";
 
 /** What a rule may ask: the tree of what was written, and the plain value with defaults where the schema could give them. */
@@ -15,20 +17,25 @@ export function ruleProblems(root: MapNode, value: unknown): readonly Problem[] 
 }
 
 function mixtureRules(asked: Asked): readonly Problem[] {
-  const path = ["data", "mixture"];
-  const shares = ["update", "buffer", "pretraining"].map((name) => [name, read(asked, [...path, name])] as const);
-  const total = shares.reduce((sum, [, share]) => sum + (typeof share === "number" ? share : Number.NaN), 0);
-  const problems: Problem[] = [];
-  if (Math.abs(total - 1) > 1e-6) {
-    const listed = shares.map(([name, share]) => `${name} ${share}`).join(", ");
-    problems.push({
-      place: placeAt(asked.root, path),
-      path: formatPath(path),
-      message: `shares add up to ${Number(total.toFixed(9))}, expected 1 (${listed})`,
-    });
-  }
-  if (read(asked, [...path, "pretraining"]) === 0) problems.push(...inert(asked, ["data", "pretraining"], "data.mixture.pretraining is 0"));
-  if (read(asked, [...path, "buffer"]) === 0) problems.push(...inert(asked, ["data", "first_task_rule"], "data.mixture.buffer is 0"));
+  const mixture = ["data", "mixture"];
+  const written = read(asked, mixture);
+  const found = sharesIn(written);
+  const problems = found.flatMap(({ path, shares }): readonly Problem[] => {
+    const listed = ["update", "buffer", "pretraining"].map((name) => [name, (shares as Readonly<Record<string, unknown>>)[name]] as const);
+    const total = listed.reduce((sum, [, share]) => sum + (typeof share === "number" ? share : Number.NaN), 0);
+    if (!(Math.abs(total - 1) > 1e-6)) return [];
+    const at = [...mixture, ...path];
+    const text = listed.map(([name, share]) => `${name} ${share}`).join(", ");
+    const message = `shares add up to ${Number(total.toFixed(9))}, expected 1 (${text})`;
+    return [{ place: placeAt(asked.root, at), path: formatPath(at), message }];
+  });
+  const isNever = (source: BatchSource): boolean => found.length > 0 && found.every(({ shares }) => shares[source] === 0);
+  const because = (source: BatchSource): string =>
+    isMap(written) ? `data.mixture.${source} is 0` : `data.mixture never gives ${source} a share`;
+  if (isNever("pretraining")) problems.push(...inert(asked, ["data", "pretraining"], because("pretraining")));
+  if (isNever("buffer")) for (const key of ["first_task_rule", "buffer"]) problems.push(...inert(asked, ["data", key], because("buffer")));
+  for (const source of ["update", "buffer"] as const)
+    if (isNever(source)) problems.push(...inert(asked, ["data", "draws", source], because(source)));
   return problems;
 }
 
@@ -92,6 +99,8 @@ function inert({ root }: Asked, path: ConfigPath, because: string): readonly Pro
   if (!nodeAt(root, path)) return [];
   return [{ place: keyPlaceAt(root, path), path: formatPath(path), message: `has no effect: ${because}`, fix: "remove it" }];
 }
+
+const isMap = (value: unknown): boolean => value !== null && typeof value === "object" && !Array.isArray(value);
 
 function read({ value }: Asked, path: ConfigPath): unknown {
   let found = value;

@@ -3,7 +3,8 @@ import type { ComponentSpec } from "../util/component.ts";
 import type { CamelKeys } from "../util/key-case.ts";
 import { parseWarmup } from "./spec-values.ts";
 
-const extent = z
+/** How long a part of a task is, as files write it. */
+export const extent = z
   .union([z.int().min(0), z.string().refine((text) => parseWarmup(text) !== undefined)])
   .describe('a whole number of steps, or a share of the task under 100 % ("10%")');
 const warmup = extent.default("10%");
@@ -59,9 +60,12 @@ export const scheduleSchema = z.discriminatedUnion("name", [
 export function scheduleOf(written: CamelKeys<z.output<typeof scheduleSchema>>): ComponentSpec {
   const read = Object.entries(written).map(([option, value]) => [
     option,
-    lengths.has(option) && typeof value === "string" ? (parseWarmup(value) ?? 0) : value,
+    lengths.has(option) && typeof value === "string" ? extentOf(value) : value,
   ]);
   return { ...Object.fromEntries(read), name: written.name };
 }
+
+/** A length as the program takes it: below 1 a share, else a number of steps. */
+export const extentOf = (written: z.output<typeof extent>): number => (typeof written === "string" ? (parseWarmup(written) ?? 0) : written);
 
 const lengths: ReadonlySet<string> = new Set(["warmup", "cooldown", "anneal"]);

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { drawRules } from "../mixtures/balanced-order.ts";
 import type { JsonSchema } from "../util/config-schema.ts";
 import { parseBytes, parseDuration } from "../util/units.ts";
+import { mixtureSchema } from "./spec-mixture.ts";
 import { scheduleSchema } from "./spec-schedule.ts";
 import { parseBudget, parseWarmup } from "./spec-values.ts";
 
@@ -53,13 +55,9 @@ const model = z.strictObject({
     .strictObject({ image: trainable.default("all"), text: trainable.default("all"), logit_scale: z.boolean().default(true) })
     .prefault({}),
 });
-const mixture = z.strictObject({
-  update: z.number().min(0).max(1).default(0),
-  buffer: z.number().min(0).max(1).default(0),
-  pretraining: z.number().min(0).max(1).default(0),
-});
 const data = z.strictObject({
-  mixture: mixture.default({ update: 0.34, buffer: 0.33, pretraining: 0.33 }),
+  mixture: mixtureSchema,
+  draws: z.strictObject({ update: z.enum(drawRules).default("uniform"), buffer: z.enum(drawRules).default("uniform") }).prefault({}),
   pretraining: z.strictObject({ from: z.string().min(1).describe("where the pretraining pool lies") }).optional(),
   buffer: z
     .union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])

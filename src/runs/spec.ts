@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import type { MixtureCourse } from "../mixtures/course.ts";
 import type { ComponentSpec } from "../util/component.ts";
 import { ConfigError, type Problem } from "../util/config-problem.ts";
 import { explainIssues } from "../util/config-schema.ts";
@@ -18,6 +19,7 @@ import { type CamelKeys, camelKeys } from "../util/key-case.ts";
 import { parseDuration } from "../util/units.ts";
 import { readYaml, readYamlMap } from "../util/yaml-config.ts";
 import { type ConfigInput, mergeLayers, type SpecRequest, secretProblems, unsetVariables } from "./spec-layers.ts";
+import { courseOf } from "./spec-mixture.ts";
 import { absoluteReference, type Environment, mayBePath, rebasedReference, substituteEnv } from "./spec-references.ts";
 import { ruleProblems } from "./spec-rules.ts";
 import { scheduleOf } from "./spec-schedule.ts";
@@ -37,7 +39,11 @@ export interface CheckpointSpec {
 
 /** A run as its files describe it: every default filled in, units read, paths absolute, references to the environment resolved. */
 export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "schedule" | "checkpoint" | "methods"> {
-  readonly data: Omit<Filled["data"], "augment" | "buffer"> & { readonly augment: ComponentSpec; readonly buffer: ComponentSpec };
+  readonly data: Omit<Filled["data"], "augment" | "buffer" | "mixture"> & {
+    readonly augment: ComponentSpec;
+    readonly buffer: ComponentSpec;
+    readonly mixture: MixtureCourse;
+  };
   readonly budget: BudgetSpec;
   readonly methods: readonly ComponentSpec[];
   /** A schedule of the catalogue. Its lengths below 1 are shares of a task's steps, else numbers of steps. */
@@ -113,7 +119,7 @@ export function specOf(document: RunDocument): RunSpec {
   const everyMs = parseDuration(checkpoint.every);
   return {
     ...rest,
-    data: { ...data, augment: named(data.augment), buffer: named(data.buffer) },
+    data: { ...data, mixture: courseOf(data.mixture), augment: named(data.augment), buffer: named(data.buffer) },
     budget: budgetOf(budget),
     schedule: scheduleOf(schedule),
     checkpoint: { at: checkpoint.at, keepLast: checkpoint.keepLast, ...(everyMs === undefined ? {} : { everyMs }) },

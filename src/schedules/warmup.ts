@@ -31,7 +31,7 @@ export function extentSteps(length: Extent, steps: number): number {
 
 /** ⌈p·S⌉; the guard keeps a product that is whole from being rounded up (0.07 · 100 is 7.000000000000001). */
 function shareOf(share: number, steps: number): number {
-  return Math.ceil(share * steps - 1e-9);
+  return Math.max(0, Math.ceil(share * steps - 1e-9));
 }
 
 /** (s + 1)/W for s < W, which reaches 1 at the last step of the warm-up; undefined after it. */

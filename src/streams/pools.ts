@@ -1,4 +1,4 @@
-import type { Concept, SampleId } from "../data/source.ts";
+import type { Concept, ConceptId, SampleId } from "../data/source.ts";
 import type { Stream } from "./stream.ts";
 
 /** The samples that a source of batches draws from, by number. */
@@ -28,6 +28,13 @@ export function poolOf(samples: readonly SampleId[]): Pool {
       return id;
     },
   };
+}
+
+/** The concept of each training sample of a stream. */
+export function conceptsBySample({ tasks }: Stream): ReadonlyMap<SampleId, ConceptId> {
+  const concepts = new Map<SampleId, ConceptId>();
+  for (const task of tasks) for (const { id, samples } of task.concepts) for (const sample of samples) concepts.set(sample, id);
+  return concepts;
 }
 
 function inPoolOrder(stream: Stream, task: number): readonly Concept[] {

@@ -22,11 +22,20 @@ export interface JsonSchema {
 
 /** Schema's problems with a tree: where each stands, what was expected, what it got, and the name that was probably meant. */
 export function explainIssues(issues: readonly z.core.$ZodIssue[], root: ConfigNode, schema: JsonSchema): readonly Problem[] {
-  return issues.flatMap((issue) => {
+  return issues.flatMap(opened).flatMap((issue) => {
     const path = issue.path.filter((part): part is string | number => typeof part !== "symbol");
     if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey([...path, key], root, schema));
     return [wrongValue(issue, path, root, schema)];
   });
+}
+
+/** The problems inside the one option of a union that has the value's kind, where there is one. */
+function opened(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const fitting = issue.errors.filter((option) => option.every(({ path, code }) => path.length > 0 || code === "unrecognized_keys"));
+  const [only] = fitting;
+  if (!only || fitting.length > 1) return [issue];
+  return only.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(opened);
 }
 
 function unknownKey(path: ConfigPath, root: ConfigNode, schema: JsonSchema): Problem {
