@@ -10,19 +10,15 @@ export const probeFlags = {
   },
   shots: { type: "string", value: "K", help: "with --probe: training samples of each class, drawn by --seed (all of them)" },
   l2: { type: "string", value: "X", help: "with --probe: penalty of the weights (chosen on a fifth of the training samples)" },
-  seed: { type: "string", value: "N", help: "with --probe: of the shots and of the split (0)" },
 } as const satisfies Readonly<Record<string, Flag>>;
 
 /** The evaluator that the flags ask for; undefined without --probe. @throws {UsageError} */
-export function probeOf(flags: {
-  readonly probe?: boolean;
-  readonly shots?: string;
-  readonly l2?: string;
-  readonly seed?: string;
-}): ComponentSpec | undefined {
-  const { probe, shots, l2, seed } = flags;
+export function probeOf(
+  { probe, shots, l2 }: { readonly probe?: boolean; readonly shots?: string; readonly l2?: string },
+  seed: number | undefined,
+): ComponentSpec | undefined {
   if (!probe) {
-    const alone = Object.entries({ shots, l2, seed }).find(([, value]) => value !== undefined)?.[0];
+    const alone = Object.entries({ shots, l2 }).find(([, value]) => value !== undefined)?.[0];
     if (alone !== undefined) throw new UsageError(`--${alone} belongs to a linear probe`, "add --probe");
     return undefined;
   }
@@ -33,6 +29,6 @@ export function probeOf(flags: {
     name: "linear-probe",
     ...(shots === undefined ? {} : { shots: wholeNumber("shots", shots) }),
     ...(penalty === undefined ? {} : { l2: penalty }),
-    ...(seed === undefined ? {} : { seed: wholeNumber("seed", seed, 0) }),
+    ...(seed === undefined ? {} : { seed }),
   };
 }

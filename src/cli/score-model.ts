@@ -17,6 +17,7 @@ import { kernelsFor } from "../pipeline/kernel-choice.ts";
 import { weightsDigest } from "../pipeline/model-source.ts";
 import { presetFolder } from "../pipeline/preset-folder.ts";
 import { openRunData } from "../pipeline/sources.ts";
+import { validationSource } from "../pipeline/validation-source.ts";
 import type { Scores } from "../runs/event.ts";
 import { type ResultRow, resultRows } from "../runs/rows.ts";
 import { RunReader } from "../runs/run-reader.ts";
@@ -40,12 +41,16 @@ export interface ScoreRequest {
   readonly templates: "single" | "ensemble";
   /** An evaluator by name, with options; each set's usual one when absent. */
   readonly evaluator?: ComponentSpec;
+  /** On a fifth of the training samples in place of the test split, drawn by this seed; by the run's, else by 0, when absent. */
+  readonly validation?: { readonly seed?: number };
   readonly onSet: (set: string, index: number, of: number) => void;
 }
 
 /** One measurement with all that it depends on. */
 export interface ScoreRow extends Omit<ResultRow, "t" | "task" | "s" | "state" | "items"> {
   readonly isHeadline: boolean;
+  /** Which samples it was measured on. */
+  readonly on: "test" | "validation";
   readonly precision: Precision;
   readonly templates: string;
   readonly digests: Readonly<Record<"model" | "data" | "preprocessing", string>>;
@@ -114,6 +119,7 @@ export async function scoreModel(request: ScoreRequest): Promise<ScoreSheet> {
       return resultRows(event, 0).map(({ t: _t, task: _task, s: _s, state: _state, items: _items, ...row }) => ({
         ...row,
         isHeadline: row.metric === event.headline,
+        on: request.validation ? "validation" : "test",
         precision: request.precision,
         templates: request.templates,
         digests: { model: digest, data: event.digests?.data ?? "", preprocessing },
@@ -131,24 +137,33 @@ interface ScoredData {
   readonly streamed: ReadonlySet<string>;
 }
 
-async function dataOf({ model, suite, from }: ScoreRequest): Promise<ScoredData> {
+async function dataOf({ model, suite, from, validation }: ScoreRequest): Promise<ScoredData> {
   const run = runFolderOf(model);
-  const ofRun =
-    suite === undefined && run !== undefined
-      ? await openRunData(readRunSpec(run, { env: process.env, presets: presetFolder }).spec, run)
-      : undefined;
-  if (suite === undefined && !ofRun)
-    throw new UsageError("--suite: on which data sets?", "as --suite mini-flux:eval or --suite folder:./photos?test=1");
-  const found = ofRun?.evaluated ?? (await openAll(suite ?? []));
-  const sources = found.filter((set) => set.records("test").length > 0);
-  if (sources.length === 0)
+  const spec = run === undefined ? undefined : readRunSpec(run, { env: process.env, presets: presetFolder }).spec;
+  const found = suite ? await openAll(suite) : spec && run !== undefined ? (await openRunData(spec, run)).evaluated : undefined;
+  if (!found) throw new UsageError("--suite: on which data sets?", "as --suite mini-flux:eval or --suite folder:./photos?test=1");
+  if (validation && !suite && spec?.eval.on !== "validation")
     throw new UsageError(
-      `--suite ${(suite ?? []).join(",")}: nothing there has a test split`,
-      "for a folder or table without splits, say which share is for testing: folder:./photos?test=1",
+      "--on validation: the run learned from all training samples, those of validation too",
+      "train with eval.on: validation",
     );
+  // A run's own sets are views already.
+  const random = createRandom(validation?.seed ?? spec?.seed ?? 0);
+  const sources = (validation && suite ? found.map((set) => validationSource(set, random)) : found).filter(
+    (set) => set.records("test").length > 0,
+  );
+  if (sources.length === 0) throw nothingToScore(suite ?? [], validation !== undefined);
   const named = from ? (await openAll(from)).map(({ name }) => name) : streamedNames(run);
   return { sources, streamed: new Set(named ?? sources.filter(({ role }) => role === "adapt").map(({ name }) => name)) };
 }
+
+const nothingToScore = (suite: readonly string[], validation: boolean): UsageError =>
+  validation
+    ? new UsageError(`--suite ${suite.join(",")}: no set has training samples to hold some back of`, "name sets with a training split")
+    : new UsageError(
+        `--suite ${suite.join(",")}: nothing there has a test split`,
+        "for a folder or table without splits, say which share is for testing: folder:./photos?test=1",
+      );
 
 /** Sets by name: one that two references give is opened once. */
 async function openAll(references: readonly string[]): Promise<readonly DataSource[]> {

@@ -40,7 +40,7 @@ export async function drive(resolved: Resolved, opened: Opened, context: RunCont
   let start: Start | undefined;
   let loader: Loader | undefined;
   try {
-    for (const event of opened.first) tell(event);
+    for (const event of [...opened.first, ...leftOutOf(resolved)]) tell(event);
     start = await opened.load();
     const { spec } = resolved.plan;
     loader = await openLoader(spec, start.loaded.preprocess, Math.max(spec.data.batchSize, spec.eval.batchSize ?? 0));
@@ -62,6 +62,13 @@ export async function drive(resolved: Resolved, opened: Opened, context: RunCont
     await loader?.close();
     if (start) release(start.loaded.model);
   }
+}
+
+/** Told at each start: a score without these sets is not the one with them. */
+function leftOutOf({ data: { leftOut = [] } }: Resolved): readonly RunEvent[] {
+  if (leftOut.length === 0) return [];
+  const message = `no training samples to hold back for validation: ${leftOut.join(", ")} ${leftOut.length === 1 ? "is" : "are"} left out of ZS`;
+  return [{ type: "warning", code: "EG-3133", message }];
 }
 
 function teller({ writer, lock }: Opened, context: RunContext): (event: RunEvent) => void {

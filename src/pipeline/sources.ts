@@ -4,7 +4,9 @@ import { largestShares } from "../mixtures/course.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import type { StreamManifest } from "../streams/manifest.ts";
 import { EvergreenError } from "../util/errors.ts";
+import { createRandom } from "../util/random.ts";
 import { openStreamSource } from "./stream-source.ts";
+import { validationData } from "./validation-source.ts";
 
 /** The data sets of a run by what they are for. A set may be streamed and evaluated. */
 export interface RunData {
@@ -13,14 +15,17 @@ export interface RunData {
   readonly manifest?: StreamManifest;
   readonly pretraining: readonly DataSource[];
   readonly evaluated: readonly DataSource[];
+  /** Sets that would be evaluated, had they training data to hold some back of. */
+  readonly leftOut?: readonly string[];
 }
 
 /**
  * Opens what a run names. Streamed are the sets with training samples that the reference gives; evaluated, under `auto`, every set of the same place that
- * has a test split and is no pretraining pool. A pool whose share is 0 is never opened.
+ * has a test split and is no pretraining pool; a pool whose share is 0 is never opened. With `eval.on: validation` the streamed and evaluated sets are views that
+ * hold back a fifth of the training samples.
  */
 export async function openRunData(spec: RunSpec, folder: string): Promise<RunData> {
-  const { suite } = spec.eval;
+  const { suite, on } = spec.eval;
   const stream = await openStreamSource(spec.stream.from, folder);
   const streamed = stream.sets;
   if (streamed.length === 0)
@@ -34,9 +39,13 @@ export async function openRunData(spec: RunSpec, folder: string): Promise<RunDat
   const places = suite === "none" ? [] : suite === "auto" ? stream.places : suite;
   const base = suite === "auto" ? stream.folder : folder;
   const evaluated = new Map<string, DataSource>();
+  const leftOut: string[] = [];
   for (const place of places)
     for (const set of await openSources(place, base))
-      if (set.records("test").length > 0 && (suite !== "auto" || set.role !== "pool")) evaluated.set(set.name, set);
+      if (set.records(on === "validation" ? "train" : "test").length > 0 && (suite !== "auto" || set.role !== "pool"))
+        evaluated.set(set.name, set);
+      else if (on === "validation" && set.role === "eval") leftOut.push(set.name);
   const { manifest } = stream;
-  return { streamed, pretraining, evaluated: [...evaluated.values()], ...(manifest ? { manifest } : {}) };
+  const data = { streamed, pretraining, evaluated: [...evaluated.values()], ...(manifest ? { manifest } : {}) };
+  return on === "validation" ? validationData({ ...data, leftOut }, createRandom(spec.seed)) : data;
 }

@@ -90,6 +90,10 @@ const evaluation = z.strictObject({
         .describe('a share of each set\'s test items as "10%", of evaluations between the first and the last; all when absent'),
     })
     .prefault({}),
+  on: z
+    .enum(["test", "validation"])
+    .default("test")
+    .describe("test, or validation: a fifth of the training samples, held back by the seed, while settings are being chosen"),
   batch_size: z.int().min(1).optional(),
 });
 const checkpoint = z.strictObject({

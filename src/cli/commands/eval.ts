@@ -4,7 +4,7 @@ import { parse, storeFlags, wholeNumber } from "../command.ts";
 import { formatShare, fromHere, counted as plural, say, sayFacts, sayJson, sayTable } from "../output.ts";
 import { probeFlags, probeOf } from "../probe-options.ts";
 import { splitReferences } from "../references.ts";
-import type { ScoreSheet } from "../score-model.ts";
+import type { ScoreRequest, ScoreSheet } from "../score-model.ts";
 
 export const usage = {
   synopsis: "eval MODEL|RUN --suite REF[,REF]",
@@ -24,7 +24,13 @@ export const usage = {
     arch: { type: "string", value: "NAME", help: "architecture, where the weights do not say" },
     precision: { type: "string", choices: ["fp32", "bf16"], help: "precision of the forward pass (fp32)" },
     templates: { type: "string", choices: ["single", "ensemble"], help: "first prompt of a set, or the mean over all of them (single)" },
+    on: {
+      type: "string",
+      choices: ["test", "validation"],
+      help: "the test split, or a fifth of the training samples drawn by --seed (test)",
+    },
     ...probeFlags,
+    seed: { type: "string", value: "N", help: "of the split for validation (the run's), and of a probe's draws (0)" },
     "batch-size": { type: "string", value: "N", help: "images at a time (128)" },
     assert: {
       type: "string",
@@ -38,27 +44,22 @@ export const usage = {
   takesRun: true,
 } as const;
 
+type Flags = NonNullable<ReturnType<typeof parse<typeof usage.flags>>>["flags"];
+
 /** `evergreen eval`. */
 export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return exitCodes.done;
   const { flags, rest } = parsed;
-  const batchSize = flags["batch-size"] === undefined ? 128 : wholeNumber("batch-size", flags["batch-size"]);
+  const asked = requestOf(flags);
   const gates = (flags.assert ?? []).map(gateOf);
-  const evaluator = probeOf(flags);
   const { findModelFile } = await import("../model-reference.ts");
   const model = findModelFile(rest[0] ?? "", flags.runs);
   const { scoreModel } = await import("../score-model.ts");
   const isQuiet = flags.quiet === true || process.stderr.isTTY !== true;
   const sheet = await scoreModel({
+    ...asked,
     model,
-    ...(flags.suite ? { suite: splitReferences(flags.suite) } : {}),
-    ...(flags.from ? { from: splitReferences(flags.from) } : {}),
-    ...(flags.arch === undefined ? {} : { arch: flags.arch }),
-    ...(evaluator ? { evaluator } : {}),
-    batchSize,
-    precision: flags.precision === "bf16" ? "bf16" : "fp32",
-    templates: flags.templates === "ensemble" ? "ensemble" : "single",
     onSet: (set, index, of) => {
       if (!isQuiet) process.stderr.write(`\r\x1b[Kevaluating ${set} ${index + 1}/${of}`);
     },
@@ -66,10 +67,31 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!isQuiet) process.stderr.write("\r\x1b[K");
   const judged = gates.map((gate) => judge(gate, measuredScore(gate, sheet)));
   if (flags.json) sayJson(gates.length > 0 ? { ...sheet, gates: judged } : sheet);
-  else tell(sheet, { all: flags.all === true, of: evaluator ? " of linear probes" : "" });
+  else
+    tell(sheet, {
+      all: flags.all === true,
+      of: `${asked.evaluator ? " of linear probes" : ""}${asked.validation ? " on validation samples" : ""}`,
+    });
   if (sheet.leftOut.length > 0) process.stderr.write(`left out, nothing to fit a probe to: ${sheet.leftOut.join(", ")}\n`);
   for (const gate of judged) process.stderr.write(`${gate.result.padEnd(9)} ${gate.text}${shown(gate)}\n`);
   return { pass: exitCodes.done, fail: exitCodes.assertion, undecided: exitCodes.undecided }[verdictOfAll(judged)];
+}
+
+function requestOf(flags: Flags): Omit<ScoreRequest, "model" | "onSet"> {
+  const seed = flags.seed === undefined ? undefined : wholeNumber("seed", flags.seed, 0);
+  const evaluator = probeOf(flags, seed);
+  if (seed !== undefined && !evaluator && flags.on !== "validation")
+    throw new UsageError("--seed draws nothing here", "add --on validation or --probe");
+  return {
+    ...(flags.suite ? { suite: splitReferences(flags.suite) } : {}),
+    ...(flags.from ? { from: splitReferences(flags.from) } : {}),
+    ...(flags.arch === undefined ? {} : { arch: flags.arch }),
+    ...(evaluator ? { evaluator } : {}),
+    ...(flags.on === "validation" ? { validation: seed === undefined ? {} : { seed } } : {}),
+    batchSize: flags["batch-size"] === undefined ? 128 : wholeNumber("batch-size", flags["batch-size"]),
+    precision: flags.precision === "bf16" ? "bf16" : "fp32",
+    templates: flags.templates === "ensemble" ? "ensemble" : "single",
+  };
 }
 
 function gateOf(text: string): Gate {

@@ -1,0 +1,71 @@
+import { type Concept, type DataSource, type SampleRecord, sizeOf } from "../data/source.ts";
+import { heldBack, validationShare } from "../evaluation/held-back.ts";
+import { hashOf } from "../util/hash.ts";
+import type { Random } from "../util/random.ts";
+
+/**
+ * A view of a set for choosing settings without its test data: of each class a fifth of the training samples, drawn by the seed, takes the place of the test split and
+ * is trained on no more. A sample stays whole, its image, class and captions together. The set's own test split is never asked for. Its fingerprint is another one,
+ * so no score on it is held against one of the test split.
+ */
+export function validationSource(source: DataSource, random: Random): DataSource {
+  const fingerprint = hashOf([source.fingerprint, "validation", validationShare, random.seed]);
+  const { unopened } = source;
+  if (unopened) {
+    const test = Math.floor(validationShare * unopened.train);
+    return { ...source, fingerprint, unopened: { ...unopened, train: unopened.train - test, test } };
+  }
+  const pool = source.records("train");
+  const held = heldOf(source, pool, random);
+  const train = pool.filter((_, item) => held[item] === 0);
+  const test = pool.flatMap((record, item): SampleRecord[] => (held[item] === 1 ? [{ ...record, split: "test" }] : []));
+  const left = new Set(train.map(({ id }) => id));
+  let concepts: readonly Concept[] | undefined;
+  return {
+    ...source,
+    fingerprint,
+    records: (split) => (split === "test" ? test : train),
+    concepts: () => {
+      concepts ??= source.concepts().map((concept) => ({ ...concept, samples: concept.samples.filter((id) => left.has(id)) }));
+      return concepts;
+    },
+  };
+}
+
+/** What a run streams and is evaluated on. */
+interface Validated {
+  readonly streamed: readonly DataSource[];
+  readonly evaluated: readonly DataSource[];
+  readonly leftOut: readonly string[];
+}
+
+/** Streamed and evaluated sets as validation views, the same one where a set is both; `leftOut` names those with nothing to hold back as well. */
+export function validationData<Data extends Validated>(data: Data, random: Random): Data {
+  const known = new Map<string, DataSource>();
+  const view = (source: DataSource): DataSource => {
+    const found = known.get(source.name) ?? validationSource(source, random);
+    known.set(source.name, found);
+    return found;
+  };
+  const evaluated = data.evaluated.map(view);
+  const isEmpty = (source: DataSource): boolean => sizeOf(source, "test") === 0;
+  return {
+    ...data,
+    streamed: data.streamed.map(view),
+    evaluated: evaluated.filter((source) => !isEmpty(source)),
+    leftOut: [...data.leftOut, ...evaluated.filter(isEmpty).map(({ name }) => name)],
+  };
+}
+
+/** A class outside of the evaluation's list is not scored, so none of it is held back. */
+function heldOf(source: DataSource, pool: readonly SampleRecord[], random: Random): Uint8Array {
+  const names = [...new Set(pool.map(({ className }) => className ?? ""))].sort();
+  const numberOf = new Map(names.map((name, number) => [name, number]));
+  const scored = new Set(source.classNames);
+  const held = heldBack(
+    random,
+    pool.map(({ className }) => numberOf.get(className ?? "") ?? 0),
+    `validation/${source.name}`,
+  );
+  return source.task === "classification" ? held.map((flag, item) => (scored.has(pool[item]?.className ?? "") ? flag : 0)) : held;
+}
