@@ -1,5 +1,8 @@
 import { courseText } from "../mixtures/course.ts";
+import type { RunDocument } from "../runs/spec.ts";
 import { courseOf } from "../runs/spec-mixture.ts";
+import { rateOf } from "../runs/spec-rate.ts";
+import { camelKeys } from "../util/key-case.ts";
 import { formatDuration } from "../util/units.ts";
 import { documentOf, type ReportContent, taskName, withoutPaths } from "./content.ts";
 import { count } from "./numbers.ts";
@@ -41,7 +44,7 @@ function modelFacts({ plan, config, folders }: ReportContent): readonly Fact[] {
 function configFacts({ config, folders }: ReportContent): readonly Fact[] {
   const file = documentOf(config);
   if (!file) return [];
-  const { name: optimizer, lr, wd } = file.optim;
+  const { name: optimizer, wd } = file.optim;
   const { name: loss, duplicates } = file.loss;
   const augment = typeof file.data.augment === "string" ? file.data.augment : file.data.augment.name;
   const budget = file.budget.per_task === undefined ? `${file.budget.total} in all` : `${file.budget.per_task} per task`;
@@ -52,12 +55,18 @@ function configFacts({ config, folders }: ReportContent): readonly Fact[] {
     ["mixture of a batch", `${courseText(courseOf(file.data.mixture))}${pool}`],
     ["batch", `${count(file.data.batch_size)} rows, augmentation ${augment}`],
     ["budget", budget],
-    ["optimiser", `${optimizer}, learning rate ${lr}, weight decay ${wd}`],
+    ["optimiser", `${optimizer}, learning rate ${rateText(file.optim.lr, file.data.batch_size)}, weight decay ${wd}`],
     ["schedule", file.schedule.name],
     ["loss", `${loss}, duplicates: ${duplicates}`],
     ["methods", file.methods.length === 0 ? "plain fine-tuning" : file.methods.map(({ name }) => name).join(", ")],
     ["seed", String(file.seed)],
   ];
+}
+
+/** A rate as it is used, and what it was rescaled from. */
+function rateText(lr: RunDocument["optim"]["lr"], batchSize: number): string {
+  if (typeof lr === "number") return String(lr);
+  return `${rateOf(camelKeys(lr), batchSize).toPrecision(5)}, ${lr.rule} from ${lr.rate} at ${count(lr.batch_size)} rows`;
 }
 
 function machineFacts({ plan, view, run }: ReportContent): readonly Fact[] {

@@ -3,6 +3,7 @@ import { drawRules } from "../mixtures/balanced-order.ts";
 import type { JsonSchema } from "../util/config-schema.ts";
 import { parseBytes, parseDuration } from "../util/units.ts";
 import { mixtureSchema } from "./spec-mixture.ts";
+import { rateSchema } from "./spec-rate.ts";
 import { scheduleSchema } from "./spec-schedule.ts";
 import { parseBudget, parseWarmup } from "./spec-values.ts";
 
@@ -36,7 +37,7 @@ const word = z
 const rate = z.number().min(0);
 const beta = z.number().min(0).max(0.999_999_999);
 const step = {
-  lr: rate.default(1e-5),
+  lr: rateSchema,
   wd: rate.default(0.2),
   clip_grad_norm: rate.default(1).describe("global L2 norm of the gradient, 0 for no limit"),
   decay_applies_to: z.enum(["openclip", "standard", "published"]).default("openclip"),

@@ -20,6 +20,7 @@ import { parseDuration } from "../util/units.ts";
 import { readYaml, readYamlMap } from "../util/yaml-config.ts";
 import { type ConfigInput, mergeLayers, type SpecRequest, secretProblems, unsetVariables } from "./spec-layers.ts";
 import { courseOf } from "./spec-mixture.ts";
+import { rateOf, type WithRate } from "./spec-rate.ts";
 import { absoluteReference, type Environment, mayBePath, rebasedReference, substituteEnv } from "./spec-references.ts";
 import { ruleProblems } from "./spec-rules.ts";
 import { scheduleOf } from "./spec-schedule.ts";
@@ -38,7 +39,7 @@ export interface CheckpointSpec {
 }
 
 /** A run as its files describe it: every default filled in, units read, paths absolute, references to the environment resolved. */
-export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "schedule" | "checkpoint" | "methods"> {
+export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "optim" | "schedule" | "checkpoint" | "methods"> {
   readonly data: Omit<Filled["data"], "augment" | "buffer" | "mixture"> & {
     readonly augment: ComponentSpec;
     readonly buffer: ComponentSpec;
@@ -46,6 +47,7 @@ export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "s
   };
   readonly budget: BudgetSpec;
   readonly methods: readonly ComponentSpec[];
+  readonly optim: WithRate<Filled["optim"]>;
   /** A schedule of the catalogue. Its lengths below 1 are shares of a task's steps, else numbers of steps. */
   readonly schedule: ComponentSpec;
   readonly checkpoint: CheckpointSpec;
@@ -115,12 +117,13 @@ function resolved(node: ScalarNode, path: ConfigPath, env: Environment): unknown
 
 /** The one mapping from the file's keys and units to the program's. */
 export function specOf(document: RunDocument): RunSpec {
-  const { extends: _, budget, data, schedule, checkpoint, ...rest } = camelKeys(document);
+  const { extends: _, budget, data, optim, schedule, checkpoint, ...rest } = camelKeys(document);
   const everyMs = parseDuration(checkpoint.every);
   return {
     ...rest,
     data: { ...data, mixture: courseOf(data.mixture), augment: named(data.augment), buffer: named(data.buffer) },
     budget: budgetOf(budget),
+    optim: { ...optim, lr: rateOf(optim.lr, data.batchSize) },
     schedule: scheduleOf(schedule),
     checkpoint: { at: checkpoint.at, keepLast: checkpoint.keepLast, ...(everyMs === undefined ? {} : { everyMs }) },
   };
