@@ -66,4 +66,21 @@ export const streams = {
     const cells = rows.map((row) => row.map((cell) => values(cell)[0]));
     return { inputs: { cuts: cells.map(([n, T]) => [n, T]) }, expected: cells.map(([, , each, longer]) => [each, longer]) };
   },
+  // What the page's cells only name stands in its tables and in the registry of data sets.
+  g2: ({ page }) => {
+    const { rows } = tableUnder(page, "8. Published stream files");
+    const described = rows.map(([file, entries, neighbours, order]) => [
+      file,
+      { entries: number(entries), switches: number(neighbours), order },
+    ]);
+    return { inputs: {}, expected: Object.fromEntries(described) };
+  },
+  g4: ({ sets }) =>
+    withSum(Object.fromEntries(sets.flatMap((set) => (set.classesStreamed > 0 ? [[set.handle, set.classesStreamed]] : [])))),
+  g5: ({ page }) => withSum(tableUnder(page, "7. Year groups").rows.map((cells) => number(cells[3]).value)),
+  g11: ({ sets }) => ({ inputs: {}, expected: Object.fromEntries(sets.map((set) => [set.handle, set.classList])) }),
 };
+
+function withSum(concepts) {
+  return { inputs: {}, expected: { concepts, sum: Object.values(concepts).reduce((a, b) => a + b, 0) } };
+}

@@ -147,11 +147,11 @@ export function testRows(suite: string, adapters: ReadonlyMap<string, Adapter>, 
       const verb = mutate ? "seen to fail when moved" : "passed";
       const done = tally.passed.length + tally.inPart.length;
       const lines = [
-        `golden rows (${suite}): ${done} ${verb} (${tally.values} values; ${tally.inPart.length} rows in part), ${tally.failed.length} ${mutate ? "not seen" : "failed"}`,
+        `golden rows (${suite}): ${done} ${verb} (${tally.values} values; ${tally.inPart.length} rows in part), ${tally.failed.length} ${mutate ? "not seen" : "failed"}${suite === "core" ? `, ${waiting.length} not run` : ""}`,
       ];
       if (tally.failed.length > 0) lines.push(`  failed: ${tally.failed.join(" ")}`);
       if (tally.inPart.length > 0) lines.push(`  in part: ${tally.inPart.join("; ")}`);
-      if (suite === "core") lines.push(`  in the engine suite: ${elsewhere.size}; not yet run: ${waiting.length}: ${waiting.join(" ")}`);
+      if (suite === "core") lines.push(`  in the engine suite: ${elsewhere.size}; not run: ${waiting.join(" ") || "none"}`);
       process.stdout.write(`${lines.join("\n")}\n`);
     });
   });
