@@ -57,6 +57,7 @@ type Fact = readonly [name: string, text: string | undefined];
 function factsOf(plan: RunForecast): readonly Fact[] {
   const { model, step, memory, disk, evaluation, charge } = plan;
   return [
+    ...withoutFacts(plan),
     ["model", `${model.arch}, ${millions(model.trainable)} of ${millions(model.parameters)} parameters learn, ${model.precision}`],
     ["steps", `${plan.steps} of ${plan.batchSize} pairs, ${plan.samples} samples`],
     [
@@ -70,6 +71,21 @@ function factsOf(plan: RunForecast): readonly Fact[] {
     ["memory", `${formatBytes(memory.peakBytes)} at the peak of a step, of ${formatBytes(memory.limitBytes)}`],
     ["disk", `up to ${formatBytes(disk.totalBytes)}, ${formatBytes(disk.checkpointBytes)} a checkpoint`],
     ["time", timeText(plan)],
+  ];
+}
+
+/** What was not there, in front of everything that follows from its counts. */
+function withoutFacts({ without, model }: RunForecast): readonly Fact[] {
+  const { sets, unopened, weights } = without;
+  const names = unopened.slice(0, 3).map(({ name }) => name);
+  const which = unopened.length > names.length ? `${names.join(", ")} and ${unopened.length - names.length} more` : names.join(", ");
+  const here = unopened.length === sets ? "no data was opened" : `${sets - unopened.length} of ${sets} sets were opened`;
+  return [
+    ["data", unopened.length === 0 ? undefined : `counts from the registry; ${here}. Missing: ${which}`],
+    ["", unopened.length === 0 ? undefined : "the classes of a set are taken as equally large, captions as long as the context allows"],
+    ["", unopened.length === 0 ? undefined : "to train: evergreen data status says what is missing and how it is obtained"],
+    ["weights", weights && `the shapes of ${model.arch}; no file was opened`],
+    ["", weights && `to train: ${weights}`],
   ];
 }
 
@@ -92,6 +108,7 @@ function timeText({ time }: RunForecast): string {
 function comparedRows(plans: readonly RunForecast[]): readonly (readonly (string | number | undefined)[])[] {
   const rows: readonly (readonly [string, (plan: RunForecast) => string | number | undefined])[] = [
     ["model", ({ model }) => model.arch],
+    ["sets not opened", ({ without }) => without.unopened.length || undefined],
     ["parameters that learn", ({ model }) => millions(model.trainable)],
     ["precision", ({ model }) => model.precision],
     ["tasks", ({ tasks }) => tasks.length],

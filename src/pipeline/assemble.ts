@@ -18,6 +18,7 @@ import { createRandom } from "../util/random.ts";
 import { drawGroups } from "./draw-groups.ts";
 import { groupsOf } from "./groups.ts";
 import type { Resolved } from "./resolve.ts";
+import { shardSizes } from "./pretraining-pool.ts";
 import { Samples } from "./stream-of.ts";
 
 /** CLIP's tokenizer with a memory, in the form the towers take. */
@@ -83,7 +84,7 @@ export function taskWork({ plan, stream, replay, data }: Resolved): readonly Tas
   const pretraining = new Samples(data.pretraining);
   const allPools = plan.tasks.map((_, task) => ({ update: updatePool(stream, task), buffer: replay[task] ?? poolOf([]) }));
   const groups = drawGroups(plan.spec, stream, (source, task) => allPools[task]?.[source] ?? poolOf([]));
-  const draws = createRowDraws(random, { shards: pretraining.sizes }, groups);
+  const draws = createRowDraws(random, { shards: shardSizes(data.pretraining) }, groups);
   let pretrainingDrawn = 0;
   return plan.tasks.map((planned, task): TaskWork => {
     const pools = allPools[task] ?? { update: poolOf([]), buffer: poolOf([]) };

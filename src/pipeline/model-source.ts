@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { architecture, type ClipConfig } from "../models/architecture.ts";
+import { ArchitectureError, architecture, type ClipConfig } from "../models/architecture.ts";
 import { initialiseModel, type LoadedModel, loadModel } from "../models/load.ts";
 import { openModelFolder } from "../models/model-folder.ts";
 import { parameterCounts, parameters } from "../models/parameters.ts";
@@ -8,20 +8,25 @@ import type { RunSpec } from "../runs/spec.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { hashFile, hashOf } from "../util/hash.ts";
 import { createRandom } from "../util/random.ts";
+import { type NamedWeights, namedWeights } from "./named-weights.ts";
 import { presetFolder } from "./preset-folder.ts";
 
 /** A model that a run can start from: what it is, and how to read it when the time comes. */
 export interface ModelSource {
+  /** How a person comes by the weights, where they are not here and the model can only be planned with. */
+  readonly obtain?: string;
   readonly planned: Omit<PlannedModel, "trainable">;
   readonly config: ClipConfig;
   readonly tokenIds?: readonly number[];
   load(): Promise<LoadedModel>;
 }
 
-/** Finds what `model.init` names: `random`, `preset:NAME`, or a file or folder of weights. No weight is read. */
+/** Finds what `model.init` names: `random`, `preset:NAME`, `open_clip:ARCHITECTURE/TAG`, or a file or folder of weights. No weight is read. */
 export async function findModel(spec: Pick<RunSpec, "model" | "seed">): Promise<ModelSource> {
   const { arch, init } = spec.model;
   if (init === "random") return freshModel(arch, spec.seed);
+  const named = namedWeights(init, process.env);
+  if (named) checkArchitecture(init, named, arch);
   const path = modelPath(init);
   const opened = await openModelFolder(path, { arch });
   return {
@@ -32,6 +37,35 @@ export async function findModel(spec: Pick<RunSpec, "model" | "seed">): Promise<
   };
 }
 
+/** The same for a plan: published weights that are not here are known by the shapes of their architecture. */
+export async function planModel(spec: Pick<RunSpec, "model" | "seed">): Promise<ModelSource> {
+  const { arch, init } = spec.model;
+  const named = namedWeights(init, process.env);
+  if (!named || named.folder !== undefined) return findModel(spec);
+  checkArchitecture(init, named, arch);
+  const config = architecture(arch);
+  return {
+    planned: { arch, digest: hashOf({ init, arch }), parameters: parameterCounts(config).total },
+    config,
+    obtain: named.obtain,
+    load: () => Promise.reject(absentWeights(init, named)),
+  };
+}
+
+/** How a run comes by its model: {@link findModel} to train, {@link planModel} to plan. */
+export type ModelFinder = typeof findModel;
+
+function checkArchitecture(init: string, named: NamedWeights, arch: string): void {
+  if (named.architecture === arch) return;
+  throw new ArchitectureError(
+    `model.init: ${init} is of the architecture ${named.architecture}, model.arch says ${arch}`,
+    `set model.arch to ${named.architecture}`,
+  );
+}
+
+const absentWeights = (init: string, { obtain }: NamedWeights): EvergreenError =>
+  new EvergreenError(`model.init: ${init} is not in Hugging Face's cache`, { code: "EG-4401", exit: "data", fix: obtain });
+
 /** SHA-256 of a weights file; of the list of digests where there are several. */
 export async function weightsDigest(files: readonly string[]): Promise<string> {
   const digests = await Promise.all(files.map(hashFile));
@@ -40,12 +74,14 @@ export async function weightsDigest(files: readonly string[]): Promise<string> {
 
 /** Path of a weights file or folder as a config or a flag names it. @throws {EvergreenError} for a preset or hub name that is not here. */
 export function modelPath(init: string): string {
-  const path = init.startsWith("preset:") ? `${presetFolder}${init.slice("preset:".length)}.safetensors` : init;
+  const named = namedWeights(init, process.env);
+  if (named && named.folder === undefined) throw absentWeights(init, named);
+  const path = named?.folder ?? (init.startsWith("preset:") ? `${presetFolder}${init.slice("preset:".length)}.safetensors` : init);
   if (existsSync(path)) return path;
   throw new EvergreenError(`model.init: ${init} does not exist`, {
     code: "EG-4401",
     exit: "data",
-    fix: "give a .safetensors file, a folder in OpenCLIP's or transformers' form, preset:mini-flux-base, or random",
+    fix: "give a .safetensors file, a folder in OpenCLIP's or transformers' form, open_clip:ARCHITECTURE/TAG, preset:mini-flux-base, or random",
   });
 }
 

@@ -1,7 +1,6 @@
 import { statfsSync } from "node:fs";
 import { chargedTotal } from "../budget/steps.ts";
 import { forwardFlops } from "../budget/tower.ts";
-import type { DataSource } from "../data/source.ts";
 import { useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit } from "../engine/memory.ts";
 import { mixturesOf } from "../mixtures/course.ts";
@@ -16,8 +15,8 @@ import { type Calibration, calibrate } from "./plan-calibrate.ts";
 import { chargedMultiplier, priceOf } from "./plan-cost.ts";
 import { workOf } from "./plan-shape.ts";
 import { forecastStep, type StepForecast } from "./plan-step.ts";
-import { type Resolved, resolveRun } from "./resolve.ts";
-import { subsetSource } from "./subset-source.ts";
+import { type PlannedWithout, plannedWithout, testImages } from "./plan-unopened.ts";
+import { type Resolved, resolveRun, toPlan, toTrain } from "./resolve.ts";
 
 /** A task before it is run. */
 export interface TaskForecast {
@@ -48,6 +47,8 @@ export interface RunForecast {
   /** At most: the checkpoints that are kept, and one that is being written. */
   readonly disk: { readonly checkpointBytes: number; readonly totalBytes: number };
   readonly time?: TimeForecast;
+  /** What was not there. Counts and shapes stand for it; to train it must be there. */
+  readonly without: PlannedWithout;
   readonly warnings: readonly string[];
 }
 
@@ -69,10 +70,10 @@ export interface ForecastOptions {
   readonly price?: number;
 }
 
-/** Works out what a run takes. Reads no image and no weight unless it calibrates; writes nothing. */
+/** Works out what a run takes, without its data and weights where they are not there. Reads no image and no weight unless it calibrates; writes nothing. */
 export async function forecastRun(spec: RunSpec, options: ForecastOptions): Promise<RunForecast> {
   useKernels(kernelsFor(options.env));
-  const resolved = await resolveRun(spec, options.folder);
+  const resolved = await resolveRun(spec, options.folder, options.calibrate ? toTrain : toPlan);
   const { plan } = resolved;
   const step = await forecastStep(resolved);
   const tasks = plan.tasks.map(
@@ -100,6 +101,7 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
     evaluation,
     memory: { peakBytes: step.peakBytes, limitBytes: parseBytes(spec.engine.memoryLimit ?? "") ?? defaultMemoryLimit() },
     disk: diskOf(resolved, step),
+    without: plannedWithout(resolved.data, resolved.model),
   };
   const time = options.calibrate ? timeOf(await calibrate(resolved), forecast, options.price) : undefined;
   return { ...forecast, ...(time ? { time } : {}), warnings: warningsOf(spec, forecast, options.runs) };
@@ -120,12 +122,11 @@ function evaluationOf({ plan, data, model }: Resolved): RunForecast["evaluation"
   const { every, subset } = plan.spec.eval.during;
   const last = plan.tasks.length - 1;
   const due = plan.tasks.filter(({ index }) => index === last || (every !== "never" && (index + 1) % (every === "task" ? 1 : every) === 0));
-  const count = (sets: readonly DataSource[]): number => sets.reduce((sum, set) => sum + set.records("test").length, 0);
-  const images = count(data.evaluated);
+  const images = testImages(data.evaluated);
   const times = images === 0 ? 0 : 1 + due.length;
   const fraction = subset === undefined ? undefined : parseWarmup(subset);
   const random = createRandom(plan.spec.seed);
-  const inside = fraction === undefined ? images : count(data.evaluated.map((set) => subsetSource(set, random, fraction)));
+  const inside = fraction === undefined ? images : testImages(data.evaluated, { fraction, random });
   const forwards = times === 0 ? 0 : 2 * images + (times - 2) * inside;
   return { times, images, flops: forwards * forwardFlops(workOf(model.config).image) };
 }

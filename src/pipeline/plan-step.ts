@@ -6,15 +6,16 @@ import type { RunSpec } from "../runs/spec.ts";
 import { excludedPairs, type TrainingRow } from "../training/batches.ts";
 import { clipTokenizer, stepOptions, taskWork } from "./assemble.ts";
 import { knownClosedForm, sidesOf } from "./plan-cost.ts";
-import { meterStep, type PlannedBatch } from "./plan-meter.ts";
+import { fullBatch, meterStep, type PlannedBatch } from "./plan-meter.ts";
 import { workOf } from "./plan-shape.ts";
+import { captionsAreHere } from "./plan-unopened.ts";
 import type { Resolved } from "./resolve.ts";
 
 /** What a step of a run costs, in closed form and as the engine counts it. */
 export interface StepForecast {
   /** The published formula; absent where it has no case for what learns. */
   readonly closedForm?: number;
-  /** FLOPs on the run's own captions, the mean of some steps. */
+  /** FLOPs on the run's own captions, the mean of some steps; on texts that fill the context where they are not there. */
   readonly metered: number;
   /** Entries that all else reads or writes. */
   readonly elements: number;
@@ -38,7 +39,9 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
   const { spec } = resolved.plan;
   const { config } = resolved.model;
   const options = await stepOptions(spec, resolved);
-  const batches = sampledRows(resolved).map((rows) => plannedBatch(spec, rows, config.text.contextLength));
+  const batches = captionsAreHere(resolved.data)
+    ? sampledRows(resolved).map((rows) => plannedBatch(spec, rows, config.text.contextLength))
+    : [fullBatch(config, spec.data.batchSize)];
   const steps = batches.map((batch) => meterStep(config, options, batch));
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const metered = mean(steps.map(({ flops }) => flops));

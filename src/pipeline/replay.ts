@@ -44,8 +44,12 @@ export async function replayPools({ data: { buffer, mixture }, seed }: RunSpec, 
 
 function contextOf(seed: number, stream: Stream, data: RunData): BufferContext {
   const concepts = conceptsBySample(stream);
-  const samples = new Samples(data.streamed);
-  return { random: createRandom(seed), conceptOf: (id) => concepts.get(id) ?? "", bytesOf: (id) => storedBytes(samples, id) };
+  let samples: Samples | undefined;
+  const bytesOf = (id: SampleId): number => {
+    samples ??= new Samples(data.streamed);
+    return storedBytes(samples, id);
+  };
+  return { random: createRandom(seed), conceptOf: (id) => concepts.get(id) ?? "", bytesOf };
 }
 
 function storedBytes(samples: Samples, id: SampleId): number {

@@ -1,5 +1,6 @@
 import { stepsPerTask } from "../budget/steps.ts";
-import type { DataSource } from "../data/source.ts";
+import { openSources, planSources, type SourceOpener } from "../data/open-sources.ts";
+import { type DataSource, sizeOf } from "../data/source.ts";
 import { checkDevice, engineInfo, setThreads } from "../engine/facts.ts";
 import { activeKernels } from "../engine/kernels.ts";
 import { checkCourse, mixturesOf } from "../mixtures/course.ts";
@@ -13,7 +14,8 @@ import type { Stream } from "../streams/stream.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { codeVersion } from "./code-version.ts";
 import { groupsOf } from "./groups.ts";
-import { findModel, type ModelSource } from "./model-source.ts";
+import { findModel, type ModelFinder, type ModelSource, planModel } from "./model-source.ts";
+import { openTogether } from "./open-together.ts";
 import { priceOf } from "./plan-cost.ts";
 import { replayPools } from "./replay.ts";
 import { openRunData, type RunData } from "./sources.ts";
@@ -29,11 +31,22 @@ export interface Resolved {
   readonly model: ModelSource;
 }
 
+/** How names become data and weights. */
+export interface Doors {
+  readonly sources: SourceOpener;
+  readonly model: ModelFinder;
+}
+
+/** To train: what is not there is refused. */
+export const toTrain: Doors = { sources: openSources, model: findModel };
+/** To plan: what is not there is known by its counts and shapes. */
+export const toPlan: Doors = { sources: planSources, model: planModel };
+
 /** Turns a spec into a plan: finds every name, opens indexes, divides the budget. No image is read, no weight is trained. */
-export async function resolveRun(spec: RunSpec, folder: string): Promise<Resolved> {
+export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = toTrain): Promise<Resolved> {
   const device = checkDevice(spec.engine.device);
   setThreads(spec.engine.threads === "auto" ? undefined : spec.engine.threads);
-  const [data, model] = await Promise.all([openRunData(spec, folder), findModel(spec)]);
+  const [data, model] = await openTogether(openRunData(spec, folder, doors.sources), doors.model(spec));
   checkMicroBatch(spec, model.config);
   const stream = await streamOf(spec, data.streamed, data.manifest);
   const replay = await replayPools(spec, stream, data);
@@ -98,7 +111,7 @@ function plannedTasks(
 ): readonly PlannedTask[] {
   const { batchSize, mixture, firstTaskRule: rule } = spec.data;
   checkCourse(mixture, stream.tasks.length);
-  const pretraining = data.pretraining.reduce((sum, set) => sum + set.records("train").length, 0);
+  const pretraining = data.pretraining.reduce((sum, set) => sum + sizeOf(set, "train"), 0);
   return stream.tasks.map(({ name, concepts }, index) => {
     const pools = { update: updatePool(stream, index).size, buffer: replay[index]?.size ?? 0, pretraining };
     return {

@@ -44,12 +44,9 @@ export async function orderedStream(
 export class Samples {
   private readonly byId = new Map<SampleId, SampleRecord>();
   readonly all: readonly SampleRecord[];
-  /** Samples of each set, in the order of `all`. */
-  readonly sizes: readonly number[];
 
   constructor(sets: readonly DataSource[]) {
     this.all = sets.flatMap((set) => set.records("train"));
-    this.sizes = sets.map((set) => set.records("train").length);
     for (const record of this.all) this.byId.set(record.id, record);
   }
 

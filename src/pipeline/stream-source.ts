@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { openSources, wholePlace } from "../data/open-sources.ts";
-import type { DataSource } from "../data/source.ts";
+import { openSources, type SourceOpener, wholePlace } from "../data/open-sources.ts";
+import { type DataSource, sizeOf } from "../data/source.ts";
 import { looksLikeManifest, parseManifest, type StreamManifest } from "../streams/manifest.ts";
 
 /** What `stream.from` names, opened. */
@@ -16,12 +16,12 @@ export interface StreamSource {
 }
 
 /** Opens data, or the data behind a built stream. Sets that are only evaluated, and sets without training samples, are left out. */
-export async function openStreamSource(reference: string, folder: string): Promise<StreamSource> {
+export async function openStreamSource(reference: string, folder: string, open: SourceOpener = openSources): Promise<StreamSource> {
   const path = resolve(folder, reference);
   const manifest = isManifest(path) ? parseManifest(readFileSync(path, "utf8"), path) : undefined;
   const base = manifest ? dirname(path) : folder;
   const references = manifest ? manifest.sources.map(({ from }) => from) : [reference];
-  const opened = (await Promise.all(references.map((each) => openSources(each, base)))).flat();
+  const opened = (await Promise.all(references.map((each) => open(each, base)))).flat();
   const listed = manifest && new Set(manifest.sources.flatMap(({ sets }) => Object.keys(sets)));
   return {
     sets: trainable(opened).filter(({ name }) => !listed || listed.has(name)),
@@ -33,7 +33,7 @@ export async function openStreamSource(reference: string, folder: string): Promi
 
 /** The sets that a stream may train on: those with training samples that are not there to be evaluated only. */
 export const trainable = (sets: readonly DataSource[]): readonly DataSource[] =>
-  sets.filter((set) => set.role !== "eval" && set.records("train").length > 0);
+  sets.filter((set) => set.role !== "eval" && sizeOf(set, "train") > 0);
 
 /** True for a file that begins as a built stream does. */
 function isManifest(path: string): boolean {

@@ -5,7 +5,7 @@ import { parseBytes, parseDuration } from "../util/units.ts";
 import { mixtureSchema } from "./spec-mixture.ts";
 import { rateSchema } from "./spec-rate.ts";
 import { scheduleSchema } from "./spec-schedule.ts";
-import { parseBudget, parseWarmup } from "./spec-values.ts";
+import { parseBudget, parseCount, parseWarmup } from "./spec-values.ts";
 
 /** The first version of the run file; a later one is refused by number. */
 export const specVersion = 1;
@@ -59,7 +59,15 @@ const model = z.strictObject({
 const data = z.strictObject({
   mixture: mixtureSchema,
   draws: z.strictObject({ update: z.enum(drawRules).default("uniform"), buffer: z.enum(drawRules).default("uniform") }).prefault({}),
-  pretraining: z.strictObject({ from: z.string().min(1).describe("where the pretraining pool lies") }).optional(),
+  pretraining: z
+    .strictObject({
+      from: z.string().min(1).describe("where the pretraining pool lies"),
+      subset: z
+        .union([z.int().min(1), z.string().refine((text) => parseCount(text) !== undefined)])
+        .optional()
+        .describe('a number of samples as "2M", drawn from the pool by the seed; all when absent'),
+    })
+    .optional(),
   buffer: z
     .union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
     .default("unlimited")

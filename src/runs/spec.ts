@@ -25,7 +25,7 @@ import { absoluteReference, type Environment, mayBePath, rebasedReference, subst
 import { ruleProblems } from "./spec-rules.ts";
 import { scheduleOf } from "./spec-schedule.ts";
 import { type RunDocument, runJsonSchema, runSchema, specVersion } from "./spec-schema.ts";
-import { type AccountingSpec, type BudgetSpec, parseBudget } from "./spec-values.ts";
+import { type AccountingSpec, type BudgetSpec, parseBudget, parseCount } from "./spec-values.ts";
 
 type Filled = CamelKeys<RunDocument>;
 
@@ -40,10 +40,12 @@ export interface CheckpointSpec {
 
 /** A run as its files describe it: every default filled in, units read, paths absolute, references to the environment resolved. */
 export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "optim" | "schedule" | "checkpoint" | "methods"> {
-  readonly data: Omit<Filled["data"], "augment" | "buffer" | "mixture"> & {
+  readonly data: Omit<Filled["data"], "augment" | "buffer" | "mixture" | "pretraining"> & {
     readonly augment: ComponentSpec;
     readonly buffer: ComponentSpec;
     readonly mixture: MixtureCourse;
+    /** `subset` samples of the pool; all of it where there is no number. */
+    readonly pretraining?: { readonly from: string; readonly subset?: number };
   };
   readonly budget: BudgetSpec;
   readonly methods: readonly ComponentSpec[];
@@ -121,11 +123,23 @@ export function specOf(document: RunDocument): RunSpec {
   const everyMs = parseDuration(checkpoint.every);
   return {
     ...rest,
-    data: { ...data, mixture: courseOf(data.mixture), augment: named(data.augment), buffer: named(data.buffer) },
+    data: dataOf(data),
     budget: budgetOf(budget),
     optim: { ...optim, lr: rateOf(optim.lr, data.batchSize) },
     schedule: scheduleOf(schedule),
     checkpoint: { at: checkpoint.at, keepLast: checkpoint.keepLast, ...(everyMs === undefined ? {} : { everyMs }) },
+  };
+}
+
+function dataOf({ pretraining, ...data }: Filled["data"]): RunSpec["data"] {
+  const subset = parseCount(pretraining?.subset ?? 0);
+  const pool = pretraining && { from: pretraining.from, ...(subset === undefined ? {} : { subset }) };
+  return {
+    ...data,
+    mixture: courseOf(data.mixture),
+    augment: named(data.augment),
+    buffer: named(data.buffer),
+    ...(pool ? { pretraining: pool } : {}),
   };
 }
 

@@ -1,0 +1,17 @@
+import { EvergreenError } from "../util/errors.ts";
+
+/** Waits for both. Where both fail for something that is not there, one error tells both, so that a person need not come back for the second. */
+export async function openTogether<A, B>(first: Promise<A>, second: Promise<B>): Promise<readonly [A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === "fulfilled" && b.status === "fulfilled") return [a.value, b.value];
+  const reasons = [a, b].flatMap((result): readonly unknown[] => (result.status === "rejected" ? [result.reason] : []));
+  const [one, other] = reasons;
+  if (!(one instanceof EvergreenError) || !(other instanceof EvergreenError) || one.exit !== other.exit) throw one;
+  const fixes = [one.fix, other.fix].filter((fix) => fix !== undefined);
+  throw new EvergreenError(`${one.message}; ${other.message}`, {
+    code: one.code,
+    exit: one.exit,
+    cause: one,
+    ...(fixes.length > 0 ? { fix: fixes.join("; ") } : {}),
+  });
+}

@@ -1,0 +1,110 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readSpec } from "../runs/spec.ts";
+import { forecastRun, type RunForecast } from "./plan-run.ts";
+import { presetFolder } from "./preset-folder.ts";
+import { resolveRun, toPlan } from "./resolve.ts";
+
+const root = mkdtempSync(join(tmpdir(), "eg-unopened-"));
+const names = ["EVERGREEN_DATA", "HF_HUB_CACHE"] as const;
+const before = names.map((name) => process.env[name]);
+beforeAll(() => {
+  for (const name of names) process.env[name] = join(root, "none");
+});
+afterAll(() => {
+  names.forEach((name, i) => {
+    if (before[i] === undefined) delete process.env[name];
+    else process.env[name] = before[i];
+  });
+  rmSync(root, { recursive: true, force: true });
+});
+
+const specOf = (preset: string, ...set: readonly string[]) =>
+  readSpec({ files: [join(presetFolder, `${preset}.yaml`)], set, env: {}, cwd: root, presets: presetFolder }).spec;
+const forecast = (preset: string, ...set: readonly string[]): Promise<RunForecast> =>
+  forecastRun(specOf(preset, ...set), { folder: root, env: {}, runs: root, calibrate: false });
+/** Steps of a task, the same for all. */
+async function stepsOf(preset: string, tasks: number, ...set: readonly string[]): Promise<number> {
+  // Four samples of the sets are enough where steps alone are asked for: they follow from budget, batch and model.
+  const { plan } = await resolveRun(specOf(preset, `stream.tasks=${tasks}`, "stream.from=fomo:birdsnap", ...set), root, toPlan);
+  expect(new Set(plan.tasks.map(({ steps }) => steps)).size).toBe(1);
+  expect(plan.tasks.length).toBe(tasks);
+  return plan.tasks[0]?.steps ?? 0;
+}
+
+const lockedText = ["model.train.text=none", "model.train.logit_scale=false", "loss.clamp_logit_scale=null"];
+const published: readonly (readonly [preset: string, title: string, set: readonly string[], steps: readonly number[]])[] = [
+  ["fomo-b16", "full fine-tuning", [], [1420, 568, 284, 142]],
+  ["fomo-b16", "a locked text tower", lockedText, [1949, 780, 390, 195]],
+  ["fomo-b16", "a locked image tower", ["model.train.image=none"], [12_982, 5193, 2596, 1298]],
+  ["fomo-b32", "full fine-tuning", [], [1259, 504, 252, 126]],
+];
+for (const [preset, title, set, steps] of published)
+  test(`${preset} with ${title} has the published steps at 20, 50, 100 and 200 tasks`, async () => {
+    expect(await Promise.all([20, 50, 100, 200].map((tasks) => stepsOf(preset, tasks, ...set)))).toEqual(steps);
+  });
+
+test("compute is scaled as published: a quarter, half, twice, four and six times the budget", async () => {
+  const budgets = [0.25, 0.5, 2, 4, 6].map((factor) => `budget.total="${1.8 * factor}e9 GMAF"`);
+  expect(await Promise.all(budgets.map((budget) => stepsOf("fomo-b16", 20, budget)))).toEqual([355, 710, 2839, 5679, 8518]);
+});
+
+test("without any data or weights the plan has the registry's concepts and samples, and says what it was made without", async () => {
+  const plan = await forecast("fomo-b16");
+  expect(plan.tasks.map(({ concepts }) => concepts)).toEqual([920, ...Array.from({ length: 19 }, () => 919)]);
+  expect(plan.tasks.reduce((sum, { samples }) => sum + samples, 0)).toBe(1_759_790);
+  expect(plan.tasks.map(({ steps }) => steps)).toEqual(Array.from({ length: 20 }, () => 1420));
+  expect([plan.steps, plan.samples]).toEqual([28_400, 14_540_800]);
+  // Every set's test part.
+  expect(plan.evaluation).toMatchObject({ times: 21, images: 767_481 });
+  expect([plan.without.sets, plan.without.unopened.length]).toEqual([64, 64]);
+  expect(plan.without.weights).toContain("laion/CLIP-ViT-B-16-laion2B-s34B-b88K");
+  expect(Math.abs(plan.step.unexplained)).toBeLessThan(0.02);
+});
+
+test("the largest model is planned in less than ten seconds", async () => {
+  const began = process.cpuUsage();
+  const plan = await forecast(
+    "fomo-b32",
+    "model.arch=ViT-bigG-14",
+    "model.init=open_clip:ViT-bigG-14/laion2b_s39b_b160k",
+    'budget.total="4.6627e10 GMAF"',
+  );
+  // The processor's time: other tests may run beside this one.
+  const { user, system } = process.cpuUsage(began);
+  expect((user + system) / 1e6).toBeLessThan(10);
+  expect(plan.model.parameters).toBe(2_539_567_105);
+  expect(plan.tasks[0]?.steps).toBe(1420);
+});
+
+test("a set that is there is opened beside those that are counted", async () => {
+  const data = join(root, "data");
+  mkdirSync(join(data, "DTD"), { recursive: true });
+  for (const [file, value] of [
+    ["DTD/a.jpg", "not read"],
+    ["DTD_train.json", { "a.jpg": { target: 0 } }],
+    ["DTD_test.json", { "a.jpg": { target: 0 } }],
+    ["DTD_classnames.json", ["wavy"]],
+  ] as const)
+    writeFileSync(join(data, file), typeof value === "string" ? value : JSON.stringify(value));
+  const plan = await forecast(
+    "fomo-b32",
+    `stream.from=fomo:${data}?sets=dtd,cub200`,
+    "stream.tasks=2",
+    `eval.suite=["fomo:${data}?sets=dtd"]`,
+  );
+  expect(plan.tasks.reduce((sum, { samples }) => sum + samples, 0)).toBe(5994 + 1);
+  expect(plan.without.unopened.map(({ name }) => name)).toEqual(["cub200", "laion-400m"]);
+});
+
+test("training without the data is refused: sets, pool and weights are told together, and how they are obtained", async () => {
+  await expect(resolveRun(specOf("fomo-b32"), root)).rejects.toMatchObject({
+    exit: "data",
+    message: expect.stringMatching(
+      /41 of 41 data sets are not there whole.*no tar or parquet shards of laion-400m.*open_clip:ViT-B-32/,
+    ) as string,
+    fix: expect.stringMatching(/evergreen data status.*img2dataset.*hf download/) as string,
+  });
+});
