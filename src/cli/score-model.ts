@@ -1,7 +1,4 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { createLoader } from "../data/loader.ts";
-import { openSources } from "../data/open-sources.ts";
 import type { DataSource } from "../data/source.ts";
 import { setThreads } from "../engine/facts.ts";
 import { useKernels } from "../engine/kernels.ts";
@@ -26,6 +23,8 @@ import type { ComponentSpec } from "../util/component.ts";
 import { UsageError } from "../util/errors.ts";
 import { hashOf } from "../util/hash.ts";
 import { createRandom } from "../util/random.ts";
+import { openAll } from "./open-suite.ts";
+import { runFolderOf } from "./run-folder.ts";
 
 /** What is to be scored, on what, and how. */
 export interface ScoreRequest {
@@ -164,19 +163,6 @@ const nothingToScore = (suite: readonly string[], validation: boolean): UsageErr
         `--suite ${suite.join(",")}: nothing there has a test split`,
         "for a folder or table without splits, say which share is for testing: folder:./photos?test=1",
       );
-
-/** Sets by name: one that two references give is opened once. */
-async function openAll(references: readonly string[]): Promise<readonly DataSource[]> {
-  const sets = new Map<string, DataSource>();
-  for (const reference of references) for (const set of await openSources(reference, process.cwd())) sets.set(set.name, set);
-  return [...sets.values()];
-}
-
-/** The run whose checkpoint a weights file is. */
-function runFolderOf(model: string): string | undefined {
-  const folder = dirname(dirname(dirname(model)));
-  return existsSync(join(folder, "run.json")) ? folder : undefined;
-}
 
 function streamedNames(run: string | undefined): readonly string[] | undefined {
   if (run === undefined) return undefined;

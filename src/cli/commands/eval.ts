@@ -1,6 +1,7 @@
 import { type Gate, type JudgedGate, judge, parseGate, verdictOfAll } from "../../evaluation/gate.ts";
 import { exitCodes, hint, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags, wholeNumber } from "../command.ts";
+import type { DriftRequest } from "../drift-sheet.ts";
 import { formatShare, fromHere, counted as plural, say, sayFacts, sayJson, sayTable } from "../output.ts";
 import { probeFlags, probeOf } from "../probe-options.ts";
 import { splitReferences } from "../references.ts";
@@ -32,13 +33,15 @@ export const usage = {
     ...probeFlags,
     seed: { type: "string", value: "N", help: "of the split for validation (the run's), and of a probe's draws (0)" },
     "batch-size": { type: "string", value: "N", help: "images at a time (128)" },
+    drift: { type: "boolean", help: "how far weights and features of each checkpoint have moved from the start, in place of scores" },
+    base: { type: "string", value: "MODEL", help: "with --drift: the weights it started from (the run's start)" },
     assert: {
       type: "string",
       value: "SCORE>=PERCENT",
       multiple: true,
       help: "what ka, zs, gm, SET or SET.METRIC must be (>= or <=), with its 95 % interval: exit 8 if it is not, 10 if it cannot be told",
     },
-    all: { type: "boolean", help: "every metric of a set, not only the one that counts" },
+    all: { type: "boolean", help: "every metric of a set, not only the one that counts; with --drift every block of the model" },
   },
   arguments: [1, 1],
   takesRun: true,
@@ -55,16 +58,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   const gates = (flags.assert ?? []).map(gateOf);
   const { findModelFile } = await import("../model-reference.ts");
   const model = findModelFile(rest[0] ?? "", flags.runs);
+  const line = progressLine(flags.quiet === true);
+  if (flags.drift) return tellDrift(flags, { ...asked, model, onState: line.show });
   const { scoreModel } = await import("../score-model.ts");
-  const isQuiet = flags.quiet === true || process.stderr.isTTY !== true;
-  const sheet = await scoreModel({
-    ...asked,
-    model,
-    onSet: (set, index, of) => {
-      if (!isQuiet) process.stderr.write(`\r\x1b[Kevaluating ${set} ${index + 1}/${of}`);
-    },
-  });
-  if (!isQuiet) process.stderr.write("\r\x1b[K");
+  const sheet = await scoreModel({ ...asked, model, onSet: line.show });
+  line.clear();
   const judged = gates.map((gate) => judge(gate, measuredScore(gate, sheet)));
   if (flags.json) sayJson(gates.length > 0 ? { ...sheet, gates: judged } : sheet);
   else
@@ -77,11 +75,40 @@ export async function run(argv: readonly string[]): Promise<number> {
   return { pass: exitCodes.done, fail: exitCodes.assertion, undecided: exitCodes.undecided }[verdictOfAll(judged)];
 }
 
+/** A line on the terminal that says what is being evaluated. */
+function progressLine(quiet: boolean): { show(what: string, index: number, of: number): void; clear(): void } {
+  const write = (text: string): void => {
+    if (!quiet && process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+  };
+  return { show: (what, index, of) => write(`evaluating ${what} ${index + 1}/${of}`), clear: () => write("") };
+}
+
+async function tellDrift(flags: Flags, request: Omit<DriftRequest, "base">): Promise<number> {
+  const { driftSheet, driftTable, partsTable } = await import("../drift-sheet.ts");
+  const { findModelFile } = await import("../model-reference.ts");
+  const base = flags.base === undefined ? {} : { base: findModelFile(flags.base, flags.runs) };
+  const sheet = await driftSheet({ ...request, ...base });
+  progressLine(flags.quiet === true).clear();
+  if (flags.json) sayJson(sheet);
+  else {
+    sayTable(driftTable(sheet.rows));
+    if (flags.all) {
+      say();
+      sayTable(partsTable(sheet.rows));
+    }
+    process.stderr.write(`features of ${sheet.pairs.count} pairs, digest ${sheet.pairs.digest.slice(0, 16)}\n`);
+  }
+  return exitCodes.done;
+}
+
 function requestOf(flags: Flags): Omit<ScoreRequest, "model" | "onSet"> {
   const seed = flags.seed === undefined ? undefined : wholeNumber("seed", flags.seed, 0);
   const evaluator = probeOf(flags, seed);
   if (seed !== undefined && !evaluator && flags.on !== "validation")
     throw new UsageError("--seed draws nothing here", "add --on validation or --probe");
+  if (flags.drift && (flags.assert || flags.on || evaluator))
+    throw new UsageError("--drift gives no scores", "ask for them without --drift");
+  if (flags.base !== undefined && !flags.drift) throw new UsageError("--base belongs to --drift", "add --drift");
   return {
     ...(flags.suite ? { suite: splitReferences(flags.suite) } : {}),
     ...(flags.from ? { from: splitReferences(flags.from) } : {}),
