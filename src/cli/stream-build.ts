@@ -33,6 +33,12 @@ export const usage = {
     "cut-by": { type: "string", value: "UNIT", choices: ["concepts", "samples"], help: "what tasks have equally many of" },
     scores: { type: "string", value: "FILE", help: "scores that the order needs: evergreen stream score" },
     seed: { type: "string", value: "N", help: "default 0" },
+    splits: {
+      type: "string",
+      value: "KIND",
+      choices: ["tic"],
+      help: "put test splits over time (dynamic) and beside it (static) into the file",
+    },
     as: { type: "string", value: "FORM", choices: ["manifest", "list"], help: "form of the file" },
   },
 } as const;
@@ -56,6 +62,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       stream: { order: orderOf(flags), ...tasks, ...cutBy, ...scores },
       seed: flags.seed === undefined ? 0 : wholeNumber("seed", flags.seed, 0),
       ...(flags.list === undefined ? {} : { list: flags.list }),
+      withTests: flags.splits !== undefined,
     },
   );
   const isList = flags.as === "list";

@@ -1,8 +1,10 @@
 import { dirname, resolve } from "node:path";
-import { openStreamSource } from "../pipeline/stream-source.ts";
+import { openStreamSource, type StreamSource } from "../pipeline/stream-source.ts";
+import { changedTests, heldOutSets } from "../pipeline/stream-tests.ts";
 import { type Outline, outlineOf } from "../streams/outline.ts";
 import { entryHashes, parseStreamFile } from "../streams/published-file.ts";
 import { publishedSets } from "../streams/published-sets.ts";
+import { testSplits } from "../streams/test-splits.ts";
 import { exitCodes } from "../util/errors.ts";
 import { parse } from "./command.ts";
 import { aside, counted, say, sayJson } from "./output.ts";
@@ -46,7 +48,8 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 async function againstData({ manifest, tasks }: Outline, file: string): Promise<readonly string[]> {
-  const { sets } = await openStreamSource(file, dirname(file));
+  const source = await openStreamSource(file, dirname(file));
+  const { sets } = source;
   const now = new Map(sets.map((set) => [set.name, set]));
   const concepts = new Map(sets.flatMap((set) => set.concepts().map((concept) => [concept.id, concept.samples.length] as const)));
   const stored = manifest?.sources.flatMap((source) => Object.entries(source.sets)) ?? [];
@@ -56,6 +59,7 @@ async function againstData({ manifest, tasks }: Outline, file: string): Promise<
       if (!set) return [`${name}: is gone, or has no training samples`];
       return set.fingerprint === fingerprint ? [] : [`${name}: changed since the stream was built`];
     }),
+    ...(await testsAgainstData(source)),
     ...tasks.flatMap((task) =>
       task.concepts.flatMap(({ id, samples }) => {
         const count = concepts.get(id);
@@ -64,6 +68,15 @@ async function againstData({ manifest, tasks }: Outline, file: string): Promise<
       }),
     ),
   ];
+}
+
+/** Where the tests of a stream are no longer those it was built with. Concepts that are gone are told elsewhere. */
+async function testsAgainstData(source: StreamSource): Promise<readonly string[]> {
+  const { manifest, sets, places, folder } = source;
+  if (!manifest?.tests) return [];
+  const concepts = new Map(sets.flatMap((set) => set.concepts()).map((concept) => [concept.id, concept]));
+  const all = manifest.tasks.map((task) => ({ concepts: task.concepts.flatMap(({ id }) => concepts.get(id) ?? []) }));
+  return changedTests(testSplits({ tasks: all }, sets, await heldOutSets(places, folder)), source, { tasks: all });
 }
 
 /** Published sets of which a file streams some concepts but not as many as the full streams do. */

@@ -26,7 +26,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (!flags.quiet && process.stdout.isTTY)
-    sayFacts(Object.entries(facts).map(([name, value]) => [name === "dataSets" ? "data sets" : name, String(value)] as const));
+    sayFacts(Object.entries(facts).map(([name, value]) => [words[name] ?? name, String(value)] as const));
   sayTable(taskTable(rows));
   return 0;
 }
@@ -53,6 +53,7 @@ function factsOf(outline: Outline): Readonly<Record<string, string | number>> {
     switches: switches(concepts),
     ...(manifest ? { order: orderText(manifest.order), seed: manifest.seed, digest: manifest.digest } : {}),
     ...(manifest?.parent === undefined ? {} : { parent: manifest.parent }),
+    ...(manifest?.tests ? { staticTests: manifest.tests.static.samples } : {}),
   };
 }
 
@@ -60,12 +61,15 @@ function orderText({ name, ...options }: { readonly name: string; readonly [opti
   return [name, ...Object.entries(options).map(([key, value]) => `${key}=${String(value)}`)].join(" ");
 }
 
+/** Names of facts as people read them. */
+const words: Readonly<Record<string, string>> = { dataSets: "data sets", staticTests: "static tests" };
 /** Widest bar. */
 const barWidth = 20;
 const setsShown = 3;
 
 function taskTable(rows: readonly TaskSummary[]) {
   const most = Math.max(...rows.map(({ concepts }) => concepts));
+  const tested = rows.some(({ tests }) => tests !== undefined);
   const number = (title: string) => ({ title, align: "right" as const });
   return {
     columns: [
@@ -74,15 +78,17 @@ function taskTable(rows: readonly TaskSummary[]) {
       number("concepts"),
       { title: "" },
       number("samples"),
+      ...(tested ? [number("tests")] : []),
       { title: "years" },
       { title: "from" },
     ],
-    rows: rows.map(({ task, name, concepts, samples, sets, years }) => [
+    rows: rows.map(({ task, name, concepts, samples, tests, sets, years }) => [
       task,
       name ?? "",
       concepts,
       "▇".repeat(Math.max(1, Math.round((barWidth * concepts) / most))),
       samples,
+      ...(tested ? [tests] : []),
       years ? (years[0] === years[1] ? `${years[0]}` : `${years[0]}–${years[1]}`) : "",
       [
         ...sets.slice(0, setsShown).map(([set, count]) => `${set} ${count}`),

@@ -7,6 +7,7 @@ import { formatManifest, parseManifest } from "../streams/manifest.ts";
 import { appendToStream, buildStream, type StreamPlaces } from "./build-stream.ts";
 import { streamOf } from "./stream-of.ts";
 import { openStreamSource } from "./stream-source.ts";
+import { testsOfStream } from "./stream-tests.ts";
 
 const root = mkdtempSync(join(tmpdir(), "stream-"));
 const env = { EVERGREEN_CACHE: join(root, "cache"), HOME: root };
@@ -67,5 +68,38 @@ describe("a built stream", () => {
       list: "list.json",
     });
     expect(idsOf(manifest.tasks)).toEqual([["zoo/dog", "more/emu"], ["zoo/ant"]]);
+  });
+});
+
+describe("a stream with its tests", () => {
+  const from = ["folder:./dated?role=adapt", "folder:./held?role=eval"];
+
+  test("tells them by task and beside it, says where they changed, and keeps telling them when it grows", async () => {
+    await photos("dated/train", ["ant", "bee"]);
+    await photos("dated/test", ["ant", "bee"]);
+    await photos("held/test", ["cup"]);
+    await photos("held/train", ["cup"]);
+    const manifest = await buildStream(places(...from), { stream: plain, seed: 0, withTests: true });
+    expect(idsOf(manifest.tasks)).toEqual([["dated/ant"], ["dated/bee"]]);
+    expect(manifest.tests?.static.samples).toBe(3);
+    expect(manifest.tests?.dynamic.map(({ samples }) => samples)).toEqual([3, 3]);
+    expect(manifest.digest).not.toBe((await buildStream(places(...from), { stream: plain, seed: 0 })).digest);
+    writeFileSync(out, formatManifest(manifest));
+    // A place that the stream takes nothing from is not named; its tests are found where it is given as one of them.
+    const source = await openStreamSource("./streams/stream.json", root);
+    const asBuilt = await streamOf({ stream: { from: out, order: "given" }, seed: 0 }, source.sets, source.manifest);
+    const tests = await testsOfStream(source, asBuilt);
+    expect(tests.dynamic).toEqual([
+      ["dated/test/ant/0.png", "dated/test/ant/1.png", "dated/test/ant/2.png"],
+      ["dated/test/bee/0.png", "dated/test/bee/1.png", "dated/test/bee/2.png"],
+    ]);
+    expect(tests.static).toEqual(["held/test/cup/0.png", "held/test/cup/1.png", "held/test/cup/2.png"]);
+    const longer = await appendToStream({ file: out, manifest }, places("./more"));
+    expect(longer.tests?.dynamic.map(({ samples }) => samples)).toEqual([3, 3, 0]);
+    expect(longer.tests?.static).toEqual(manifest.tests?.static);
+    rmSync(join(root, "dated/test/ant/1.png"));
+    const now = await openStreamSource("./streams/stream.json", root);
+    const again = await streamOf({ stream: { from: out, order: "given" }, seed: 0 }, now.sets, now.manifest);
+    await expect(testsOfStream(now, again)).rejects.toThrow(/task 1: 2 test samples, 3 others when the stream was built/);
   });
 });

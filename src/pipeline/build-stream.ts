@@ -1,15 +1,17 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { openSources } from "../data/open-sources.ts";
+import { openSources, wholePlace } from "../data/open-sources.ts";
 import type { Concept, DataSource } from "../data/source.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { rebasedReference } from "../runs/spec-references.ts";
 import { manifestOf, type StreamManifest, type StreamOrigin, tasksOf } from "../streams/manifest.ts";
 import { conceptsOf, parseStreamFile } from "../streams/published-file.ts";
 import { cutIntoTasks, type Stream, StreamError } from "../streams/stream.ts";
+import { testSplits } from "../streams/test-splits.ts";
 import type { Env } from "../util/paths.ts";
 import { orderedStream } from "./stream-of.ts";
 import { openStreamSource, trainable } from "./stream-source.ts";
+import { heldOutSets } from "./stream-tests.ts";
 
 /** Where a stream takes its data from, and where its file will lie. */
 export interface StreamPlaces {
@@ -37,20 +39,29 @@ export async function buildStream(
     readonly stream: Pick<RunSpec["stream"], "order" | "tasks" | "cutBy" | "scores">;
     readonly seed: number;
     readonly list?: string;
+    /** Put the tests of the stream into its manifest. */
+    readonly withTests?: boolean;
   },
 ): Promise<StreamManifest> {
   const { origins, sets, concepts } = await open(places);
-  const { list, stream, seed } = settings;
+  const { list, stream, seed, withTests } = settings;
   const path = list === undefined ? undefined : resolve(places.base, list);
   const names = sets.map(({ name }) => name);
   const given = path === undefined ? concepts : conceptsOf(parseStreamFile(readFileSync(path, "utf8"), path, names), concepts, path);
   const built = await orderedStream({ stream, seed }, sets, given);
   const order = typeof stream.order === "string" ? { name: stream.order } : stream.order;
-  return manifestOf(built, { order, seed, origins: origins.filter((origin) => uses(built, origin)) });
+  const held = withTests ? await heldOut(places) : [];
+  const tests = withTests ? { tests: testSplits(built, sets, held.flat()) } : {};
+  return manifestOf(built, {
+    order,
+    seed,
+    origins: origins.filter((origin, place) => uses(built, origin) || (held[place]?.length ?? 0) > 0),
+    ...tests,
+  });
 }
 
 /**
- * The stream with the concepts of further places behind it, in one task or `tasks` of them. What it had keeps its place.
+ * The stream with the concepts of further places behind it, in one task or `tasks` of them. What it had keeps its place; where it tells its tests, so does the new one.
  * @throws {StreamError} where the places have no concept that is new.
  */
 export async function appendToStream(
@@ -67,14 +78,26 @@ export async function appendToStream(
     throw new StreamError(`all ${added.concepts.length} concepts are in the stream already`, "name a place with new classes or data sets");
   // A set that was there and has grown is opened once, as it is now.
   const names = new Set(added.sets.map(({ name }) => name));
-  const all = [...before.sets.filter(({ name }) => !names.has(name)), ...added.sets].flatMap((set) => set.concepts());
+  const sets = [...before.sets.filter(({ name }) => !names.has(name)), ...added.sets];
+  const all = sets.flatMap((set) => set.concepts());
   const stream: Stream = { tasks: [...tasksOf(manifest, all), ...cutIntoTasks(fresh, tasks).tasks] };
   const kept = manifest.sources.map(({ from, sets }) => ({
     from: rebasedReference(from, dirname(file), dirname(places.out), places.env),
     sets: Object.entries(sets).flatMap(([name, fingerprint]) => (names.has(name) ? [] : [{ name, fingerprint }])),
+    isForTests: Object.keys(sets).length === 0,
   }));
-  const origins = [...kept.filter(({ sets }) => sets.length > 0), ...added.origins];
-  return manifestOf(stream, { order: manifest.order, seed: manifest.seed, parent: manifest.digest, origins });
+  const origins = [...kept.filter(({ sets: left, isForTests }) => isForTests || left.length > 0), ...added.origins];
+  const tests = manifest.tests
+    ? { tests: testSplits(stream, sets, [...(await heldOutSets(before.places, before.folder)), ...(await heldOut(places)).flat()]) }
+    : {};
+  return manifestOf(stream, { order: manifest.order, seed: manifest.seed, parent: manifest.digest, origins, ...tests });
+}
+
+/** Sets that are only evaluated, by the first place that has them. */
+async function heldOut({ from, base }: StreamPlaces): Promise<readonly (readonly DataSource[])[]> {
+  const found = await Promise.all(from.map(async (reference) => heldOutSets([await wholePlace(reference)], base)));
+  const before = (place: number): ReadonlySet<string> => new Set(found.slice(0, place).flatMap((sets) => sets.map(({ name }) => name)));
+  return found.map((sets, place) => sets.filter(({ name }) => !before(place).has(name)));
 }
 
 async function open({ from, base, out, env }: StreamPlaces): Promise<Opened> {

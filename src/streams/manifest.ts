@@ -2,8 +2,10 @@ import { z } from "zod";
 import type { Concept, DataSource } from "../data/source.ts";
 import { hashOf } from "../util/hash.ts";
 import { type Stream, StreamError, type StreamTask } from "./stream.ts";
+import { summaryOf, type TestSplits } from "./test-splits.ts";
 
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
+const split = z.strictObject({ samples: z.int().min(0), digest: hex });
 const schema = z.strictObject({
   format: z.literal("evergreen-stream/1"),
   digest: hex,
@@ -11,6 +13,7 @@ const schema = z.strictObject({
   order: z.looseObject({ name: z.string() }),
   seed: z.int().min(0),
   sources: z.array(z.strictObject({ from: z.string().min(1), sets: z.record(z.string(), z.string()) })).min(1),
+  tests: z.strictObject({ static: split, dynamic: z.array(split) }).optional(),
   tasks: z
     .array(
       z.strictObject({
@@ -34,9 +37,9 @@ export interface StreamOrigin {
 /** The manifest of a stream. Its digest is that of everything else in it. */
 export function manifestOf(
   stream: Stream,
-  about: Pick<StreamManifest, "order" | "seed" | "parent"> & { readonly origins: readonly StreamOrigin[] },
+  about: Pick<StreamManifest, "order" | "seed" | "parent"> & { readonly origins: readonly StreamOrigin[]; readonly tests?: TestSplits },
 ): StreamManifest {
-  const { origins, order, seed, parent } = about;
+  const { origins, order, seed, parent, tests } = about;
   const content = {
     format: "evergreen-stream/1" as const,
     ...(parent === undefined ? {} : { parent }),
@@ -46,6 +49,7 @@ export function manifestOf(
       from,
       sets: Object.fromEntries(sets.map(({ name, fingerprint }) => [name, fingerprint])),
     })),
+    ...(tests ? { tests: summaryOf(tests) } : {}),
     tasks: stream.tasks.map(({ name, concepts }) => ({
       ...(name === undefined ? {} : { name }),
       concepts: concepts.map(({ id, samples, stats: { year } }) => ({

@@ -12,6 +12,8 @@ export interface Outline {
 
 export interface OutlineTask {
   readonly name?: string;
+  /** Test samples of its concepts, where the stream was built with them. */
+  readonly tests?: number;
   readonly concepts: readonly OutlineConcept[];
 }
 
@@ -27,8 +29,9 @@ export interface OutlineConcept {
 export function outlineOf(text: string, file: string, { tasks = 1 }: { readonly tasks?: number } = {}): Outline {
   if (!text.trimStart().startsWith("[")) {
     const manifest = parseManifest(text, file);
-    const withSets = manifest.tasks.map(({ name, concepts }) => ({
+    const withSets = manifest.tasks.map(({ name, concepts }, task) => ({
       ...(name === undefined ? {} : { name }),
+      ...(manifest.tests ? { tests: manifest.tests.dynamic[task]?.samples ?? 0 } : {}),
       concepts: concepts.map(({ id, samples, year }) => ({
         id,
         dataset: datasetOf(id),
@@ -57,13 +60,14 @@ export interface TaskSummary {
   readonly name?: string;
   readonly concepts: number;
   readonly samples?: number;
+  readonly tests?: number;
   /** Concepts by data set, most first. */
   readonly sets: readonly (readonly [dataset: string, concepts: number])[];
   readonly years?: readonly [first: number, last: number];
 }
 
 export function summaries({ tasks }: Outline): readonly TaskSummary[] {
-  return tasks.map(({ name, concepts }, task) => {
+  return tasks.map(({ name, tests, concepts }, task) => {
     const counts = new Map<string, number>();
     for (const { dataset } of concepts) counts.set(dataset, (counts.get(dataset) ?? 0) + 1);
     const years = concepts.flatMap(({ year }) => (year === undefined ? [] : [year]));
@@ -73,6 +77,7 @@ export function summaries({ tasks }: Outline): readonly TaskSummary[] {
       ...(name === undefined ? {} : { name }),
       concepts: concepts.length,
       ...(known ? { samples: concepts.reduce((sum, { samples }) => sum + (samples ?? 0), 0) } : {}),
+      ...(tests === undefined ? {} : { tests }),
       sets: [...counts].sort(([, a], [, b]) => b - a),
       ...(years.length > 0 ? { years: [years.reduce((a, b) => Math.min(a, b)), years.reduce((a, b) => Math.max(a, b))] as const } : {}),
     };

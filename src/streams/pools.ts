@@ -37,7 +37,8 @@ export function conceptsBySample({ tasks }: Stream): ReadonlyMap<SampleId, Conce
   return concepts;
 }
 
-function inPoolOrder(stream: Stream, task: number): readonly Concept[] {
+/** Concepts of one task: data sets by first appearance in the whole stream, inside a data set by stream order. */
+export function inPoolOrder(stream: Stream, task: number): readonly Concept[] {
   const rank = new Map<string, number>();
   for (const { concepts } of stream.tasks) for (const { dataset } of concepts) if (!rank.has(dataset)) rank.set(dataset, rank.size);
   const concepts = stream.tasks[task]?.concepts ?? [];

@@ -1,0 +1,45 @@
+import { openSources } from "../data/open-sources.ts";
+import type { DataSource } from "../data/source.ts";
+import { type Stream, StreamError } from "../streams/stream.ts";
+import { summaryOf, type TestSplits, testSplits } from "../streams/test-splits.ts";
+import type { StreamSource } from "./stream-source.ts";
+
+/**
+ * The test samples of a stream: of each task's concepts, and of the sets in its places that are there to be evaluated only. Reads indexes, no image.
+ * @throws {StreamError} where the stream is the one that was built and its tests are no longer the same.
+ */
+export async function testsOfStream(source: StreamSource, stream: Stream): Promise<TestSplits> {
+  const splits = testSplits(stream, source.sets, await heldOutSets(source.places, source.folder));
+  const changed = changedTests(splits, source, stream);
+  if (changed.length > 0) throw new StreamError(`${changed[0]}`, "put the data back, or build the stream again with --splits tic");
+  return splits;
+}
+
+/** Sets of some places that have test samples and are only evaluated, each once. */
+export async function heldOutSets(places: readonly string[], folder: string): Promise<readonly DataSource[]> {
+  const found = new Map<string, DataSource>();
+  for (const place of new Set(places))
+    for (const set of await openSources(place, folder)) if (set.role === "eval" && set.records("test").length > 0) found.set(set.name, set);
+  return [...found.values()];
+}
+
+/** What differs from the tests that the stream was built with, one line each; nothing where it has none, or is cut in another way. */
+export function changedTests(splits: TestSplits, { manifest }: Pick<StreamSource, "manifest">, stream: Stream): readonly string[] {
+  const stored = manifest?.tests;
+  if (!stored || !isAsBuilt(stream, manifest.tasks)) return [];
+  const now = summaryOf(splits);
+  const lines = stored.dynamic.flatMap((before, task) =>
+    before.digest === now.dynamic[task]?.digest
+      ? []
+      : [`task ${task + 1}: ${now.dynamic[task]?.samples ?? 0} test samples, ${before.samples} others when the stream was built`],
+  );
+  if (stored.static.digest === now.static.digest) return lines;
+  return [...lines, `static tests: ${now.static.samples} samples, ${stored.static.samples} others when the stream was built`];
+}
+
+function isAsBuilt({ tasks }: Stream, built: readonly { readonly concepts: readonly { readonly id: string }[] }[]): boolean {
+  return (
+    tasks.length === built.length &&
+    tasks.every(({ concepts }, task) => concepts.map(({ id }) => id).join("\n") === built[task]?.concepts.map(({ id }) => id).join("\n"))
+  );
+}
