@@ -1,6 +1,7 @@
 import { noGrad } from "./grad.ts";
 import { hostDevice } from "./host.ts";
 import { type Argument, one, operator } from "./operator.ts";
+import { scope } from "./scope.ts";
 import type { Device, DType, Tensor, Weights } from "./tensor.ts";
 
 // One line each: the operator's own schema converts and checks. Shapes broadcast as in PyTorch.
@@ -130,12 +131,18 @@ export const full = (shape: readonly number[], value: number, dtype: DType = "fl
 export const arange = (n: number, device: Device = hostDevice): Tensor => call("aten::arange", n, dtypeCodes.int64, null, device);
 
 /** Overwrites `target` with `source`; only an owner of `target` may. */
-export const copyInto = (target: Tensor, source: Tensor): void => {
-  noGrad(() => operator("aten::copy_")(target, source));
-};
+export const copyInto = (target: Tensor, source: Tensor): void => inPlace("aten::copy_", target, source);
 /** Clamps in place, outside of any graph; only an owner may. */
-export const clampInPlace = (target: Tensor, low: number, high: number): void => {
-  noGrad(() => operator("aten::clamp_")(target, fraction(low), fraction(high)));
+export const clampInPlace = (target: Tensor, low: number, high: number): void =>
+  inPlace("aten::clamp_", target, fraction(low), fraction(high));
+
+/** What an operator in place gives back is another handle of its target, and is let go at once. */
+const inPlace = (name: string, ...args: readonly Argument[]): void => {
+  noGrad(() =>
+    scope(() => {
+      operator(name)(...args);
+    }),
+  );
 };
 
 /** L2 norm over all entries of all tensors: a float32 scalar with the same bits for any number of threads. */

@@ -1,5 +1,6 @@
 import { normalize, to, toDevice } from "../engine/ops.ts";
 import type { DType, Tensor, Weights } from "../engine/tensor.ts";
+import type { Adapters } from "../nn/adapter.ts";
 import { run, type Tower } from "../nn/tower.ts";
 import { viewOf } from "../nn/view.ts";
 import type { ClipConfig } from "./architecture.ts";
@@ -14,6 +15,8 @@ export interface Clip {
   readonly weights: Weights;
   /** Batch norm's running statistics; empty for transformers. */
   readonly buffers: Weights;
+  /** What stands beside some of its linear layers while it learns. */
+  readonly adapters?: Adapters;
   /** True CLIP ids of the rows of the token table, ascending, where the table is a part of CLIP's. */
   readonly tokenIds?: readonly number[];
 }
@@ -25,6 +28,8 @@ export interface ComputeWeights {
   readonly weights: Weights;
   readonly buffers: Weights;
   readonly rowOf?: (id: number) => number;
+  /** Adapters by the weight they stand beside; their parameters are among `weights`. */
+  readonly sites?: Adapters["sites"];
   readonly statistics: Statistics;
 }
 
@@ -46,9 +51,12 @@ export function computeWeights(model: Clip, precision: Precision, statistics: St
   return {
     config: model.config,
     precision,
-    weights: new Map([...model.weights].map(([name, weight]) => [name, to(weight, computeType(name, precision))])),
+    weights: new Map(
+      [...model.weights, ...(model.adapters?.weights ?? [])].map(([name, weight]) => [name, to(weight, computeType(name, precision))]),
+    ),
     buffers: model.buffers,
     ...(rowOf ? { rowOf } : {}),
+    ...(model.adapters ? { sites: model.adapters.sites } : {}),
     statistics,
   };
 }
@@ -64,7 +72,7 @@ export function imageTower(model: ComputeWeights, pixels: Tensor): Tower {
   const { config, statistics } = model;
   const { device } = model.weights.get("logit_scale") as Tensor;
   const input = to(toDevice(pixels, device), dtypes[model.precision]);
-  const view = viewOf(model.buffers.size > 0 ? new Map([...model.weights, ...model.buffers]) : model.weights, "visual.");
+  const view = viewOf(model.buffers.size > 0 ? new Map([...model.weights, ...model.buffers]) : model.weights, "visual.", model.sites);
   return exact(
     config.vision.kind === "vit"
       ? visionTransformer(input, view, { ...config.vision, quickGelu: config.quickGelu })
@@ -76,7 +84,7 @@ export function imageTower(model: ComputeWeights, pixels: Tensor): Tower {
 export function textTower(model: ComputeWeights, batch: TokenBatch): Tower {
   const { config, rowOf } = model;
   return exact(
-    textTransformer(batch, viewOf(model.weights), {
+    textTransformer(batch, viewOf(model.weights, "", model.sites), {
       ...config.text,
       quickGelu: config.quickGelu,
       dtype: dtypes[model.precision],

@@ -16,7 +16,8 @@ export interface LoadedModel {
   readonly preprocess: ImagePreprocess;
 }
 
-const dtypes: Readonly<Record<Dtype, DType>> = {
+/** Types of tensors by their names in safetensors files. */
+export const tensorTypes: Readonly<Record<Dtype, DType>> = {
   F32: "float32",
   F16: "float16",
   BF16: "bfloat16",
@@ -54,7 +55,7 @@ function materialise(opened: OpenedModel): Clip {
 function build(recipe: Recipe, entries: ReadonlyMap<string, TensorEntry>, dtype: DType): Tensor {
   const sources = recipe.sources.map((name) => {
     const entry = entries.get(name) as TensorEntry;
-    return to(mapFile(entry.path, { offset: entry.offset, dtype: dtypes[entry.dtype], shape: entry.shape }), dtype);
+    return to(mapFile(entry.path, { offset: entry.offset, dtype: tensorTypes[entry.dtype], shape: entry.shape }), dtype);
   });
   const [first] = sources as [Tensor];
   switch (recipe.op) {

@@ -1,18 +1,4 @@
-import {
-  add,
-  attention,
-  gelu,
-  indexSelect,
-  layerNorm,
-  linear,
-  linearGelu,
-  permute,
-  quickGelu,
-  reshape,
-  select,
-  slice,
-  transpose,
-} from "../engine/ops.ts";
+import { add, attention, gelu, indexSelect, layerNorm, linearGelu, permute, quickGelu, reshape, select, transpose } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { View } from "./view.ts";
 
@@ -56,7 +42,10 @@ export const activation = (x: Tensor, quick: boolean): Tensor => (quick ? quickG
 export const norm = (x: Tensor, weights: View): Tensor => layerNorm(x, weights.get("weight"), weights.get("bias"), epsilon);
 
 /** x [..., K] through the weights `weight` [N, K] and `bias` [N] of the view. */
-export const dense = (x: Tensor, weights: View): Tensor => linear(x, weights.get("weight"), weights.get("bias"));
+export const dense = (x: Tensor, weights: View): Tensor => weights.linear(x, { weight: "weight", bias: "bias" });
+
+/** Names of the fused product that gives queries, keys and values. */
+const inProjection = { weight: "in_proj_weight", bias: "in_proj_bias" } as const;
 
 /** A pre-norm transformer block, x [N, D]: x + attn(ln_1 x), then x + mlp(ln_2 x). */
 export function block(x: Tensor, weights: View, options: BlockOptions): Tensor {
@@ -72,12 +61,7 @@ export function pooledBlock(x: Tensor, weights: View, options: BlockOptions & { 
   const { heads, layout, pooling } = options;
   const attn = weights.at("attn");
   const width = x.shape[1] ?? 0;
-  const part = (from: number, to: number, of: Tensor): Tensor =>
-    linear(
-      of,
-      slice(attn.get("in_proj_weight"), 0, from * width, to * width),
-      slice(attn.get("in_proj_bias"), 0, from * width, to * width),
-    );
+  const part = (from: number, to: number, of: Tensor): Tensor => attn.linear(of, { ...inProjection, rows: [from * width, to * width] });
   const seen = norm(x, weights.at("ln_1"));
   const query = transpose(reshape(part(0, 1, indexSelect(seen, 0, pooling.tokens)), [layout.rows, 1, heads, width / heads]), 1, 2);
   const [keys, values] = split(part(1, 3, seen), 2, options) as [Tensor, Tensor];
@@ -89,14 +73,15 @@ export function pooledBlock(x: Tensor, weights: View, options: BlockOptions & { 
 function perceptron(x: Tensor, weights: View, options: BlockOptions): Tensor {
   const first = weights.at("mlp.c_fc");
   const seen = norm(x, weights.at("ln_2"));
-  const hidden = options.quickGelu ? quickGelu(dense(seen, first)) : linearGelu(seen, first.get("weight"), first.get("bias"));
+  const isFused = !options.quickGelu && !first.isAdapted("weight");
+  const hidden = isFused ? linearGelu(seen, first.get("weight"), first.get("bias")) : activation(dense(seen, first), options.quickGelu);
   return add(x, dense(hidden, weights.at("mlp.c_proj")));
 }
 
 function selfAttention(x: Tensor, weights: View, options: BlockOptions): Tensor {
   const { layout, causal } = options;
   const width = x.shape[1] ?? 0;
-  const [q, k, v] = split(linear(x, weights.get("in_proj_weight"), weights.get("in_proj_bias")), 3, options) as [Tensor, Tensor, Tensor];
+  const [q, k, v] = split(weights.linear(x, inProjection), 3, options) as [Tensor, Tensor, Tensor];
   const mixed = attention(q, k, v, causal ? "earlier" : "all"); // [rows, heads, length, d]
   const padded = reshape(transpose(mixed, 1, 2), [layout.rows * layout.length, width]);
   return dense(layout.packing ? indexSelect(padded, 0, layout.packing.gather) : padded, weights.at("out_proj"));

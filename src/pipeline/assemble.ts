@@ -1,6 +1,7 @@
+import type { RunFacts } from "../continual/method.ts";
 import type { Preprocess } from "../data/augment.ts";
 import { createLoader, type Loader } from "../data/loader.ts";
-import { datasetOf } from "../data/source.ts";
+import { datasetOf, type SampleId, type SampleRecord } from "../data/source.ts";
 import { createRowDraws, pickCaption, type RowDraw, rowsBefore } from "../mixtures/positions.ts";
 import type { LoadedModel } from "../models/load.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
@@ -10,15 +11,15 @@ import { objectives } from "../nn/objective.ts";
 import { optimizers } from "../nn/optimizer.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { type Schedule, schedules } from "../schedules/schedule.ts";
-import { poolOf, updatePool } from "../streams/pools.ts";
+import { type Pool, poolOf, updatePool } from "../streams/pools.ts";
 import type { BatchOptions, TrainingRow } from "../training/batches.ts";
 import type { TaskWork } from "../training/loop.ts";
 import type { StepOptions } from "../training/step.ts";
-import { createRandom } from "../util/random.ts";
+import { createRandom, type Random } from "../util/random.ts";
 import { drawGroups } from "./draw-groups.ts";
 import { groupsOf } from "./groups.ts";
-import type { Resolved } from "./resolve.ts";
 import { shardSizes } from "./pretraining-pool.ts";
+import type { Resolved } from "./resolve.ts";
 import { Samples } from "./stream-of.ts";
 
 /** CLIP's tokenizer with a memory, in the form the towers take. */
@@ -59,6 +60,12 @@ export async function stepOptions(spec: RunSpec, { model }: Pick<Resolved, "mode
     checkpointing: activationCheckpointing,
     ...(microBatch === undefined ? {} : { microBatch }),
   };
+}
+
+/** What methods may know of a run. */
+export function runFacts({ plan }: Pick<Resolved, "plan">, { precision, objective }: StepOptions): RunFacts {
+  const { spec, tasks } = plan;
+  return { tasks: tasks.length, precision, objective, batchSize: spec.data.batchSize, random: createRandom(spec.seed) };
 }
 
 /** The run's schedule, with its options read. */
@@ -111,7 +118,25 @@ export function taskWork({ plan, stream, replay, data }: Resolved): readonly Tas
     return {
       ...(planned.name === undefined ? {} : { name: planned.name }),
       steps: planned.steps,
+      sampleRows: (most) => drawnSamples(pools.update, most, { random, task }).map((id) => testRow(samples.get(id))),
       rowsAt: (step) => draws({ task, step, phases: planned.phases, pools: sizes, pretrainingDrawn: before }).map(row),
     };
   });
+}
+
+/** At most so many samples of a pool, in a drawn order (purpose `fisher`). */
+function drawnSamples(pool: Pool, most: number, { random, task }: { readonly random: Random; readonly task: number }): readonly SampleId[] {
+  const order = random.at("fisher", { task }).permutation(pool.size);
+  return Array.from(order.subarray(0, Math.min(most, pool.size)), (index) => pool.sample(index));
+}
+
+/** A sample as an evaluation sees it, with its first caption. */
+function testRow({ id, image, captions, className }: SampleRecord): TrainingRow {
+  return {
+    request: { id, image, transform: "test", draws: { purpose: "fisher", task: 0, index: 0 } },
+    caption: captions[0] ?? "",
+    source: "update",
+    ...(className === undefined ? {} : { concept: `${datasetOf(id)}/${className}` }),
+    pass: 0,
+  };
 }

@@ -6,9 +6,11 @@ import { fileURLToPath } from "node:url";
 /** Folders whose code decides a run's numbers; the terminal, reports and commands are not among them. */
 const deciding = [
   "budget",
+  "continual",
   "data",
   "engine",
   "evaluation",
+  "merging",
   "mixtures",
   "models",
   "nn",

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { Loader } from "../data/loader.ts";
-import { release } from "../engine/scope.ts";
+import { borrow, release } from "../engine/scope.ts";
+import type { Weights } from "../engine/tensor.ts";
 import type { LoadedModel } from "../models/load.ts";
 import type { RunEvent } from "../runs/event.ts";
 import type { RunLock } from "../runs/lock.ts";
@@ -9,8 +10,10 @@ import { parseWarmup } from "../runs/spec-values.ts";
 import { type StartingPoint, type Training, train } from "../training/loop.ts";
 import { EvergreenError, exitCodes } from "../util/errors.ts";
 import { createRandom } from "../util/random.ts";
-import { batchOptions, clipTokenizer, openLoader, scheduleOf, stepOptions, taskWork } from "./assemble.ts";
+import { batchOptions, clipTokenizer, openLoader, runFacts, scheduleOf, stepOptions, taskWork } from "./assemble.ts";
 import { evaluateAll, evaluatedSets } from "./evaluate.ts";
+import { expertLibrary } from "./expert-library.ts";
+import { withMethodRows } from "./method-rows.ts";
 import type { Resolved } from "./resolve.ts";
 import type { RunContext, RunOutcome } from "./run-context.ts";
 import { subsetSource } from "./subset-source.ts";
@@ -39,12 +42,14 @@ export async function drive(resolved: Resolved, opened: Opened, context: RunCont
   const tell = teller(opened, context);
   let start: Start | undefined;
   let loader: Loader | undefined;
+  const origin = new Origin(resolved);
   try {
     for (const event of [...opened.first, ...leftOutOf(resolved)]) tell(event);
     start = await opened.load();
     const { spec } = resolved.plan;
-    loader = await openLoader(spec, start.loaded.preprocess, Math.max(spec.data.batchSize, spec.eval.batchSize ?? 0));
-    const training = await assembleTraining(resolved, { writer, loaded: start.loaded, loader }, context);
+    const most = Math.max(spec.data.batchSize + resolved.methods.mostRows, spec.eval.batchSize ?? 0);
+    loader = await openLoader(spec, start.loaded.preprocess, most);
+    const training = await assembleTraining(resolved, { writer, loaded: start.loaded, loader, origin }, context);
     let last: RunEvent | undefined;
     for await (const event of train(training, start.from)) {
       // The writer has stored `saved` already, with the checkpoint.
@@ -61,6 +66,7 @@ export async function drive(resolved: Resolved, opened: Opened, context: RunCont
   } finally {
     await loader?.close();
     if (start) release(start.loaded.model);
+    origin.close();
   }
 }
 
@@ -108,7 +114,12 @@ function recordFailure(writer: RunWriter, error: unknown, context: RunContext): 
 
 async function assembleTraining(
   resolved: Resolved,
-  { writer, loaded, loader }: { readonly writer: RunWriter; readonly loaded: LoadedModel; readonly loader: Loader },
+  {
+    writer,
+    loaded,
+    loader,
+    origin,
+  }: { readonly writer: RunWriter; readonly loaded: LoadedModel; readonly loader: Loader; readonly origin: Origin },
   context: RunContext,
 ): Promise<Training> {
   const { plan, data, stream } = resolved;
@@ -134,24 +145,49 @@ async function assembleTraining(
     stopRequested: context.stopRequested,
     ...(context.onSet ? { onSet: context.onSet } : {}),
   };
+  const step = await stepOptions(spec, resolved);
+  const facts = runFacts(resolved, step);
   return {
-    tasks: taskWork(resolved),
+    tasks: withMethodRows(taskWork(resolved), resolved.methods, facts),
     loaded,
-    step: await stepOptions(spec, resolved),
+    step,
+    methods: resolved.methods,
+    facts,
+    origin: () => origin.weights(),
+    borrowed: () => origin.held,
+    experts: expertLibrary(writer.folder),
     batches: batchOptions(spec, loaded, tokenizer),
     schedule: await scheduleOf(spec),
     loader,
-    evaluate: async ({ task, step, learner }) =>
+    evaluate: async ({ task, step, compute, state }) =>
       isDue(task)
-        ? evaluateAll(
-            learner.compute,
-            { task, step, state: "live" },
-            { ...evaluation, sets: task < 0 || task === last ? sets : parts },
-            streamed,
-          )
+        ? evaluateAll(compute, { task, step, state }, { ...evaluation, sets: task < 0 || task === last ? sets : parts }, streamed)
         : [],
     sink: { save: (request) => writer.saveCheckpoint(request), draw: (row) => writer.draw(row) },
     ...(spec.checkpoint.everyMs === undefined ? {} : { saveEveryMs: spec.checkpoint.everyMs }),
     stopRequested: context.stopRequested,
   };
+}
+
+/** The weights that a run began with, read when a method first asks. */
+class Origin {
+  private readonly resolved: Resolved;
+  private reading: Promise<LoadedModel> | undefined;
+  /** What was read. */
+  held: Weights | undefined;
+
+  constructor(resolved: Resolved) {
+    this.resolved = resolved;
+  }
+
+  async weights(): Promise<Weights> {
+    this.reading ??= this.resolved.model.load();
+    const { model } = await this.reading;
+    this.held = borrow(model.weights);
+    return model.weights;
+  }
+
+  close(): void {
+    void this.reading?.then(({ model }) => release(model));
+  }
 }

@@ -6,7 +6,9 @@ import type { Group } from "../training/step.ts";
 export function groupsOf(spec: RunSpec, config: ClipConfig): (name: string, shape: readonly number[]) => Group | undefined {
   const { lr, wd, decayAppliesTo } = spec.optim;
   const learns = learnsUnder(spec.model.train, config);
-  return (name, shape) => (learns(name) ? { learningRate: lr, decay: decays(decayAppliesTo, name, shape) ? wd : 0 } : undefined);
+  // What stands beside a layer learns where the layer would.
+  const siteOf = (name: string): string => name.replace(/^adapter\./, "");
+  return (name, shape) => (learns(siteOf(name)) ? { learningRate: lr, decay: decays(decayAppliesTo, name, shape) ? wd : 0 } : undefined);
 }
 
 /**

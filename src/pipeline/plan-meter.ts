@@ -6,7 +6,7 @@ import type { ClipConfig } from "../models/architecture.ts";
 import type { Clip } from "../models/clip.ts";
 import { buffers, parameters } from "../models/parameters.ts";
 import type { TokenBatch } from "../models/text-transformer.ts";
-import type { PairBatch } from "../training/gradients.ts";
+import type { PairBatch } from "../continual/gradients.ts";
 import { createLearner, learn, type StepOptions } from "../training/step.ts";
 
 /** A batch as its shapes: texts in full, images by their number. */

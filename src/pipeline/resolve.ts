@@ -1,4 +1,5 @@
 import { stepsPerTask } from "../budget/steps.ts";
+import type { Methods } from "../continual/compose.ts";
 import { openSources, planSources, type SourceOpener } from "../data/open-sources.ts";
 import { type DataSource, sizeOf } from "../data/source.ts";
 import { checkDevice, engineInfo, setThreads } from "../engine/facts.ts";
@@ -14,6 +15,7 @@ import type { Stream } from "../streams/stream.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { codeVersion } from "./code-version.ts";
 import { groupsOf } from "./groups.ts";
+import { methodsOf } from "./methods.ts";
 import { findModel, type ModelFinder, type ModelSource, planModel } from "./model-source.ts";
 import { openTogether } from "./open-together.ts";
 import { priceOf } from "./plan-cost.ts";
@@ -29,6 +31,7 @@ export interface Resolved {
   /** What each task replays. */
   readonly replay: readonly Pool[];
   readonly model: ModelSource;
+  readonly methods: Methods;
 }
 
 /** How names become data and weights. */
@@ -50,9 +53,10 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   checkMicroBatch(spec, model.config);
   const stream = await streamOf(spec, data.streamed, data.manifest);
   const replay = await replayPools(spec, stream, data);
+  const methods = await methodsOf(spec);
   const group = groupsOf(spec, model.config);
   const trainable = parameters(model.config)
-    .filter(({ name, shape }) => group(name, shape))
+    .filter(({ name, shape }) => group(name, shape) && methods.trainable(name))
     .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const price = await priceOf(spec, model);
   const steps = stepsPerTask(spec.budget, { batchSize: spec.data.batchSize, tasks: stream.tasks.length, ...(price ? { price } : {}) });
@@ -65,7 +69,7 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
     code: codeVersion(),
     engine: { ...info, device, node: process.versions.node, kernels: activeKernels() },
   });
-  return { plan, data, stream, replay, model };
+  return { plan, data, stream, replay, model, methods };
 }
 
 /**

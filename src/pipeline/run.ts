@@ -9,7 +9,7 @@ import { RunReader } from "../runs/run-reader.ts";
 import { holdsRun } from "../runs/run-record.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
 import { type ParsedSpec, pathHints, type RunSpec, renderConfig } from "../runs/spec.ts";
-import { type Position, readModel, readMoments } from "../training/checkpoint.ts";
+import { readState, type StoredState } from "../training/checkpoint.ts";
 import { beginning } from "../training/loop.ts";
 import { exitCodes } from "../util/errors.ts";
 import { parseBytes } from "../util/units.ts";
@@ -123,9 +123,9 @@ const fromBeginning =
   async (): Promise<Start> => ({ loaded: await model.load(), from: beginning });
 
 async function fromCheckpoint({ folder, state }: Checkpoint): Promise<Start> {
-  const position = state as unknown as Position;
-  const inside = position.phase === "train" && position.step > 0;
-  return { loaded: await readModel(folder), from: { position, ...(inside ? { moments: await readMoments(folder) } : {}) } };
+  const { methods, ...position } = state as unknown as StoredState;
+  const { loaded, ...found } = await readState(folder, methods);
+  return { loaded, from: { position, ...found } };
 }
 
 const memoryLimitOf = ({ engine }: RunSpec): number =>

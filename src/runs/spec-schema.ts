@@ -163,7 +163,10 @@ export const runSchema = z.strictObject({
     .refine((given) => (given.per_task === undefined) !== (given.total === undefined), {
       error: 'one of {per_task: "10 steps"} and {total: "6400 samples"}',
     }),
-  methods: z.array(z.strictObject({ name: z.enum(["finetune"]) })).default([]),
+  methods: z
+    .array(z.looseObject({ name: z.string().min(1) }))
+    .default([])
+    .describe("a list of methods, each a map of its name and options, as [{name: ewc, lambda: 100}]"),
   optim: z.discriminatedUnion("name", [
     z.strictObject({
       name: z.literal("adamw"),

@@ -1,20 +1,23 @@
+import type { PairBatch } from "../continual/gradients.ts";
+import type { RowInfo, RowRole } from "../continual/method.ts";
 import type { Batch, RowRequest } from "../data/loader.ts";
 import { keep, scope } from "../engine/scope.ts";
-import type { BatchSource } from "../mixtures/mixture.ts";
 import { pixelsOf } from "../models/pixels.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
 import { distinctTexts, type Tokenize } from "../models/texts.ts";
-import type { PairBatch } from "./gradients.ts";
 
 /** One row of a training batch before it is read. */
 export interface TrainingRow {
   readonly request: RowRequest;
   readonly caption: string;
-  readonly source: BatchSource;
+  readonly source: RowRole;
   readonly concept?: string;
   /** How often the source's pool had been gone through. */
   readonly pass: number;
 }
+
+/** A row as methods see it. */
+export const rowInfo = ({ request, source, caption }: TrainingRow): RowInfo => ({ id: request.id, role: source, caption });
 
 /** Which pairs are no negatives of each other. */
 export type Duplicates = "ignore" | "mask-caption" | "mask-class";

@@ -1,19 +1,24 @@
 import { performance } from "node:perf_hooks";
+import type { MethodStates, Methods } from "../continual/compose.ts";
+import type { ExpertLibrary, RunFacts } from "../continual/method.ts";
 import type { Loader } from "../data/loader.ts";
 import { release } from "../engine/scope.ts";
+import type { Weights } from "../engine/tensor.ts";
+import type { ComputeWeights } from "../models/clip.ts";
 import type { LoadedModel } from "../models/load.ts";
 import type { OptimizerState } from "../nn/optimizer.ts";
 import type { Checkpoint } from "../runs/checkpoint.ts";
 import type { CheckpointRequest } from "../runs/checkpoint-write.ts";
-import type { CheckpointKind, RunEvent } from "../runs/event.ts";
+import type { RunEvent, WeightsState } from "../runs/event.ts";
 import type { LedgerRow } from "../runs/rows.ts";
 import type { Schedule } from "../schedules/schedule.ts";
 import { failpoint } from "../util/failpoint.ts";
-import { assembleBatch, type BatchOptions, type TrainingRow } from "./batches.ts";
-import { checkpointBytes, type Position, writeTensors } from "./checkpoint.ts";
-import { ledgerOf } from "./ledger.ts";
-import { assertFinite, NonFiniteLossError } from "./non-finite.ts";
-import { createLearner, freshMoments, type Learner, learn, type StepOptions } from "./step.ts";
+import { assembleBatch, type BatchOptions, rowInfo, type TrainingRow } from "./batches.ts";
+import { border } from "./border.ts";
+import type { Position } from "./checkpoint.ts";
+import { Course } from "./course.ts";
+import { NonFiniteLossError } from "./non-finite.ts";
+import { learn, type StepOptions } from "./step.ts";
 
 /** A task as the loop works on it. */
 export interface TaskWork {
@@ -21,12 +26,22 @@ export interface TaskWork {
   readonly steps: number;
   /** Rows of one step of the task; pure. */
   rowsAt(step: number): readonly TrainingRow[];
+  /** At most so many of the task's own samples in a drawn order, with the evaluation's transform; pure. */
+  sampleRows(most: number): readonly TrainingRow[];
 }
 
 /** What the loop hands state to; it yields `saved` only once the checkpoint is complete. */
 export interface ArtifactSink {
   save(request: CheckpointRequest): Checkpoint;
   draw(row: LedgerRow): void;
+}
+
+/** Which weights are evaluated, and where the run stands. */
+export interface EvaluationPlace {
+  readonly task: number;
+  readonly step: number;
+  readonly state: WeightsState;
+  readonly compute: ComputeWeights;
 }
 
 /** A run with every name found. */
@@ -37,8 +52,15 @@ export interface Training {
   readonly batches: BatchOptions;
   readonly schedule: Schedule;
   readonly loader: Loader;
+  readonly methods: Methods;
+  readonly facts: RunFacts;
+  /** The weights that the run began with; they live until the run ends. */
+  origin(): Promise<Weights>;
+  /** Tensors that the run was lent and that are not its own to free. */
+  borrowed(): unknown;
+  readonly experts: ExpertLibrary;
   /** Events of one evaluation, made whole before any is told; undefined when it was interrupted. */
-  evaluate(at: { readonly task: number; readonly step: number; readonly learner: Learner }): Promise<readonly RunEvent[] | undefined>;
+  evaluate(at: EvaluationPlace): Promise<readonly RunEvent[] | undefined>;
   readonly sink: ArtifactSink;
   /** Milliseconds between two checkpoints inside a task. */
   readonly saveEveryMs?: number;
@@ -46,10 +68,15 @@ export interface Training {
   stopRequested(): boolean;
 }
 
-/** Where a run begins or goes on; moments where a checkpoint was made inside a task. */
+/** Where a run begins or goes on, with what else a checkpoint holds; its tensors are handed over. */
 export interface StartingPoint {
   readonly position: Position;
   readonly moments?: OptimizerState;
+  /** What the methods remember; absent before they began. */
+  readonly states?: MethodStates;
+  /** Weights to go on with, where the checkpoint's model is not they. */
+  readonly start?: Weights;
+  readonly adapters?: Weights;
 }
 
 export const beginning: StartingPoint = { position: { task: -1, step: 0, phase: "evaluate" } };
@@ -83,87 +110,12 @@ async function* through(course: Course, from: Position): AsyncGenerator<RunEvent
   yield { type: "finished", step: course.stepsBefore(run.tasks.length) };
 }
 
-/** What changes while the loop runs. */
-class Course {
-  readonly run: Training;
-  learner: Learner;
-  /** Task whose moments the learner holds. */
-  private momentsOf: number;
-  private savedAt = performance.now();
-  stopped = false;
-
-  constructor(run: Training, from: StartingPoint) {
-    this.run = run;
-    this.learner = createLearner(run.loaded.model, run.step, from.moments);
-    this.momentsOf = Math.max(0, from.position.task);
-  }
-
-  /** Moments start anew in each task. */
-  enter(task: number): void {
-    if (task === this.momentsOf) return;
-    release(this.learner.moments);
-    this.learner = { ...this.learner, moments: freshMoments(this.learner) };
-    this.momentsOf = task;
-  }
-
-  stepsBefore(task: number): number {
-    return this.run.tasks.slice(0, task).reduce((sum, { steps }) => sum + steps, 0);
-  }
-
-  stepOf({ task, step }: Position): number {
-    return this.stepsBefore(Math.max(0, task)) + step;
-  }
-
-  isDue(): boolean {
-    const { saveEveryMs } = this.run;
-    return saveEveryMs !== undefined && performance.now() - this.savedAt >= saveEveryMs;
-  }
-
-  /** @throws {NonFiniteWeightsError} when nothing of this state should be kept. */
-  assertFinite(position: Position): void {
-    const { model, moments } = this.learner;
-    assertFinite([model.weights, ...Object.values(moments)], { task: position.task, step: this.stepOf(position) });
-  }
-
-  save(position: Position, kind: CheckpointKind): RunEvent {
-    const { run, learner } = this;
-    const inside = position.phase === "train" && position.step > 0;
-    const moments = inside ? learner.moments : {};
-    this.assertFinite(position);
-    failpoint("phase:save");
-    const { name, task, step, bytes } = run.sink.save({
-      task: Math.max(0, position.task),
-      step: this.stepOf(position),
-      kind,
-      bytes: checkpointBytes(learner.model, moments),
-      state: { ...position },
-      write: (path) => writeTensors(path, { model: learner.model, preprocess: run.loaded.preprocess, moments }),
-    });
-    this.savedAt = performance.now();
-    return { type: "saved", task, step, kind, checkpoint: name, bytes };
-  }
-
-  /** Frees all but the model. */
-  close(): void {
-    const { model, compute, moments } = this.learner;
-    const own = new Set([...model.weights.values(), ...model.buffers.values()]);
-    release([moments, [...compute.weights.values()].filter((each) => !own.has(each))]);
-  }
-
-  *stop(position: Position): Generator<RunEvent> {
-    const saved = this.save(position, "stop");
-    this.stopped = true;
-    yield saved;
-    if (saved.type === "saved") yield { type: "stopped", task: saved.task, step: saved.step, checkpoint: saved.checkpoint };
-  }
-}
-
 async function* steps(course: Course, from: Position): AsyncGenerator<RunEvent> {
   const { run } = course;
   const { task } = from;
   const work = run.tasks[task] as TaskWork;
   const before = course.stepsBefore(task);
-  course.enter(task);
+  if (from.step === 0) await course.enter(task);
   yield {
     type: "task-started",
     task,
@@ -201,35 +153,20 @@ function oneStep(course: Course, at: { readonly task: number; readonly step: num
   const rows = (run.tasks[task] as TaskWork).rowsAt(step);
   const multiplier = run.schedule({ task, step, steps: run.tasks.map((each) => each.steps) });
   const batch = assembleBatch(loaded, rows, run.batches);
-  const result = learn(learner, batch, { multiplier, step });
+  const result = learn(learner, batch, { multiplier, step, at: { task, step }, rows: rows.map(rowInfo), states: course.states ?? [] });
   release(batch.pixels);
+  course.become(result.states);
   if (!result.applied)
     throw new NonFiniteLossError({ task, step: at.before + step + 1, ...result, samples: loaded.rows.map(({ id }) => id) });
   return {
     type: "step",
     task,
     step: at.before + step + 1,
-    samples: (at.before + step + 1) * rows.length,
-    losses: { loss: result.loss },
+    samples: (at.before + step + 1) * run.facts.batchSize,
+    losses: { loss: result.loss, ...result.terms },
     learningRate: multiplier * (learner.slots[0]?.learningRate ?? 0),
     logitScale: result.logitScale,
     gradientNorm: result.gradientNorm,
     timing: { batchMs: performance.now() - began, dataMs: loaded.waitMs },
   };
-}
-
-/** What lies between a task's last step and the next one's first: ledger, evaluation, checkpoint. */
-async function* border(course: Course, task: number): AsyncGenerator<RunEvent> {
-  const { run } = course;
-  const work = run.tasks[task];
-  course.assertFinite({ task, step: work?.steps ?? 0, phase: "evaluate" });
-  failpoint("phase:evaluate");
-  const events = await run.evaluate({ task, step: course.stepsBefore(task + 1), learner: course.learner });
-  if (!events) {
-    yield* course.stop({ task, step: work?.steps ?? 0, phase: "evaluate" });
-    return;
-  }
-  if (work) for (const row of ledgerOf(task, course.stepsBefore(task + 1), work)) run.sink.draw(row);
-  yield* events;
-  if (task >= 0) yield course.save({ task: task + 1, step: 0, phase: "train" }, task === run.tasks.length - 1 ? "finish" : "task_end");
 }

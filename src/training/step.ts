@@ -1,10 +1,21 @@
+import { compose, type MethodStates, type Methods } from "../continual/compose.ts";
+import {
+  contrastiveLoss,
+  type Features,
+  type GradientOptions,
+  knownValue,
+  type LossPlan,
+  lossAndGradients,
+  type PairBatch,
+} from "../continual/gradients.ts";
+import type { AppliedStep, FeatureContext, RowInfo, StepIndex } from "../continual/method.ts";
+import { embedUnder } from "../continual/teacher.ts";
 import { requireGrad } from "../engine/grad.ts";
-import { clampInPlace, globalNorm } from "../engine/ops.ts";
-import { keep, scope } from "../engine/scope.ts";
+import { add, clampInPlace, clone, copyInto, globalNorm, to } from "../engine/ops.ts";
+import { keep, release, scope } from "../engine/scope.ts";
 import { scalar, type Tensor, type Weights } from "../engine/tensor.ts";
 import { type Clip, type ComputeWeights, computeWeights, type Precision } from "../models/clip.ts";
 import type { OptimizerDefinition, OptimizerState, Slot } from "../nn/optimizer.ts";
-import { type GradientOptions, knownValue, lossAndGradients, type PairBatch } from "./gradients.ts";
 
 /** How a parameter learns: its rate at multiplier 1, and its decay. */
 export interface Group {
@@ -12,7 +23,7 @@ export interface Group {
   readonly decay: number;
 }
 
-export interface StepOptions extends GradientOptions {
+export interface StepOptions extends Omit<GradientOptions, "plan"> {
   readonly precision: Precision;
   readonly optimizer: OptimizerDefinition;
   readonly optimizerOptions: unknown;
@@ -24,40 +35,74 @@ export interface StepOptions extends GradientOptions {
   readonly clampLogitScale: boolean;
 }
 
+/** Where and with what a step is taken. */
+export interface StepInput {
+  /** The schedule's, in [0, 1]. */
+  readonly multiplier: number;
+  /** Applied steps since the moments were made, from 0. */
+  readonly step: number;
+  /** Of the run; needed where a method asks. */
+  readonly at?: StepIndex;
+  /** Of the batch, pair by pair; needed where a method asks. */
+  readonly rows?: readonly RowInfo[];
+  readonly states?: MethodStates;
+}
+
 /** What one optimizer step did. `applied` is false when loss or gradients were not finite; nothing has moved then. */
 export interface StepResult {
   readonly applied: boolean;
+  /** All that was minimised, penalties included. */
   readonly loss: number;
+  /** What methods added to it, by name. */
+  readonly terms: Readonly<Record<string, number>>;
   readonly gradientNorm: number;
   readonly logitScale: number;
+  /** The methods' states after the step. */
+  readonly states: MethodStates;
 }
 
-/** A model in training: its weights, the copies it computes with and the optimizer's moments, all owned here until {@link release} of them. */
+/** A model in training: its weights, the copies it computes with and the optimizer's moments, all owned here until {@link closeLearner}. */
 export interface Learner {
   readonly model: Clip;
   readonly compute: ComputeWeights;
   readonly moments: OptimizerState;
   readonly options: StepOptions;
+  readonly methods: Methods;
   readonly slots: readonly Slot[];
   readonly leaves: readonly Tensor[];
 }
 
-/** Puts a model in training. `moments` are those of a checkpoint, or fresh ones. The model's weights are changed in place from here on. */
-export function createLearner(model: Clip, options: StepOptions, moments?: OptimizerState): Learner {
+/** Puts a model in training. Moments are those of a checkpoint, or fresh ones. The model's weights are changed in place from here on. */
+export function createLearner(
+  model: Clip,
+  options: StepOptions,
+  { moments, methods = compose([]) }: { readonly moments?: OptimizerState | undefined; readonly methods?: Methods } = {},
+): Learner {
+  const own = new Set([...model.weights.values(), ...(model.adapters?.weights.values() ?? [])]);
   return scope(() => {
-    const compute = keep(computeWeights(model, options.precision, "moving"));
+    const compute = computeWeights(model, options.precision, "moving");
+    keep([...compute.weights.values()].filter((each) => !own.has(each)));
     const slots: Slot[] = [];
     const leaves: Tensor[] = [];
-    for (const [name, weight] of model.weights) {
+    for (const [name, weight] of [...model.weights, ...(model.adapters?.weights ?? [])]) {
       const group = options.group(name, weight.shape);
-      if (!group) continue;
+      if (!group || !methods.trainable(name)) continue;
       const leaf = compute.weights.get(name) as Tensor;
-      slots.push({ name, weight, ...(leaf === weight ? {} : { copy: leaf }), ...group });
+      const { rate, decay } = methods.group(name);
+      const moved = { learningRate: group.learningRate * rate, decay: group.decay * decay };
+      slots.push({ name, weight, ...(leaf === weight ? {} : { copy: leaf }), ...moved });
       leaves.push(leaf);
     }
     requireGrad(leaves);
-    return { model, compute, moments: moments ?? freshMoments({ options, slots }), options, slots, leaves };
+    return { model, compute, moments: moments ?? freshMoments({ options, slots }), options, methods, slots, leaves };
   });
+}
+
+/** Frees the copies and moments, and takes the model out of training. */
+export function closeLearner({ model, compute, moments, leaves }: Learner): void {
+  requireGrad(leaves, false);
+  const own = new Set([...model.weights.values(), ...model.buffers.values(), ...(model.adapters?.weights.values() ?? [])]);
+  release([moments, [...compute.weights.values()].filter((each) => !own.has(each))]);
 }
 
 /** Moments before a first step; they live until they are released. */
@@ -66,32 +111,128 @@ export function freshMoments({ options, slots }: Pick<Learner, "options" | "slot
   return scope(() => keep(options.optimizer.init(learning)));
 }
 
-/**
- * One optimizer step on a joined batch.
- * @param at.multiplier The schedule's, in [0, 1]. @param at.step Applied steps since the moments were made, from 0.
- */
-export function learn(learner: Learner, batch: PairBatch, at: { readonly multiplier: number; readonly step: number }): StepResult {
-  const { options, compute, slots, leaves } = learner;
+/** A slot with its gradient. */
+interface Moved {
+  readonly slot: Slot;
+  readonly gradient: Tensor;
+}
+
+/** One optimizer step on a joined batch. */
+export function learn(learner: Learner, batch: PairBatch, input: StepInput): StepResult {
+  const { options, compute, slots, leaves, methods } = learner;
+  const states = input.states ?? [];
   return scope(() => {
-    const { loss, gradients } = lossAndGradients(compute, batch, leaves, options);
-    const moved = slots.flatMap((slot, i) => {
-      const gradient = gradients[i];
-      return gradient ? [{ slot: { ...slot, learningRate: slot.learningRate * at.multiplier }, gradient }] : [];
+    const plan = lossPlan(learner, batch, input);
+    const found = lossAndGradients(compute, batch, leaves, { ...options, ...(plan ? { plan } : {}) });
+    const task = new Map(slots.flatMap(({ name }, i) => (found.gradients[i] ? [[name, found.gradients[i] as Tensor] as const] : [])));
+    const pulled = penalised(learner, edited(learner, batch, task, input), states);
+    const moved = slots.flatMap((slot): Moved[] => {
+      const gradient = pulled.gradients.get(slot.name);
+      return gradient ? [{ slot: { ...slot, learningRate: slot.learningRate * input.multiplier }, gradient }] : [];
     });
+    const terms = { ...found.terms, ...pulled.terms };
+    const loss = found.loss + Object.values(pulled.terms).reduce((sum, value) => sum + value, 0);
     const logitScale = (): number => knownValue(learner.model.weights.get("logit_scale") as Tensor);
     const gradientNorm = moved.length > 0 ? knownValue(globalNorm(moved.map(({ gradient }) => gradient))) : Number.NaN;
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return { applied: false, loss, gradientNorm, logitScale: logitScale() };
-    // As torch.nn.utils.clip_grad_norm_ does.
-    const scale = scalar(options.clipNorm > 0 ? Math.min(1, options.clipNorm / (gradientNorm + 1e-6)) : 1);
-    options.optimizer.step(
-      moved.map(({ slot }) => slot),
-      moved.map(({ gradient }) => gradient),
-      learner.moments,
-      { step: at.step + 1, scale, options: options.optimizerOptions },
-    );
-    if (options.clampLogitScale) clampLogitScale(slots);
-    return { applied: true, loss, gradientNorm, logitScale: logitScale() };
+    const result = { loss, terms, gradientNorm };
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return { ...result, applied: false, logitScale: logitScale(), states };
+    const seenScale = Math.exp(logitScale());
+    const before = methods.needsBefore ? new Map(slots.map(({ name, weight }) => [name, clone(weight)])) : undefined;
+    apply(learner, moved, { step: input.step, gradientNorm });
+    if (!methods.looksBack) return { ...result, applied: true, logitScale: logitScale(), states };
+    const applied: AppliedStep = {
+      at: input.at ?? { task: 0, step: input.step },
+      model: learner.model,
+      ...(before ? { before } : {}),
+      gradients: task,
+      moments: learner.moments,
+      features: found.features,
+      scale: seenScale,
+      rows: input.rows ?? [],
+      learningRate: rateFinder(moved),
+    };
+    const next = methods.afterStep(applied, states);
+    rewrite(learner, methods.rewrite(applied, next));
+    return { ...result, applied: true, logitScale: logitScale(), states: next };
   });
+}
+
+function apply(learner: Learner, moved: readonly Moved[], at: { readonly step: number; readonly gradientNorm: number }): void {
+  const { options, slots, moments } = learner;
+  // As torch.nn.utils.clip_grad_norm_ does.
+  const scale = scalar(options.clipNorm > 0 ? Math.min(1, options.clipNorm / (at.gradientNorm + 1e-6)) : 1);
+  options.optimizer.step(
+    moved.map(({ slot }) => slot),
+    moved.map(({ gradient }) => gradient),
+    moments,
+    { step: at.step + 1, scale, options: options.optimizerOptions },
+  );
+  if (options.clampLogitScale) clampLogitScale(slots);
+}
+
+const rateFinder = (moved: readonly Moved[]): ((name: string) => number) => {
+  const rates = new Map(moved.map(({ slot }) => [slot.name, slot.learningRate]));
+  return (name) => rates.get(name) ?? 0;
+};
+
+/** What methods make of the loss; undefined where it is the objective over all pairs. */
+function lossPlan({ methods, compute, options }: Learner, batch: PairBatch, input: StepInput): LossPlan | undefined {
+  const { rows = [], at = { task: 0, step: input.step } } = input;
+  const over = rows.flatMap(({ role }, i) => (methods.isContrastive(role, at) ? [i] : []));
+  const isWhole = over.length === rows.length;
+  if (isWhole && !methods.hasTerms) return undefined;
+  const contextOf = (seen: Features): FeatureContext => ({
+    ...seen,
+    at,
+    rows,
+    contrastive: (some) => contrastiveLoss(options.objective, withBias(compute, seen), { over: some, excluded: batch.excluded }),
+    embed: (weights) => embedUnder(weights, batch, options.microBatch),
+  });
+  return { ...(isWhole ? {} : { contrastive: over }), terms: (seen) => methods.terms(contextOf(seen), input.states ?? []) };
+}
+
+const withBias = ({ weights }: ComputeWeights, seen: Features): Features & { readonly bias?: Tensor } => {
+  const bias = weights.get("logit_bias");
+  return bias ? { ...seen, bias } : seen;
+};
+
+function edited({ methods, compute, leaves, slots, options }: Learner, batch: PairBatch, task: Weights, input: StepInput): Weights {
+  if (!methods.editsGradients) return task;
+  const gradientsOf = (over: readonly number[]): Weights => {
+    const { gradients } = lossAndGradients(compute, batch, leaves, { ...options, plan: { contrastive: over } });
+    return new Map(slots.flatMap(({ name }, i) => (gradients[i] ? [[name, gradients[i] as Tensor] as const] : [])));
+  };
+  const at = input.at ?? { task: 0, step: input.step };
+  return methods.gradients(task, { at, rows: input.rows ?? [], gradientsOf }, input.states ?? []);
+}
+
+/** Gradients with every pull on a weight added, and the pulls' value. */
+function penalised(
+  { methods, slots }: Learner,
+  gradients: Weights,
+  states: MethodStates,
+): { readonly gradients: Weights; readonly terms: Readonly<Record<string, number>> } {
+  const values: Tensor[] = [];
+  const sums = new Map(gradients);
+  for (const { name, weight } of slots) {
+    const pull = methods.penalty(name, weight, states);
+    if (!pull) continue;
+    values.push(pull.value);
+    const gradient = gradients.get(name);
+    sums.set(name, gradient ? add(to(gradient, "float32"), pull.gradient) : pull.gradient);
+  }
+  return { gradients: sums, terms: values.length > 0 ? { penalty: knownValue(values.reduce((a, b) => add(a, b))) } : {} };
+}
+
+function rewrite({ slots, model, compute }: Learner, weights: Weights | undefined): void {
+  if (!weights) return;
+  for (const [name, value] of weights) {
+    const weight = model.weights.get(name) ?? slots.find((slot) => slot.name === name)?.weight;
+    if (!weight) throw new Error(`internal: a method rewrites ${name}, which the model lacks`);
+    copyInto(weight, value);
+    const copy = compute.weights.get(name);
+    if (copy && copy !== weight) copyInto(copy, value);
+  }
 }
 
 function clampLogitScale(slots: readonly Slot[]): void {

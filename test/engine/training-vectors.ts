@@ -6,7 +6,7 @@ import { type Clip, computeWeights } from "../../src/models/clip.ts";
 import { stateTensors } from "../../src/models/parameters.ts";
 import type { ObjectiveDefinition } from "../../src/nn/objective.ts";
 import adamw from "../../src/nn/optimizers/adamw.ts";
-import { lossAndGradients, type PairBatch } from "../../src/training/gradients.ts";
+import { lossAndGradients, type PairBatch } from "../../src/continual/gradients.ts";
 import { createLearner, learn, type StepOptions } from "../../src/training/step.ts";
 import { filled, filledModel, pixels, sketch } from "./filled-weights.ts";
 import { norm, tokenBatch } from "./vectors.ts";

@@ -1,0 +1,207 @@
+import { add } from "../engine/ops.ts";
+import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
+import type { StateTree, Tensor, Weights } from "../engine/tensor.ts";
+import type { Clip } from "../models/clip.ts";
+import type { Adapters } from "../nn/adapter.ts";
+import { EvergreenError } from "../util/errors.ts";
+import type { Random } from "../util/random.ts";
+import type {
+  AppliedStep,
+  FeatureContext,
+  GradientContext,
+  Method,
+  MethodRow,
+  RowRole,
+  RunFacts,
+  SeenRows,
+  StepIndex,
+  TaskContext,
+  WeightFlow,
+} from "./method.ts";
+
+/** A method by the name that the run file gives it. */
+export interface NamedMethod {
+  readonly name: string;
+  readonly method: Method;
+}
+
+/** One state a method, in the order of the list; null for one that has none. Their tensors live until they are replaced or released. */
+export type MethodStates = readonly StateTree[];
+
+/** Hooks that one method of a run may have: two would each throw the other's result away. */
+const single = ["adapt", "expert", "flow"] as const;
+
+/**
+ * Methods listed together. Losses and penalties add; gradients, states and rewritten weights go through in the listed order.
+ * @throws {EvergreenError} for two methods that both decide what a task leaves, where the weights go, or what stands beside the layers.
+ */
+export function compose(list: readonly NamedMethod[]): Methods {
+  for (const hook of single) {
+    const having = list.filter(({ method }) => method[hook]);
+    if (having.length > 1)
+      throw new EvergreenError(
+        `methods: ${having.map(({ name }) => name).join(" and ")} cannot be listed together: each decides ${decides[hook]}`,
+        {
+          code: "EG-3106",
+          exit: "config",
+          fix: "keep one of them",
+        },
+      );
+  }
+  return new Methods(list);
+}
+
+const decides = {
+  adapt: "what stands beside the model's layers",
+  expert: "what a task leaves",
+  flow: "what is shipped and what the next task starts from",
+} as const;
+
+/** What a run calls in place of its methods, one by one. */
+export class Methods {
+  readonly list: readonly NamedMethod[];
+  private readonly parts: readonly Method[];
+
+  constructor(list: readonly NamedMethod[]) {
+    this.list = list;
+    this.parts = list.map(({ method }) => method);
+  }
+
+  get hasAdapters(): boolean {
+    return this.parts.some(({ adapt }) => adapt !== undefined);
+  }
+  /** True where what is shipped is not simply what was trained. */
+  get decidesWeights(): boolean {
+    return this.parts.some(({ expert, flow }) => (expert ?? flow) !== undefined);
+  }
+  get hasTerms(): boolean {
+    return this.parts.some(({ loss }) => loss !== undefined);
+  }
+  get editsGradients(): boolean {
+    return this.parts.some(({ gradients }) => gradients !== undefined);
+  }
+  get looksBack(): boolean {
+    return this.parts.some(({ afterStep, rewrite }) => (afterStep ?? rewrite) !== undefined);
+  }
+  get asksRows(): boolean {
+    return this.parts.some(({ rows }) => rows !== undefined);
+  }
+  get needsBefore(): boolean {
+    return this.parts.some(({ needsBefore }) => needsBefore === true);
+  }
+  get mostRows(): number {
+    return this.parts.reduce((total, { mostRows }) => total + (mostRows ?? 0), 0);
+  }
+
+  /** Adapters beside a model's layers; they live until they are released. */
+  adapt(model: Clip, at: { readonly task: number; readonly random: Random }): Adapters | undefined {
+    const adapt = this.parts.find((part) => part.adapt)?.adapt;
+    return adapt && scope(() => keep(adapt(model, at)));
+  }
+
+  trainable(name: string): boolean {
+    return this.parts.every((part) => part.trainable?.(name) ?? true);
+  }
+
+  /** Factors of a parameter's rate and decay. */
+  group(name: string): { readonly rate: number; readonly decay: number } {
+    const factors = this.parts.map((part) => part.group?.(name) ?? {});
+    const product = (key: "rate" | "decay"): number => factors.reduce((total, factor) => total * (factor[key] ?? 1), 1);
+    return { rate: product("rate"), decay: product("decay") };
+  }
+
+  init(task: TaskContext): Promise<MethodStates> {
+    return this.settle((part) => part.init?.(task));
+  }
+
+  startTask(task: TaskContext, states: MethodStates): Promise<MethodStates> {
+    return this.settle((part, i) => (part.startTask ? part.startTask(task, states[i] ?? null) : states[i]));
+  }
+
+  endTask(task: TaskContext, states: MethodStates): Promise<MethodStates> {
+    return this.settle((part, i) => (part.endTask ? part.endTask(task, states[i] ?? null) : states[i]));
+  }
+
+  /** Each method's next state: made in a scope where the hook is synchronous, its tensors taken out of every scope. */
+  private async settle(next: (part: Method, i: number) => StateTree | Promise<StateTree>): Promise<MethodStates> {
+    const states: StateTree[] = [];
+    for (const [i, part] of this.parts.entries()) states.push(keep((await called(() => next(part, i))) ?? null));
+    return states;
+  }
+
+  rows(at: StepIndex, seen: SeenRows, run: RunFacts): readonly MethodRow[] {
+    return this.parts.flatMap((part) => part.rows?.(at, seen, run) ?? []);
+  }
+
+  /** Whether a row takes part in the run's contrastive loss. */
+  isContrastive(role: RowRole, at: StepIndex): boolean {
+    const usual = role !== "reservoir" && role !== "reference";
+    return this.parts.every((part) => part.contrastive?.(role, at) ?? usual);
+  }
+
+  terms(batch: FeatureContext, states: MethodStates): Readonly<Record<string, Tensor>> {
+    const found = this.list.flatMap(({ name, method }, i) =>
+      Object.entries(method.loss?.(batch, states[i] ?? null) ?? {}).map(
+        ([term, value]) => [term === name ? name : `${name}/${term}`, value] as const,
+      ),
+    );
+    return Object.fromEntries(
+      found.map(([name, value], i) => [found.findIndex(([other]) => other === name) === i ? name : `${name}#${i}`, value]),
+    );
+  }
+
+  /** Sum of all pulls on one weight. */
+  penalty(name: string, weight: Tensor, states: MethodStates): { readonly value: Tensor; readonly gradient: Tensor } | undefined {
+    const pulls = this.parts.flatMap((part, i) => part.penalty?.(name, weight, states[i] ?? null) ?? []);
+    return pulls.length < 2 ? pulls[0] : pulls.reduce((a, b) => ({ value: add(a.value, b.value), gradient: add(a.gradient, b.gradient) }));
+  }
+
+  gradients(gradients: Weights, batch: GradientContext, states: MethodStates): Weights {
+    return this.parts.reduce((edited, part, i) => part.gradients?.(edited, batch, states[i] ?? null) ?? edited, gradients);
+  }
+
+  afterStep(step: AppliedStep, states: MethodStates): MethodStates {
+    return this.parts.map((part, i) =>
+      part.afterStep ? scope(() => keep(part.afterStep?.(step, states[i] ?? null) ?? null)) : (states[i] ?? null),
+    );
+  }
+
+  /** Weights to put in place of the model's; a later method's stand over an earlier one's. */
+  rewrite(step: AppliedStep, states: MethodStates): Weights | undefined {
+    const found = this.parts.flatMap((part, i) => part.rewrite?.(step, states[i] ?? null) ?? []);
+    return found.length === 0 ? undefined : new Map(found.flatMap((weights) => [...weights]));
+  }
+
+  /** What the task leaves; `trained` itself where no method says otherwise. New tensors are outside of every scope. */
+  async expert(trained: Weights, task: TaskContext, states: MethodStates): Promise<Weights> {
+    const i = this.parts.findIndex((part) => part.expert);
+    return (await called(() => this.parts[i]?.expert?.(trained, task, states[i] ?? null))) ?? trained;
+  }
+
+  /** Where the weights go after a task, with all states. */
+  async flow(expert: Weights, task: TaskContext, states: MethodStates): Promise<WeightFlow<MethodStates>> {
+    const i = this.parts.findIndex((part) => part.flow);
+    const flow = await called(() => this.parts[i]?.flow?.(expert, task, states[i] ?? null));
+    if (!flow) return { state: states };
+    const { state, ...weights } = flow;
+    return { ...weights, state: state === undefined ? states : states.map((old, at) => (at === i ? keep(state) : old)) };
+  }
+}
+
+/** A hook's result: of a scope where it is synchronous. */
+async function called<Result>(hook: () => Result | Promise<Result>): Promise<Result> {
+  let pending: Promise<Result> | undefined;
+  const made = scope((): { readonly value?: Result } => {
+    const found = hook();
+    if (!(found instanceof Promise)) return { value: found };
+    pending = found;
+    return {};
+  });
+  return pending ?? (made.value as Result);
+}
+
+/** Frees what the old states held and the new ones do not. */
+export function replaceStates(old: MethodStates, next: MethodStates, also: unknown = undefined): void {
+  const kept = tensorsIn([next, also]);
+  release([...tensorsIn(old)].filter((each) => !kept.has(each)));
+}

@@ -1,0 +1,170 @@
+import type { z } from "zod";
+import type { SampleId } from "../data/source.ts";
+import type { StateTree, Tensor, Weights } from "../engine/tensor.ts";
+import type { BatchSource } from "../mixtures/mixture.ts";
+import type { Clip, ComputeWeights, Precision } from "../models/clip.ts";
+import type { Adapters } from "../nn/adapter.ts";
+import type { ObjectiveDefinition } from "../nn/objective.ts";
+import type { OptimizerState } from "../nn/optimizer.ts";
+import { Catalog, type Component } from "../util/component.ts";
+import type { Random } from "../util/random.ts";
+import type { PairBatch } from "./gradients.ts";
+
+/** Why a row is in a batch: the mixture's sources, and what a method asks for beside them. */
+export type RowRole = BatchSource | "reservoir" | "reference";
+
+/** A row of a batch, in the order of its pairs. */
+export interface RowInfo {
+  readonly id: SampleId;
+  readonly role: RowRole;
+  readonly caption: string;
+}
+
+/** Where a run stands: task and step of the task, from 0. */
+export interface StepIndex {
+  readonly task: number;
+  readonly step: number;
+}
+
+/** What holds for a whole run. */
+export interface RunFacts {
+  readonly tasks: number;
+  readonly precision: Precision;
+  readonly objective: ObjectiveDefinition;
+  /** Rows of the mixture's batch. */
+  readonly batchSize: number;
+  readonly random: Random;
+}
+
+/** Experts that a method keeps as files, for rules over all of them. Names are the method's own. */
+export interface ExpertLibrary {
+  /** Durable when it returns; a name that is there already is replaced. */
+  put(name: string, weights: Weights): void;
+  /** Mapped from the file and not read until used; outside of a scope they are the caller's to release. */
+  get(name: string): Promise<Weights>;
+}
+
+/** Where a method works between tasks. */
+export interface TaskContext {
+  readonly task: number;
+  /** Steps of the task. */
+  readonly steps: number;
+  readonly run: RunFacts;
+  /** In training. Its tensors are borrowed: {@link snapshot} copies them. */
+  readonly model: Clip;
+  /** The weights θ0 that the run began with, borrowed. */
+  origin(): Promise<Weights>;
+  /**
+   * Batches of the task's own samples in a drawn order, evaluation transform, rows of a whole batch each; a last one that is not full is left out unless it is the only one. A batch lives
+   * until the next is asked for.
+   */
+  batches(request: { readonly maxSamples: number; readonly batchSize: number }): AsyncGenerator<PairBatch>;
+  readonly experts: ExpertLibrary;
+}
+
+/** The features of a joined batch, and how to make more of them. */
+export interface FeatureContext {
+  readonly at: StepIndex;
+  /** Unit length, float32 [B, E], of all rows; the graph reaches the model through them. */
+  readonly image: Tensor;
+  readonly text: Tensor;
+  /** exp(logit_scale), a scalar of the graph. */
+  readonly scale: Tensor;
+  readonly rows: readonly RowInfo[];
+  /** The run's objective over some rows, a scalar. */
+  contrastive(rows: readonly number[]): Tensor;
+  /** Unit-length features of the whole batch under other weights, without a graph; in parts as small as the run's own. */
+  embed(weights: ComputeWeights): { readonly image: Tensor; readonly text: Tensor };
+}
+
+/** A step that has been taken. */
+export interface AppliedStep {
+  readonly at: StepIndex;
+  readonly model: Clip;
+  /** Weights before the step, where the method asks for them with `needsBefore`. */
+  readonly before?: Weights;
+  /** Of the task's loss and its terms, before penalties, edits and clipping; by parameter that learns. */
+  readonly gradients: Weights;
+  readonly moments: OptimizerState;
+  /** Unit length, float32 [B, E], as the step saw them. */
+  readonly features: { readonly image: Tensor; readonly text: Tensor };
+  /** exp(logit_scale) as the step saw it. */
+  readonly scale: number;
+  readonly rows: readonly RowInfo[];
+  /** Rate of a parameter in this step. */
+  learningRate(name: string): number;
+}
+
+/** The weights after a task. A tensor is new, or one that was handed to the method. */
+export interface WeightFlow<State> {
+  /** What is evaluated and shipped. Default: the expert. */
+  readonly deploy?: Weights;
+  /** What the next task starts from. Default: the expert. */
+  readonly start?: Weights;
+  readonly state?: State;
+}
+
+/** A step's mixture rows, asked for in any order. */
+export type SeenRows = (at: StepIndex) => readonly RowInfo[];
+/** A row that a method asks for: a sample that an earlier step drew. */
+export interface MethodRow {
+  readonly role: Exclude<RowRole, BatchSource>;
+  /** The step and the place in its batch where the sample was drawn; image and caption are drawn as they were there. */
+  readonly from: StepIndex & { readonly row: number };
+}
+
+/**
+ * A continual-learning method as hooks, in the order a run calls them. All optional: `{}` is plain fine-tuning. Hooks are pure: they write to nothing they are handed and hold nothing but
+ * what their state says. Tensors of a returned state live on; all others end with the hook. Synchronous hooks run in a scope; asynchronous ones compute in scopes of their own.
+ */
+export interface Method<State extends StateTree = StateTree> {
+  /** Adapters beside the model's linear layers, made when there are none: at the first task, and where a task starts from other weights than the last one's. */
+  adapt?(model: Clip, at: { readonly task: number; readonly random: Random }): Adapters;
+  /** Which parameters learn, adapters' among them; all when absent. */
+  trainable?(name: string): boolean;
+  /** Factors of a parameter's rate and decay. */
+  group?(name: string): { readonly rate?: number; readonly decay?: number };
+  /** What is remembered, before the first task. The trainer stores it. */
+  init?(task: TaskContext): State | Promise<State>;
+  startTask?(task: TaskContext, state: State): State | Promise<State>;
+  /** Most rows of {@link rows}. */
+  readonly mostRows?: number;
+  /** Rows a step needs beside the mixture's. A function of what was drawn alone, so loaders ask ahead. */
+  rows?(at: StepIndex, seen: SeenRows, run: RunFacts): readonly MethodRow[];
+  /** Which rows take part in the run's contrastive loss. Default: those of the mixture. */
+  contrastive?(role: RowRole, at: StepIndex): boolean;
+  /** Terms that are added to the loss, by name: each is logged. Once a step, over the whole joined batch. */
+  loss?(batch: FeatureContext, state: State): Readonly<Record<string, Tensor>>;
+  /** A pull on one weight, in closed form: value, a scalar, and gradient, of the weight's shape. */
+  penalty?(name: string, weight: Tensor, state: State): { readonly value: Tensor; readonly gradient: Tensor } | undefined;
+  /** Gradients as the optimizer will see them, before clipping. */
+  gradients?(gradients: Weights, batch: GradientContext, state: State): Weights;
+  /** Asks for {@link AppliedStep.before}. */
+  readonly needsBefore?: boolean;
+  afterStep?(step: AppliedStep, state: State): State;
+  /** Weights to put in place of the model's in mid-task, by name; the others stay. */
+  rewrite?(step: AppliedStep, state: State): Weights | undefined;
+  endTask?(task: TaskContext, state: State): State | Promise<State>;
+  /** What the task leaves: θ_t. Default: the trained weights, adapters folded in, which are handed over. */
+  expert?(trained: Weights, task: TaskContext, state: State): Weights | Promise<Weights>;
+  flow?(expert: Weights, task: TaskContext, state: State): WeightFlow<State> | Promise<WeightFlow<State>>;
+}
+
+/** What a hook that edits gradients may ask. */
+export interface GradientContext {
+  readonly at: StepIndex;
+  readonly rows: readonly RowInfo[];
+  /** Gradients of the run's objective over some rows of the batch alone: a pass of its own. */
+  gradientsOf(rows: readonly number[]): Weights;
+}
+
+export interface MethodDefinition<S extends z.ZodType = z.ZodType, State extends StateTree = StateTree> extends Component<S> {
+  build(options: z.output<S>): Method<State>;
+}
+
+/** Lets a method's state be inferred from its hooks. */
+export function defineMethod<S extends z.ZodType, State extends StateTree>(definition: MethodDefinition<S, State>): MethodDefinition {
+  return definition as unknown as MethodDefinition;
+}
+
+export const methods = new Catalog<MethodDefinition>("method", [new URL("./methods/", import.meta.url)]);

@@ -1,0 +1,101 @@
+import { type MethodStates, replaceStates } from "../continual/compose.ts";
+import { clone } from "../engine/ops.ts";
+import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
+import type { Weights } from "../engine/tensor.ts";
+import { type Clip, computeWeights } from "../models/clip.ts";
+import type { RunEvent } from "../runs/event.ts";
+import { failpoint } from "../util/failpoint.ts";
+import type { Position } from "./checkpoint.ts";
+import type { Course } from "./course.ts";
+import { ledgerOf } from "./ledger.ts";
+
+/** What a task leaves: states, and the weights that are shipped and gone on from. */
+interface Outcome {
+  readonly states: MethodStates;
+  readonly trained: Weights;
+  readonly deploy: Weights;
+  readonly start: Weights;
+  /** Everything that was made for it and is in no state. */
+  readonly made: unknown;
+}
+
+/**
+ * What lies between a task's last step and the next one's first: the methods' end of the task, its expert, deployed and start weights; evaluation; checkpoint. Deployed weights are never
+ * left in the model. An evaluation that is interrupted leaves the run as it was before the border.
+ */
+export async function* border(course: Course, task: number): AsyncGenerator<RunEvent> {
+  const { run } = course;
+  const work = run.tasks[task];
+  const at: Position = { task, step: work?.steps ?? 0, phase: "evaluate" };
+  course.assertFinite(at);
+  failpoint("phase:evaluate");
+  const outcome = task < 0 ? undefined : await outcomeOf(course, task);
+  const events = await evaluate(course, task, outcome);
+  if (!events) {
+    if (outcome) discard(course, outcome);
+    yield* course.stop(at);
+    return;
+  }
+  if (work) for (const row of ledgerOf(task, course.stepsBefore(task + 1), work)) run.sink.draw(row);
+  yield* events;
+  if (outcome) yield settle(course, task, outcome);
+}
+
+async function outcomeOf(course: Course, task: number): Promise<Outcome> {
+  const { methods } = course.run;
+  const context = course.context(task);
+  const ended = await methods.endTask(context, course.states ?? []);
+  const trained = course.trained();
+  const expert = await methods.expert(trained, context, ended);
+  const { deploy = expert, start = expert, state = ended } = await methods.flow(expert, context, ended);
+  return { states: state, trained, deploy, start, made: [trained, expert, deploy, start, ended] };
+}
+
+async function evaluate(course: Course, task: number, outcome: Outcome | undefined): Promise<readonly RunEvent[] | undefined> {
+  const { run, live, learner } = course;
+  const state = run.methods.decidesWeights ? "deployed" : "live";
+  const at = { task, step: course.stepsBefore(task + 1), state } as const;
+  if (!outcome || outcome.deploy === live.weights) return run.evaluate({ ...at, compute: learner.compute });
+  const { adapters: _, ...plain } = live;
+  const shipped: Clip = { ...plain, weights: outcome.deploy };
+  const own = new Set(outcome.deploy.values());
+  const compute = scope(() => {
+    const made = computeWeights(shipped, run.step.precision);
+    keep([...made.weights.values()].filter((each) => !own.has(each)));
+    return made;
+  });
+  try {
+    return await run.evaluate({ ...at, compute });
+  } finally {
+    release([...compute.weights.values()].filter((each) => !own.has(each)));
+  }
+}
+
+/** Makes the outcome the run's own and saves it. Under the latest weights adapters stay as they are, unfolded. */
+function settle(course: Course, task: number, outcome: Outcome): RunEvent {
+  const { states, trained, start } = outcome;
+  const deploy = start === trained ? outcome.deploy : apart(outcome.deploy, course.live.weights);
+  if (start !== trained) course.replaceWeights(start);
+  replaceStates(course.states ?? [], states);
+  course.states = states;
+  const kind = task === course.run.tasks.length - 1 ? "finish" : "task_end";
+  const saved = course.save({ task: task + 1, step: 0, phase: "train" }, kind, deploy);
+  free(course, { ...outcome, made: [outcome.made, deploy] }, states);
+  return saved;
+}
+
+/** The weights with copies of those that the model in training holds itself. */
+function apart(weights: Weights, live: Weights): Weights {
+  const own = new Set(live.values());
+  return new Map([...weights].map(([name, value]) => [name, own.has(value) ? scope(() => keep(clone(value))) : value]));
+}
+
+function discard(course: Course, outcome: Outcome): void {
+  free(course, { ...outcome, made: [outcome.made, outcome.states] }, course.states ?? []);
+}
+
+/** Frees what was made and is held by nothing that goes on. */
+function free(course: Course, { made }: Outcome, states: MethodStates): void {
+  const held = tensorsIn([course.live.weights, course.live.adapters?.weights, states, course.run.borrowed()]);
+  release([...tensorsIn(made)].filter((each) => !held.has(each)));
+}

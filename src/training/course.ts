@@ -1,0 +1,200 @@
+import { performance } from "node:perf_hooks";
+import { type MethodStates, replaceStates } from "../continual/compose.ts";
+import type { TaskContext } from "../continual/method.ts";
+import { copyInto } from "../engine/ops.ts";
+import { borrow, keep, release, scope, tensorsIn } from "../engine/scope.ts";
+import type { Tensor, Weights } from "../engine/tensor.ts";
+import type { Clip } from "../models/clip.ts";
+import { adapterName } from "../nn/adapter.ts";
+import type { CheckpointKind, RunEvent } from "../runs/event.ts";
+import { failpoint } from "../util/failpoint.ts";
+import { assembleBatch } from "./batches.ts";
+import { checkpointBytes, type Position, storedState, writeTensors } from "./checkpoint.ts";
+import type { StartingPoint, TaskWork, Training } from "./loop.ts";
+import { assertFinite } from "./non-finite.ts";
+import { closeLearner, createLearner, type Learner } from "./step.ts";
+
+/** What changes while a run trains. */
+export class Course {
+  readonly run: Training;
+  learner: Learner;
+  /** undefined before the methods have begun. */
+  states: MethodStates | undefined;
+  private model: Clip;
+  private savedAt = performance.now();
+  stopped = false;
+
+  constructor(run: Training, from: StartingPoint) {
+    this.run = run;
+    this.model = run.loaded.model;
+    if (from.start) this.overwrite(from.start);
+    if (from.adapters) {
+      this.adapt(Math.max(0, from.position.task));
+      for (const [name, value] of from.adapters) copyInto(this.model.adapters?.weights.get(name) as Tensor, value);
+    }
+    this.states = from.states;
+    release([from.start, from.adapters]);
+    this.learner = this.createLearner(from.moments);
+  }
+
+  /** The model in training, with what stands beside its layers. */
+  get live(): Clip {
+    return this.model;
+  }
+
+  /** Before a task's first step: adapters where there are none, the methods' own beginnings, fresh moments. */
+  async enter(task: number): Promise<void> {
+    const { methods } = this.run;
+    closeLearner(this.learner);
+    if (!this.states) this.states = await methods.init(this.context(task));
+    if (methods.hasAdapters && !this.model.adapters) this.adapt(task);
+    this.become(await methods.startTask(this.context(task), this.states));
+    this.learner = this.createLearner();
+  }
+
+  /** The next states; what only the old ones held is freed. */
+  become(states: MethodStates): void {
+    replaceStates(this.states ?? [], states);
+    this.states = states;
+  }
+
+  /** Puts other weights in the place of those in training. Adapters beside the old ones go. */
+  replaceWeights(weights: Weights): void {
+    closeLearner(this.learner);
+    this.overwrite(weights);
+    release(this.model.adapters?.weights);
+    const { adapters: _, ...plain } = this.model;
+    this.model = plain;
+    this.learner = this.createLearner();
+  }
+
+  /** Weights as they would be without adapters; the model's own where it has none. New ones are the caller's to release. */
+  trained(): Weights {
+    const { adapters, weights } = this.model;
+    if (!adapters) return weights;
+    return new Map(
+      [...weights].map(([name, weight]) => {
+        const site = adapters.sites.get(name);
+        const own = (of: string): Tensor => adapters.weights.get(adapterName(name, of)) as Tensor;
+        return [name, site ? scope(() => keep(site.fold({ weight, own }))) : weight];
+      }),
+    );
+  }
+
+  /** What a method is told of a task. */
+  context(task: number): TaskContext {
+    const { run } = this;
+    const work = run.tasks[task] as TaskWork;
+    borrow([this.model.weights, this.model.adapters?.weights]);
+    return {
+      task,
+      steps: work.steps,
+      run: run.facts,
+      model: this.model,
+      origin: run.origin,
+      experts: run.experts,
+      batches: (request) => batchesOf(run, work, request),
+    };
+  }
+
+  stepsBefore(task: number): number {
+    return this.run.tasks.slice(0, task).reduce((sum, { steps }) => sum + steps, 0);
+  }
+
+  stepOf({ task, step }: Position): number {
+    return this.stepsBefore(Math.max(0, task)) + step;
+  }
+
+  isDue(): boolean {
+    const { saveEveryMs } = this.run;
+    return saveEveryMs !== undefined && performance.now() - this.savedAt >= saveEveryMs;
+  }
+
+  /** @throws {NonFiniteWeightsError} when nothing of this state should be kept. */
+  assertFinite(position: Position, also: readonly Weights[] = []): void {
+    const { moments } = this.learner;
+    const { weights, adapters } = this.model;
+    const at = { task: position.task, step: this.stepOf(position) };
+    assertFinite([weights, ...(adapters ? [adapters.weights] : []), ...Object.values(moments), ...also], at);
+  }
+
+  /** Saves where the run stands. `shipped` are the weights of the checkpoint's model; those in training, adapters folded in, when absent. */
+  save(position: Position, kind: CheckpointKind, shipped?: Weights): RunEvent {
+    const { run, learner, model } = this;
+    const inside = position.phase === "train" && position.step > 0;
+    this.assertFinite(position, shipped ? [shipped] : []);
+    const weights = shipped ?? this.trained();
+    const { adapters, ...plain } = model;
+    const state = {
+      model: { ...plain, weights },
+      preprocess: run.loaded.preprocess,
+      ...(weights === model.weights ? {} : { start: model.weights }),
+      ...(adapters ? { adapters: adapters.weights } : {}),
+      moments: inside ? learner.moments : {},
+      states: this.states ?? [],
+    };
+    failpoint("phase:save");
+    const { name, task, step, bytes } = run.sink.save({
+      task: Math.max(0, position.task),
+      step: this.stepOf(position),
+      kind,
+      bytes: checkpointBytes(state),
+      state: { ...storedState(position, state.states) },
+      write: (path) => writeTensors(path, state),
+    });
+    if (!shipped) this.releaseFolded(weights);
+    this.savedAt = performance.now();
+    return { type: "saved", task, step, kind, checkpoint: name, bytes };
+  }
+
+  /** Frees all but the model. */
+  close(): void {
+    closeLearner(this.learner);
+    release([this.model.adapters?.weights, this.states]);
+  }
+
+  *stop(position: Position): Generator<RunEvent> {
+    const saved = this.save(position, "stop");
+    this.stopped = true;
+    yield saved;
+    if (saved.type === "saved") yield { type: "stopped", task: saved.task, step: saved.step, checkpoint: saved.checkpoint };
+  }
+
+  private releaseFolded(weights: Weights): void {
+    const own = new Set(this.model.weights.values());
+    release([...tensorsIn(weights)].filter((each) => !own.has(each)));
+  }
+
+  private adapt(task: number): void {
+    const { methods, facts } = this.run;
+    const adapters = methods.adapt(this.model, { task, random: facts.random });
+    if (adapters) this.model = { ...this.model, adapters };
+  }
+
+  private overwrite(weights: Weights): void {
+    for (const [name, value] of weights) copyInto(this.model.weights.get(name) as Tensor, value);
+  }
+
+  private createLearner(moments?: StartingPoint["moments"]): Learner {
+    return createLearner(this.model, this.run.step, { moments, methods: this.run.methods });
+  }
+}
+
+/** See {@link TaskContext.batches}. */
+async function* batchesOf(run: Training, work: TaskWork, request: { readonly maxSamples: number; readonly batchSize: number }) {
+  const rows = work.sampleRows(request.maxSamples);
+  const size = Math.min(request.batchSize, rows.length);
+  const count = size === 0 ? 0 : Math.floor(rows.length / size);
+  const chunk = (step: number) => rows.slice(step * size, (step + 1) * size);
+  run.loader.start({ firstStep: 0, rowsAt: (step) => (step < count ? chunk(step).map(({ request: row }) => row) : undefined) });
+  for (let step = 0; step < count; step++) {
+    const loaded = run.loader.take(step);
+    if (!loaded) throw new Error(`internal: the loader ended before batch ${step}`);
+    const batch = assembleBatch(loaded, chunk(step), run.batches);
+    try {
+      yield batch;
+    } finally {
+      release(batch.pixels);
+    }
+  }
+}
