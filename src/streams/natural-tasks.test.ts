@@ -29,6 +29,15 @@ test("an order that was asked for is never undone", () => {
   ).toEqual(["-: a1 b1", "-: a2 b2"]);
 });
 
+test("years make the tasks beside one of concepts without a year, where the order keeps both together", () => {
+  const undated = [concept("a3"), concept("b3")];
+  const byYear = [concept("b1", 2001), concept("a2", 2001), concept("a1", 2002)];
+  expect(shown(naturalTasks([...byYear, ...undated], { isOrdered: true }))).toEqual(["2001: b1 a2", "2002: a1", "undated: a3 b3"]);
+  expect(shown(naturalTasks([...undated, ...byYear], { isOrdered: true }))).toEqual(["undated: a3 b3", "2001: b1 a2", "2002: a1"]);
+  const apart = [undated[0], ...byYear, undated[1]].flatMap((each) => each ?? []);
+  expect(naturalTasks(apart, { isOrdered: true }).tasks.map(({ name }) => name)).toEqual([undefined, undefined]);
+});
+
 test("cut by samples, a task ends where the running count reaches its share, and none is empty", () => {
   const sizes = (counts: readonly number[], tasks: number): number[][] =>
     cutBySamples(

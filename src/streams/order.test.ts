@@ -65,6 +65,28 @@ describe("time", () => {
     expect(new Set(old.slice(0, 12).map((id) => id.split("/")[0])).size).toBe(3);
   });
 
+  test("concepts without a year are refused by default, and the refusal names the option", async () => {
+    await expect(ordered([...dated, concept("z/1")], "time")).rejects.toMatchObject({
+      fix: expect.stringContaining("undated, first or last"),
+    });
+  });
+
+  test.each(["year", "dataset"] as const)(
+    "they come first or last as one year, by %s; the dated ones come as without them",
+    async (blocks) => {
+      const undated = ["bees/x", "apes/x", "bees/y", "apes/y"].map((id) => concept(id));
+      const alone = await ordered(dated, { name: "time", blocks });
+      const last = await ordered([...undated, ...dated], { name: "time", blocks, undated: "last" });
+      const first = await ordered([...dated, ...undated], { name: "time", blocks, undated: "first" });
+      expect(last.slice(0, dated.length)).toEqual(alone);
+      expect(first).toEqual([...last.slice(dated.length), ...alone]);
+      expect([...last.slice(dated.length)].sort()).toEqual(undated.map(({ id }) => id).sort());
+      if (blocks === "dataset") expect(last.slice(dated.length).map((id) => id.split("/")[0])).toEqual(["apes", "apes", "bees", "bees"]);
+      expect(await ordered(dated, { name: "time", blocks, undated: "first" })).toEqual(alone);
+      expect((await ordered(undated, { name: "time", undated: "last" })).sort()).toEqual(undated.map(({ id }) => id).sort());
+    },
+  );
+
   test("blocks of data sets come by name in any letter case, each shuffled inside", async () => {
     const order = await ordered(dated, { name: "time", blocks: "dataset" });
     const runs = order.map((id) => `${yearOf.get(id)} ${id.split("/")[0]}`).filter((run, i, all) => run !== all[i - 1]);

@@ -7,7 +7,7 @@ export type ScoreName = keyof Concept["stats"];
 const origins: Readonly<Record<ScoreName, string>> = {
   matchingLoss: "make scores with `evergreen stream score --model MODEL`, and name their file in stream.scores",
   frequency: "make scores with `evergreen stream score --captions SOURCE` or `--counts TABLE`, and name their file in stream.scores",
-  year: "date every concept, or take another order",
+  year: "say where they come: the order's option undated, first or last; or date every concept, or take another order",
 };
 const words: Readonly<Record<ScoreName, string>> = { matchingLoss: "matching loss", frequency: "frequency", year: "year" };
 
