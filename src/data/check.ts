@@ -1,6 +1,7 @@
 import { sha256 } from "../util/hash.ts";
 import { reasonOf } from "./data-error.ts";
 import { imageFormat, promisedFormat } from "./image-format.ts";
+import { holdsPixels } from "./pixel-location.ts";
 import { describeLocation, ImageReader } from "./read-image.ts";
 import type { DataSource, SampleId, SampleRecord } from "./source.ts";
 
@@ -88,7 +89,7 @@ async function inspect(reader: ImageReader, { image }: SampleRecord): Promise<Fi
   try {
     const bytes = await reader.bytes(image);
     const digest = sha256(bytes);
-    if (image.kind === "raw") return { digest };
+    if (holdsPixels(image)) return { digest };
     const opened = await reader.open(image);
     await opened.pixels();
     const { found } = imageFormat(bytes);

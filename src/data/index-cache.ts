@@ -8,7 +8,7 @@ const sampled = 1 << 16;
 /**
  * A file's content by its size, time of change, first and last 64 KiB: enough to know an archive again without reading gigabytes, wherever it was moved to.
  */
-function contentKey(path: string): string {
+export function contentKey(path: string): string {
   const file = openSync(path, "r");
   try {
     const { size, mtimeMs } = fstatSync(file);

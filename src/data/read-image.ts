@@ -3,6 +3,7 @@ import { DataLimitError, reasonOf, UnreadableImageError } from "./data-error.ts"
 import { type DecodeOptions, type OpenedImage, openImage, openPixels } from "./decode.ts";
 import type { Size } from "./geometry.ts";
 import type { ParquetFile } from "./parquet-file.ts";
+import { holdsPixels, type PixelLocation, pixelBytes } from "./pixel-location.ts";
 import type { Pixels } from "./pixels.ts";
 import type { ImageLocation } from "./source.ts";
 
@@ -39,10 +40,7 @@ export class ImageReader {
 
   /** @throws {UnreadableImageError} or {DataLimitError} naming the place. */
   async open(location: ImageLocation): Promise<OpenedImage> {
-    if (location.kind === "raw") {
-      const { width, height } = location;
-      return openPixels({ width, height, bands: 3, kind: "rgb", data: slice(location, width * height * 3, this.shared) });
-    }
+    if (holdsPixels(location)) return openPixels(pixelsAt(location, slice(location, pixelBytes(location), this.shared)));
     const key = locationKey(location);
     const known = this.kept.get(key);
     if (known) return openPixels(known);
@@ -57,7 +55,7 @@ export class ImageReader {
   async bytes(location: ImageLocation): Promise<Uint8Array> {
     if (location.kind === "file") return readSpan(location.path, 0, undefined);
     if (location.kind === "slice") return slice(location, location.bytes, this.shared);
-    if (location.kind === "raw") return slice(location, location.width * location.height * 3, this.shared);
+    if (holdsPixels(location)) return slice(location, pixelBytes(location), this.shared);
     // Loaded when it is needed: most runs read no parquet, and a worker starts sooner without it.
     const { imageBytes, ParquetFile } = await import("./parquet-file.ts");
     const file = this.parquet.get(location.path) ?? ParquetFile.open(location.path);
@@ -90,6 +88,20 @@ class DecodedCache {
     this.left -= pixels.data.byteLength;
     this.images.set(key, pixels);
   }
+}
+
+/** Pixels in the order that everything else takes: row by row, the channels of a pixel together. */
+function pixelsAt(location: PixelLocation, data: Uint8Array): Pixels {
+  const { width, height } = location;
+  if (location.kind === "raw") return { width, height, bands: 3, kind: "rgb", data };
+  const { channels, order } = location;
+  const [acrossX, acrossY] = order === "rows" ? [1, width] : [height, 1];
+  const size = width * height;
+  const out = new Uint8Array(size * channels);
+  let at = 0;
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) for (let c = 0; c < channels; c++) out[at++] = data[c * size + y * acrossY + x * acrossX] as number;
+  return { width, height, bands: channels, kind: channels === 1 ? "grey" : "rgb", data: out };
 }
 
 function slice({ path, offset }: { readonly path: string; readonly offset: number }, bytes: number, shared: SharedFiles): Uint8Array {

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { holdsPixels } from "./pixel-location.ts";
 import type { ImageLocation } from "./source.ts";
 
 /** Files of raw pixels, each read once into memory that all threads share, until a number of bytes is reached; the rest is read from disk by row. */
@@ -14,7 +15,7 @@ export class SharedRawFiles {
   fresh(images: readonly ImageLocation[]): { readonly path: string; readonly bytes: SharedArrayBuffer }[] {
     const found: { path: string; bytes: SharedArrayBuffer }[] = [];
     for (const image of images) {
-      if (image.kind !== "raw" || this.seen.has(image.path)) continue;
+      if (!holdsPixels(image) || this.seen.has(image.path)) continue;
       this.seen.add(image.path);
       const bytes = readShared(image.path, this.left);
       if (!bytes) continue;

@@ -14,14 +14,25 @@ export type Role = "adapt" | "eval" | "pool";
 
 /**
  * Where an image's bytes lie. Plain data, so that a worker thread can read it without the source.
- * `raw` is uint8 RGB, row by row; the others hold an encoded image.
+ * `raw` is uint8 RGB, row by row; `planes` is uint8, one channel after the other, each row by row or column by column; the others hold an encoded image.
  */
 export type ImageLocation =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "slice"; readonly path: string; readonly offset: number; readonly bytes: number }
   | { readonly kind: "raw"; readonly path: string; readonly offset: number; readonly width: number; readonly height: number }
+  | PlanesLocation
   | { readonly kind: "parquet"; readonly path: string; readonly column: string; readonly row: number };
 
+interface PlanesLocation {
+  readonly kind: "planes";
+  readonly path: string;
+  readonly offset: number;
+  readonly width: number;
+  readonly height: number;
+  /** Grey, or red, green and blue. */
+  readonly channels: 1 | 3;
+  readonly order: "rows" | "columns";
+}
 /** What an index knows of a sample without opening its image. */
 export interface SampleRecord {
   readonly id: SampleId;

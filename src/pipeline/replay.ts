@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import type { SampleId } from "../data/source.ts";
+import { holdsPixels, pixelBytes } from "../data/pixel-location.ts";
 import { type BufferContext, buffers } from "../mixtures/buffer.ts";
 import { largestShares } from "../mixtures/course.ts";
 import type { RunSpec } from "../runs/spec.ts";
@@ -56,7 +57,7 @@ function storedBytes(samples: Samples, id: SampleId): number {
   const { image } = samples.get(id);
   if (image.kind === "file") return statSync(image.path).size;
   if (image.kind === "slice") return image.bytes;
-  if (image.kind === "raw") return image.width * image.height * 3;
+  if (holdsPixels(image)) return pixelBytes(image);
   throw new EvergreenError(`data.buffer: the size of ${id} is not known before it is read`, {
     code: "EG-3104",
     exit: "config",
