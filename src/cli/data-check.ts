@@ -8,13 +8,19 @@ import { ProgressLine, terminalStage } from "./data-progress.ts";
 import { writeOutput } from "./output-file.ts";
 
 export const usage = {
-  synopsis: "data check PATH [--strict] [--out problems.tsv] [--json]",
+  synopsis: "data check PATH [--against REF] [--strict] [--out problems.tsv] [--json]",
   about: [
     `Reads every image to its end and counts what is wrong: unreadable, equal bytes, wrong endings, captions over ${clipContextLength} tokens, files left out.`,
     "PATH is a folder, a table, tars, parquet files, or a reference as a run file has it (wds:…, mini-flux:emoji-2018).",
     "Exit code 0, with --strict 4 when there is a problem.",
   ].join("\n"),
   flags: {
+    against: {
+      type: "string",
+      value: "REF",
+      multiple: true,
+      help: "look for the test items of these sets among PATH's training samples instead: equal bytes or pixels, other sizes and encodings, captions",
+    },
     strict: { type: "boolean", help: "exit with 4 when there is a problem" },
     out: { type: "string", help: "write every problem to this file, tab-separated" },
   },
@@ -34,6 +40,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return 0;
   const { flags, rest } = parsed;
+  if (flags.against) {
+    const { checkAgainst } = await import("./data-against.ts");
+    const { against, strict = false, json = false, quiet = false, out } = flags;
+    return checkAgainst({ path: rest[0] ?? "", against, strict, json, quiet, out });
+  }
   const sources = await openSources(rest[0] ?? "", process.cwd());
   const line = new ProgressLine(terminalStage());
   const checks: DataCheck[] = [];

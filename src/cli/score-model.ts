@@ -1,5 +1,5 @@
 import { createLoader } from "../data/loader.ts";
-import type { DataSource } from "../data/source.ts";
+import type { DataSource, SampleId } from "../data/source.ts";
 import { setThreads } from "../engine/facts.ts";
 import { useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit, limitMemory } from "../engine/memory.ts";
@@ -25,6 +25,7 @@ import { hashOf } from "../util/hash.ts";
 import { createRandom } from "../util/random.ts";
 import { openAll } from "./open-suite.ts";
 import { runFolderOf } from "./run-folder.ts";
+import { withoutItems } from "./without-items.ts";
 
 /** What is to be scored, on what, and how. */
 export interface ScoreRequest {
@@ -42,6 +43,8 @@ export interface ScoreRequest {
   readonly evaluator?: ComponentSpec;
   /** On a fifth of the training samples in place of the test split, drawn by this seed; by the run's, else by 0, when absent. */
   readonly validation?: { readonly seed?: number };
+  /** Test items to leave out. */
+  readonly without?: ReadonlySet<SampleId>;
   readonly onSet: (set: string, index: number, of: number) => void;
 }
 
@@ -136,7 +139,7 @@ interface ScoredData {
   readonly streamed: ReadonlySet<string>;
 }
 
-async function dataOf({ model, suite, from, validation }: ScoreRequest): Promise<ScoredData> {
+async function dataOf({ model, suite, from, validation, without }: ScoreRequest): Promise<ScoredData> {
   const run = runFolderOf(model);
   const spec = run === undefined ? undefined : readRunSpec(run, { env: process.env, presets: presetFolder }).spec;
   const found = suite ? await openAll(suite) : spec && run !== undefined ? (await openRunData(spec, run)).evaluated : undefined;
@@ -148,9 +151,8 @@ async function dataOf({ model, suite, from, validation }: ScoreRequest): Promise
     );
   // A run's own sets are views already.
   const random = createRandom(validation?.seed ?? spec?.seed ?? 0);
-  const sources = (validation && suite ? found.map((set) => validationSource(set, random)) : found).filter(
-    (set) => set.records("test").length > 0,
-  );
+  const viewed = validation && suite ? found.map((set) => validationSource(set, random)) : found;
+  const sources = (without ? viewed.map((set) => withoutItems(set, without)) : viewed).filter((set) => set.records("test").length > 0);
   if (sources.length === 0) throw nothingToScore(suite ?? [], validation !== undefined);
   const named = from ? (await openAll(from)).map(({ name }) => name) : streamedNames(run);
   return { sources, streamed: new Set(named ?? sources.filter(({ role }) => role === "adapt").map(({ name }) => name)) };

@@ -6,6 +6,7 @@ import { formatShare, fromHere, counted as plural, say, sayFacts, sayJson, sayTa
 import { probeFlags, probeOf } from "../probe-options.ts";
 import { splitReferences } from "../references.ts";
 import type { ScoreRequest, ScoreSheet } from "../score-model.ts";
+import { itemsToLeaveOut } from "../without-items.ts";
 
 export const usage = {
   synopsis: "eval MODEL|RUN --suite REF[,REF]",
@@ -30,6 +31,7 @@ export const usage = {
       choices: ["test", "validation"],
       help: "the test split, or a fifth of the training samples drawn by --seed (test)",
     },
+    without: { type: "string", value: "FILE", help: "leave out the test items that data check --against found, or a list of ids" },
     ...probeFlags,
     seed: { type: "string", value: "N", help: "of the split for validation (the run's), and of a probe's draws (0)" },
     "batch-size": { type: "string", value: "N", help: "images at a time (128)" },
@@ -114,6 +116,7 @@ function requestOf(flags: Flags): Omit<ScoreRequest, "model" | "onSet"> {
     ...(flags.from ? { from: splitReferences(flags.from) } : {}),
     ...(flags.arch === undefined ? {} : { arch: flags.arch }),
     ...(evaluator ? { evaluator } : {}),
+    ...(flags.without === undefined ? {} : { without: itemsToLeaveOut(flags.without) }),
     ...(flags.on === "validation" ? { validation: seed === undefined ? {} : { seed } } : {}),
     batchSize: flags["batch-size"] === undefined ? 128 : wholeNumber("batch-size", flags["batch-size"]),
     precision: flags.precision === "bf16" ? "bf16" : "fp32",

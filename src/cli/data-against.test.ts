@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import type { ContaminationReport } from "../pipeline/contamination.ts";
+import { countsTable, itemsTable } from "./data-against.ts";
+
+const report: ContaminationReport = {
+  tested: 10,
+  trained: 20,
+  unreadable: [],
+  found: [
+    { set: "mnist", item: "mnist/3", kind: "near", pool: "digits", sample: "digits/x" },
+    { set: "mnist", item: "mnist/4", kind: "near", pool: "digits", sample: "digits/y" },
+    { set: "mnist", item: "mnist/4", kind: "bytes", pool: "pool", sample: "pool/z" },
+    { set: "coco", item: "coco/1", kind: "caption", pool: "pool", sample: "pool/c" },
+  ],
+};
+
+test("items are counted by test set, training set and kind", () => {
+  const { columns, rows } = countsTable(
+    report,
+    new Map([
+      ["mnist", 6],
+      ["coco", 4],
+    ]),
+  );
+  expect(columns.map(({ title }) => title)).toEqual(["test set", "items", "found in", "bytes", "pixels", "near", "caption"]);
+  expect(rows).toEqual([
+    ["coco", 4, "pool", 0, 0, 0, 1],
+    ["mnist", 6, "digits", 0, 0, 2, 0],
+    ["mnist", 6, "pool", 1, 0, 0, 0],
+  ]);
+});
+
+test("each find is a line of the list of problems", () => {
+  expect(itemsTable(report).rows[2]).toEqual(["mnist", "contaminated-bytes", "mnist/4", "pool/z of pool"]);
+});
