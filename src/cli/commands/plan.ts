@@ -3,6 +3,7 @@ import { presetFolder } from "../../pipeline/preset-folder.ts";
 import { readSpec } from "../../runs/spec.ts";
 import { exitCodes, UsageError } from "../../util/errors.ts";
 import { parse, runFileFlags, storeFlags } from "../command.ts";
+import { oracleFlag, withOracle } from "../oracle-flag.ts";
 import { aside, sayJson } from "../output.ts";
 import { runFiles, runsRoot } from "../places.ts";
 import { tellPlans } from "../print-plan.ts";
@@ -15,6 +16,7 @@ export const usage = {
   ].join("\n"),
   flags: {
     ...runFileFlags,
+    ...oracleFlag,
     runs: storeFlags.runs,
     calibrate: { type: "boolean", help: "run 20 steps and tell the time" },
     price: { type: "string", value: "N", help: "price of an hour, with --calibrate" },
@@ -34,7 +36,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     calibrate: flags.calibrate === true,
     ...(flags.price === undefined ? {} : { price: priceOf(flags.price, flags.calibrate === true) }),
   };
-  const specs = runs.map((files) => readSpec({ files, set: flags.set ?? [], env: process.env, cwd: process.cwd(), presets: presetFolder }));
+  const base = { set: flags.set ?? [], env: process.env, cwd: process.cwd(), presets: presetFolder };
+  const specs = await Promise.all(runs.map(async (files) => readSpec(await withOracle({ files, ...base }, flags))));
   const { forecastRun } = await import("../../pipeline/plan-run.ts");
   const forecasts: RunForecast[] = [];
   for (const { spec } of specs) {
