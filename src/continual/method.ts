@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { SampleId } from "../data/source.ts";
 import type { StateTree, Tensor, Weights } from "../engine/tensor.ts";
 import type { BatchSource } from "../mixtures/mixture.ts";
-import type { Clip, ComputeWeights, Precision } from "../models/clip.ts";
+import type { Clip, Precision } from "../models/clip.ts";
 import type { Adapters } from "../nn/adapter.ts";
 import type { ObjectiveDefinition } from "../nn/objective.ts";
 import type { OptimizerState } from "../nn/optimizer.ts";
@@ -33,6 +33,7 @@ export interface RunFacts {
   readonly objective: ObjectiveDefinition;
   /** Rows of the mixture's batch. */
   readonly batchSize: number;
+  readonly seed: number;
   readonly random: Random;
 }
 
@@ -60,6 +61,8 @@ export interface TaskContext {
    */
   batches(request: { readonly maxSamples: number; readonly batchSize: number }): AsyncGenerator<PairBatch>;
   readonly experts: ExpertLibrary;
+  /** Tells the user something that does not end the run. */
+  warn(code: string, message: string): void;
 }
 
 /** The features of a joined batch, and how to make more of them. */
@@ -73,8 +76,8 @@ export interface FeatureContext {
   readonly rows: readonly RowInfo[];
   /** The run's objective over some rows, a scalar. */
   contrastive(rows: readonly number[]): Tensor;
-  /** Unit-length features of the whole batch under other weights, without a graph; in parts as small as the run's own. */
-  embed(weights: ComputeWeights): { readonly image: Tensor; readonly text: Tensor };
+  /** Unit-length features of the whole batch under weights of {@link teacherWeights}, without a graph; in parts as small as the run's own. */
+  embed(weights: Weights): { readonly image: Tensor; readonly text: Tensor };
 }
 
 /** A step that has been taken. */
@@ -148,6 +151,8 @@ export interface Method<State extends StateTree = StateTree> {
   /** What the task leaves: θ_t. Default: the trained weights, adapters folded in, which are handed over. */
   expert?(trained: Weights, task: TaskContext, state: State): Weights | Promise<Weights>;
   flow?(expert: Weights, task: TaskContext, state: State): WeightFlow<State> | Promise<WeightFlow<State>>;
+  /** Sees what is evaluated and shipped after the task, whatever method decided it; borrowed, as the model's. */
+  shipped?(deployed: Weights, task: TaskContext, state: State): State | Promise<State>;
 }
 
 /** What a hook that edits gradients may ask. */

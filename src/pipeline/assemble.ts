@@ -65,7 +65,7 @@ export async function stepOptions(spec: RunSpec, { model }: Pick<Resolved, "mode
 /** What methods may know of a run. */
 export function runFacts({ plan }: Pick<Resolved, "plan">, { precision, objective }: StepOptions): RunFacts {
   const { spec, tasks } = plan;
-  return { tasks: tasks.length, precision, objective, batchSize: spec.data.batchSize, random: createRandom(spec.seed) };
+  return { tasks: tasks.length, precision, objective, batchSize: spec.data.batchSize, seed: spec.seed, random: createRandom(spec.seed) };
 }
 
 /** The run's schedule, with its options read. */

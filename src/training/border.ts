@@ -1,4 +1,4 @@
-import { type MethodStates, replaceStates } from "../continual/compose.ts";
+import type { MethodStates } from "../continual/compose.ts";
 import { clone } from "../engine/ops.ts";
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { Weights } from "../engine/tensor.ts";
@@ -28,8 +28,10 @@ export async function* border(course: Course, task: number): AsyncGenerator<RunE
   const work = run.tasks[task];
   const at: Position = { task, step: work?.steps ?? 0, phase: "evaluate" };
   course.assertFinite(at);
+  course.rest();
   failpoint("phase:evaluate");
   const outcome = task < 0 ? undefined : await outcomeOf(course, task);
+  const warnings = course.takeWarnings();
   const events = await evaluate(course, task, outcome);
   if (!events) {
     if (outcome) discard(course, outcome);
@@ -37,6 +39,7 @@ export async function* border(course: Course, task: number): AsyncGenerator<RunE
     return;
   }
   if (work) for (const row of ledgerOf(task, course.stepsBefore(task + 1), work)) run.sink.draw(row);
+  yield* warnings;
   yield* events;
   if (outcome) yield settle(course, task, outcome);
 }
@@ -47,8 +50,9 @@ async function outcomeOf(course: Course, task: number): Promise<Outcome> {
   const ended = await methods.endTask(context, course.states ?? []);
   const trained = course.trained();
   const expert = await methods.expert(trained, context, ended);
-  const { deploy = expert, start = expert, state = ended } = await methods.flow(expert, context, ended);
-  return { states: state, trained, deploy, start, made: [trained, expert, deploy, start, ended] };
+  const { deploy = expert, start = expert, state: flowed = ended } = await methods.flow(expert, context, ended);
+  const states = await methods.shipped(deploy, context, flowed);
+  return { states, trained, deploy, start, made: [trained, expert, deploy, start, ended, flowed] };
 }
 
 async function evaluate(course: Course, task: number, outcome: Outcome | undefined): Promise<readonly RunEvent[] | undefined> {
@@ -76,11 +80,11 @@ function settle(course: Course, task: number, outcome: Outcome): RunEvent {
   const { states, trained, start } = outcome;
   const deploy = start === trained ? outcome.deploy : apart(outcome.deploy, course.live.weights);
   if (start !== trained) course.replaceWeights(start);
-  replaceStates(course.states ?? [], states);
+  const old = course.states;
   course.states = states;
   const kind = task === course.run.tasks.length - 1 ? "finish" : "task_end";
   const saved = course.save({ task: task + 1, step: 0, phase: "train" }, kind, deploy);
-  free(course, { ...outcome, made: [outcome.made, deploy] }, states);
+  free(course, { ...outcome, made: [outcome.made, deploy, old] }, states);
   return saved;
 }
 

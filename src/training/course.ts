@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { type MethodStates, replaceStates } from "../continual/compose.ts";
 import type { TaskContext } from "../continual/method.ts";
+import { requireGrad } from "../engine/grad.ts";
 import { copyInto } from "../engine/ops.ts";
 import { borrow, keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { Tensor, Weights } from "../engine/tensor.ts";
@@ -23,6 +24,7 @@ export class Course {
   private model: Clip;
   private savedAt = performance.now();
   stopped = false;
+  private readonly warnings: RunEvent[] = [];
 
   constructor(run: Training, from: StartingPoint) {
     this.run = run;
@@ -50,6 +52,11 @@ export class Course {
     if (methods.hasAdapters && !this.model.adapters) this.adapt(task);
     this.become(await methods.startTask(this.context(task), this.states));
     this.learner = this.createLearner();
+  }
+
+  /** After a task's last step: what hooks make of the weights between tasks carries no graph. */
+  rest(): void {
+    requireGrad(this.learner.leaves, false);
   }
 
   /** The next states; what only the old ones held is freed. */
@@ -93,8 +100,14 @@ export class Course {
       model: this.model,
       origin: run.origin,
       experts: run.experts,
+      warn: (code, message) => this.warnings.push({ type: "warning", code, message }),
       batches: (request) => batchesOf(run, work, request),
     };
+  }
+
+  /** What methods have said since they were last asked. */
+  takeWarnings(): readonly RunEvent[] {
+    return this.warnings.splice(0);
   }
 
   stepsBefore(task: number): number {

@@ -116,6 +116,7 @@ async function* steps(course: Course, from: Position): AsyncGenerator<RunEvent> 
   const work = run.tasks[task] as TaskWork;
   const before = course.stepsBefore(task);
   if (from.step === 0) await course.enter(task);
+  yield* course.takeWarnings();
   yield {
     type: "task-started",
     task,

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { digest, goOn, openWorld, run, runUntil, stage, type World } from "../../../test/fixtures/training/stage.ts";
+import { tinyModel } from "../../../test/fixtures/training/tiny.ts";
+import { memory } from "../../engine/memory.ts";
+import { full } from "../../engine/ops.ts";
+import { release } from "../../engine/scope.ts";
+import { readFloats, type StateTree, type Tensor, type Weights } from "../../engine/tensor.ts";
+import type { Clip } from "../../models/clip.ts";
+import clip from "../../nn/objectives/clip.ts";
+import { createRandom } from "../../util/random.ts";
+import { compose, type Methods } from "../compose.ts";
+import type { Method, TaskContext, WeightFlow } from "../method.ts";
+import definition from "./temporal-merging.ts";
+
+const methodOf = (options: object): Method => definition.build(definition.options.parse(options));
+const composed = (options: object): Methods => compose([{ name: "temporal-merging", method: methodOf(options) }]);
+
+/** Weights of the tiny model whose every entry is one number. */
+const constant = (model: Clip, value: number): Weights =>
+  new Map(
+    [...model.weights]
+      .filter(([name]) => name.startsWith("ln_final") || name === "logit_scale")
+      .map(([name, weight]) => [name, full(weight.shape, value)]),
+  );
+
+/** What is deployed and started from after each of the experts 1, 2, …, all entries alike. */
+async function scalars(options: object, experts: readonly number[]): Promise<{ readonly deploy: number[]; readonly start: number[] }> {
+  const model = tinyModel();
+  const origin = constant(model, 0);
+  const files = new Map<string, number>();
+  const context = (task: number): TaskContext => ({
+    task,
+    steps: 1,
+    run: { tasks: experts.length, precision: "fp32", objective: clip, batchSize: 1, seed: 0, random: createRandom(0) },
+    model,
+    origin: async () => origin,
+    experts: {
+      put: (name, weights) => void files.set(name, readFloats(weights.get("ln_final.bias") as Tensor)[0] ?? Number.NaN),
+      get: async (name) => constant(model, files.get(name) ?? Number.NaN),
+    },
+    warn: () => undefined,
+    batches: () => {
+      throw new Error("merging asks for no batches");
+    },
+  });
+  const method = methodOf(options);
+  let state: StateTree = (await method.init?.(context(0))) ?? null;
+  const told = { deploy: [] as number[], start: [] as number[] };
+  for (const [task, value] of experts.entries()) {
+    const flow: WeightFlow<StateTree> | undefined = await method.flow?.(constant(model, value), context(task), state);
+    state = flow?.state ?? null;
+    told.deploy.push(readFloats(flow?.deploy?.get("ln_final.bias") as Tensor)[0] ?? Number.NaN);
+    told.start.push(readFloats(flow?.start?.get("ln_final.bias") as Tensor)[0] ?? Number.NaN);
+  }
+  return told;
+}
+
+const close = (found: readonly number[], expected: readonly number[]): void => {
+  expect(found).toHaveLength(expected.length);
+  for (const [i, value] of found.entries()) expect(value).toBeCloseTo(expected[i] ?? Number.NaN, 5);
+};
+
+describe("over scalars θ0 = 0, θ_i = i", () => {
+  test("EMA-merge follows r_t = w·r_{t−1} + (1 − w)·θ_t", async () => {
+    const { deploy, start } = await scalars({ weight: 0.9 }, [1, 2, 3, 4, 5]);
+    close(deploy, [0.1, 0.29, 0.561, 0.9049, 1.31441]);
+    close(start, deploy);
+  });
+
+  test("a chain from the first expert begins with it", async () => {
+    const { deploy } = await scalars({ weight: 0.9, base: "first" }, [1, 2, 3, 4, 5]);
+    close(deploy, [1, 1.1, 1.29, 1.561, 1.9049]);
+  });
+
+  test("FT-merge goes from and ships w·θ0 + (1 − w)·θ_t", async () => {
+    const { deploy, start } = await scalars({ start: "anchored", deploy: "anchored", weight: 0.85 }, [1, 2, 3]);
+    close(deploy, [0.15, 0.3, 0.45]);
+    close(start, deploy);
+  });
+
+  test("ZS-merge trains from θ0 and ships the chain", async () => {
+    const { deploy, start } = await scalars({ start: "zs", weight: 0.9 }, [1, 2, 3]);
+    close(deploy, [0.1, 0.29, 0.561]);
+    close(start, [0, 0, 0]);
+  });
+
+  test("w = 0 ships the expert, w = 1 the first weights", async () => {
+    close((await scalars({ weight: 0 }, [1, 2, 3])).deploy, [1, 2, 3]);
+    close((await scalars({ weight: 1 }, [1, 2, 3])).deploy, [0, 0, 0]);
+  });
+
+  test("a merge of all experts is their mean, however it is kept", async () => {
+    close((await scalars({ start: "latest", deploy: "all" }, [1, 2, 3, 4])).deploy, [1, 1.5, 2, 2.5]);
+    close((await scalars({ start: "latest", deploy: "all", reverse: true }, [1, 2, 3, 4])).deploy, [1, 1.5, 2, 2.5]);
+    close((await scalars({ start: "latest", deploy: "all", includeBase: true }, [1, 2, 3])).deploy, [0.5, 1, 1.5]);
+    close((await scalars({ start: "latest", deploy: "all", recency: "linear" }, [1, 2, 3])).deploy, [1, 5 / 3, 14 / 6]);
+  });
+
+  test("task arithmetic with λ = 0.1 in a chain from θ0 stays, with λ = 1 it runs away and says so", async () => {
+    const operator = { name: "task-arithmetic", lambda: 0.1 };
+    close((await scalars({ start: "zs", operator }, [1, 1, 1, 1])).deploy, [0.1, 0.11, 0.111, 0.1111]);
+    const loose = { start: "zs", operator: { name: "task-arithmetic", lambda: 1 }, guard: "stop" };
+    await expect(scalars(loose, [1, 1, 1, 1])).rejects.toThrow(/from the base/);
+  });
+
+  test("model stock with θ0 as partner is refused before anything is trained", async () => {
+    await expect(scalars({ operator: "model-stock" }, [1])).rejects.toThrow(/first weights/);
+  });
+});
+
+describe("every start × deploy cell", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await openWorld();
+  });
+  afterAll(() => world.close());
+
+  const cells = ["zs", "latest", "unrolled", "all", "anchored"].flatMap((start) =>
+    ["latest", "unrolled", "all", "anchored"].map((deploy) => ({ start, deploy, weight: 0.7, reverse: deploy === "all" })),
+  );
+  test.each(cells)("$start × $deploy, stopped and gone on with, ends with the same bits", async (options) => {
+    const before = memory().tensors;
+    const model = tinyModel();
+    const whole = stage(world, model, { methods: composed(options) });
+    await run(whole.training);
+    const saved = await runUntil(world, 4, { methods: composed(options), experts: whole.training.experts });
+    const on = await goOn(world, saved, { methods: composed(options), experts: whole.training.experts });
+    expect(on.model).toBe(digest(model));
+    expect(on.stage.scored.at(-1)).toBe(whole.scored.at(-1));
+    release(model);
+    expect(memory().tensors).toBe(before);
+  });
+});

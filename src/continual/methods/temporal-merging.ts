@@ -1,0 +1,50 @@
+import { z } from "zod";
+import type { Weights } from "../../engine/tensor.ts";
+import { recencies } from "../../merging/shares.ts";
+import { defineMethod } from "../method.ts";
+import { type Chain, deployed, started, type TemporalRule, unmerged } from "../temporal.ts";
+
+const part = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })]);
+
+export default defineMethod({
+  summary: "Merges experts over time: where each task starts from and what is shipped are merges of what the tasks left, by any operator.",
+  source: "arXiv:2412.06712, §3 (start × deploy); arXiv:2408.14471, §4.3 (EMA-, FT- and ZS-merge); arXiv:2109.01903 (WiSE-FT)",
+  options: z.strictObject({
+    start: z
+      .enum(["zs", "latest", "unrolled", "all", "anchored"])
+      .default("unrolled")
+      .describe(
+        "what a task starts from: the first weights, the last expert, the chain of merges, a merge of all experts, or the last expert merged with the first weights",
+      ),
+    deploy: z
+      .enum(["latest", "unrolled", "all", "anchored"])
+      .default("unrolled")
+      .describe("what is evaluated and shipped, in the same words"),
+    operator: part.default("linear").describe("a merge operator, by its name or as a map of its name and options"),
+    weight: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.9)
+      .describe("share of the old weights where two are merged: 0 ships the last expert, 1 the first weights"),
+    base: z.enum(["theta0", "first"]).default("theta0").describe("what the chain begins with: the first weights, or the first expert"),
+    recency: z
+      .enum(recencies as [string, ...string[]])
+      .default("uniform")
+      .describe("shares of a merge of all experts, by age"),
+    reverse: z.boolean().default(false).describe("true to favour the oldest"),
+    includeBase: z.boolean().default(false).describe("true where a merge of all experts counts the first weights as the oldest of them"),
+    modifier: part.optional().describe("a merge modifier, as lines"),
+    guard: z.enum(["warn", "stop"]).default("warn").describe("what happens when merges lead ever farther away"),
+  }),
+  build(options) {
+    const rule = options as TemporalRule;
+    return {
+      init: (task): Promise<Chain> => unmerged(rule, task),
+      async flow(expert: Weights, task, chain: Chain) {
+        const { state, merged } = await deployed(rule, { expert, task, chain });
+        return { deploy: merged(rule.deploy), start: await started(rule, { expert, task, merged }), state };
+      },
+    };
+  },
+});
