@@ -122,6 +122,10 @@ export class Methods {
     return this.settle((part, i) => (part.endTask ? part.endTask(task, states[i] ?? null) : states[i]));
   }
 
+  shipped(deployed: Weights, task: TaskContext, states: MethodStates): Promise<MethodStates> {
+    return this.settle((part, i) => (part.shipped ? part.shipped(deployed, task, states[i] ?? null) : states[i]));
+  }
+
   /** Each method's next state: made in a scope where the hook is synchronous, its tensors taken out of every scope. */
   private async settle(next: (part: Method, i: number) => StateTree | Promise<StateTree>): Promise<MethodStates> {
     const states: StateTree[] = [];

@@ -9,8 +9,8 @@ import {
   type PairBatch,
 } from "../continual/gradients.ts";
 import type { AppliedStep, FeatureContext, RowInfo, StepIndex } from "../continual/method.ts";
-import { embedUnder } from "../continual/teacher.ts";
-import { requireGrad } from "../engine/grad.ts";
+import { asTeacher, embedUnder } from "../continual/teacher.ts";
+import { noGrad, requireGrad, withGrad } from "../engine/grad.ts";
 import { add, clampInPlace, clone, copyInto, globalNorm, to } from "../engine/ops.ts";
 import { keep, release, scope } from "../engine/scope.ts";
 import { scalar, type Tensor, type Weights } from "../engine/tensor.ts";
@@ -117,44 +117,46 @@ interface Moved {
   readonly gradient: Tensor;
 }
 
-/** One optimizer step on a joined batch. */
+/** One optimizer step on a joined batch. The loss alone records a graph: what hooks make of the weights carries none. */
 export function learn(learner: Learner, batch: PairBatch, input: StepInput): StepResult {
+  return scope(() => noGrad(() => takeStep(learner, batch, input)));
+}
+
+function takeStep(learner: Learner, batch: PairBatch, input: StepInput): StepResult {
   const { options, compute, slots, leaves, methods } = learner;
   const states = input.states ?? [];
-  return scope(() => {
-    const plan = lossPlan(learner, batch, input);
-    const found = lossAndGradients(compute, batch, leaves, { ...options, ...(plan ? { plan } : {}) });
-    const task = new Map(slots.flatMap(({ name }, i) => (found.gradients[i] ? [[name, found.gradients[i] as Tensor] as const] : [])));
-    const pulled = penalised(learner, edited(learner, batch, task, input), states);
-    const moved = slots.flatMap((slot): Moved[] => {
-      const gradient = pulled.gradients.get(slot.name);
-      return gradient ? [{ slot: { ...slot, learningRate: slot.learningRate * input.multiplier }, gradient }] : [];
-    });
-    const terms = { ...found.terms, ...pulled.terms };
-    const loss = found.loss + Object.values(pulled.terms).reduce((sum, value) => sum + value, 0);
-    const logitScale = (): number => knownValue(learner.model.weights.get("logit_scale") as Tensor);
-    const gradientNorm = moved.length > 0 ? knownValue(globalNorm(moved.map(({ gradient }) => gradient))) : Number.NaN;
-    const result = { loss, terms, gradientNorm };
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return { ...result, applied: false, logitScale: logitScale(), states };
-    const seenScale = Math.exp(logitScale());
-    const before = methods.needsBefore ? new Map(slots.map(({ name, weight }) => [name, clone(weight)])) : undefined;
-    apply(learner, moved, { step: input.step, gradientNorm });
-    if (!methods.looksBack) return { ...result, applied: true, logitScale: logitScale(), states };
-    const applied: AppliedStep = {
-      at: input.at ?? { task: 0, step: input.step },
-      model: learner.model,
-      ...(before ? { before } : {}),
-      gradients: task,
-      moments: learner.moments,
-      features: found.features,
-      scale: seenScale,
-      rows: input.rows ?? [],
-      learningRate: rateFinder(moved),
-    };
-    const next = methods.afterStep(applied, states);
-    rewrite(learner, methods.rewrite(applied, next));
-    return { ...result, applied: true, logitScale: logitScale(), states: next };
+  const plan = lossPlan(learner, batch, input);
+  const found = withGrad(() => lossAndGradients(compute, batch, leaves, { ...options, ...(plan ? { plan } : {}) }));
+  const task = new Map(slots.flatMap(({ name }, i) => (found.gradients[i] ? [[name, found.gradients[i] as Tensor] as const] : [])));
+  const pulled = penalised(learner, edited(learner, batch, task, input), states);
+  const moved = slots.flatMap((slot): Moved[] => {
+    const gradient = pulled.gradients.get(slot.name);
+    return gradient ? [{ slot: { ...slot, learningRate: slot.learningRate * input.multiplier }, gradient }] : [];
   });
+  const terms = { ...found.terms, ...pulled.terms };
+  const loss = found.loss + Object.values(pulled.terms).reduce((sum, value) => sum + value, 0);
+  const logitScale = (): number => knownValue(learner.model.weights.get("logit_scale") as Tensor);
+  const gradientNorm = moved.length > 0 ? knownValue(globalNorm(moved.map(({ gradient }) => gradient))) : Number.NaN;
+  const result = { loss, terms, gradientNorm };
+  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return { ...result, applied: false, logitScale: logitScale(), states };
+  const seenScale = Math.exp(logitScale());
+  const before = methods.needsBefore ? new Map(slots.map(({ name, weight }) => [name, clone(weight)])) : undefined;
+  apply(learner, moved, { step: input.step, gradientNorm });
+  if (!methods.looksBack) return { ...result, applied: true, logitScale: logitScale(), states };
+  const applied: AppliedStep = {
+    at: input.at ?? { task: 0, step: input.step },
+    model: learner.model,
+    ...(before ? { before } : {}),
+    gradients: task,
+    moments: learner.moments,
+    features: found.features,
+    scale: seenScale,
+    rows: input.rows ?? [],
+    learningRate: rateFinder(moved),
+  };
+  const next = methods.afterStep(applied, states);
+  rewrite(learner, methods.rewrite(applied, next));
+  return { ...result, applied: true, logitScale: logitScale(), states: next };
 }
 
 function apply(learner: Learner, moved: readonly Moved[], at: { readonly step: number; readonly gradientNorm: number }): void {
@@ -176,7 +178,7 @@ const rateFinder = (moved: readonly Moved[]): ((name: string) => number) => {
 };
 
 /** What methods make of the loss; undefined where it is the objective over all pairs. */
-function lossPlan({ methods, compute, options }: Learner, batch: PairBatch, input: StepInput): LossPlan | undefined {
+function lossPlan({ methods, model, compute, options }: Learner, batch: PairBatch, input: StepInput): LossPlan | undefined {
   const { rows = [], at = { task: 0, step: input.step } } = input;
   const over = rows.flatMap(({ role }, i) => (methods.isContrastive(role, at) ? [i] : []));
   const isWhole = over.length === rows.length;
@@ -186,7 +188,7 @@ function lossPlan({ methods, compute, options }: Learner, batch: PairBatch, inpu
     at,
     rows,
     contrastive: (some) => contrastiveLoss(options.objective, withBias(compute, seen), { over: some, excluded: batch.excluded }),
-    embed: (weights) => embedUnder(weights, batch, options.microBatch),
+    embed: (weights) => embedUnder(asTeacher(weights, options.precision, model), batch, options.microBatch),
   });
   return { ...(isWhole ? {} : { contrastive: over }), terms: (seen) => methods.terms(contextOf(seen), input.states ?? []) };
 }
@@ -199,7 +201,7 @@ const withBias = ({ weights }: ComputeWeights, seen: Features): Features & { rea
 function edited({ methods, compute, leaves, slots, options }: Learner, batch: PairBatch, task: Weights, input: StepInput): Weights {
   if (!methods.editsGradients) return task;
   const gradientsOf = (over: readonly number[]): Weights => {
-    const { gradients } = lossAndGradients(compute, batch, leaves, { ...options, plan: { contrastive: over } });
+    const { gradients } = withGrad(() => lossAndGradients(compute, batch, leaves, { ...options, plan: { contrastive: over } }));
     return new Map(slots.flatMap(({ name }, i) => (gradients[i] ? [[name, gradients[i] as Tensor] as const] : [])));
   };
   const at = input.at ?? { task: 0, step: input.step };
