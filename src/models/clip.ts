@@ -2,7 +2,7 @@ import { normalize, to, toDevice } from "../engine/ops.ts";
 import type { DType, Tensor, Weights } from "../engine/tensor.ts";
 import type { Adapters } from "../nn/adapter.ts";
 import { run, type Tower } from "../nn/tower.ts";
-import { viewOf } from "../nn/view.ts";
+import { viewOf, type Watch } from "../nn/view.ts";
 import type { ClipConfig } from "./architecture.ts";
 import { modifiedResNet, type Statistics } from "./resnet.ts";
 import { type TokenBatch, textTransformer } from "./text-transformer.ts";
@@ -30,6 +30,8 @@ export interface ComputeWeights {
   readonly rowOf?: (id: number) => number;
   /** Adapters by the weight they stand beside; their parameters are among `weights`. */
   readonly sites?: Adapters["sites"];
+  /** Told of the uses of weights that no adapter stands beside. */
+  readonly watch?: Watch;
   readonly statistics: Statistics;
 }
 
@@ -72,7 +74,7 @@ export function imageTower(model: ComputeWeights, pixels: Tensor): Tower {
   const { config, statistics } = model;
   const { device } = model.weights.get("logit_scale") as Tensor;
   const input = to(toDevice(pixels, device), dtypes[model.precision]);
-  const view = viewOf(model.buffers.size > 0 ? new Map([...model.weights, ...model.buffers]) : model.weights, "visual.", model.sites);
+  const view = viewOf(model.buffers.size > 0 ? new Map([...model.weights, ...model.buffers]) : model.weights, "visual.", model);
   return exact(
     config.vision.kind === "vit"
       ? visionTransformer(input, view, { ...config.vision, quickGelu: config.quickGelu })
@@ -84,7 +86,7 @@ export function imageTower(model: ComputeWeights, pixels: Tensor): Tower {
 export function textTower(model: ComputeWeights, batch: TokenBatch): Tower {
   const { config, rowOf } = model;
   return exact(
-    textTransformer(batch, viewOf(model.weights, "", model.sites), {
+    textTransformer(batch, viewOf(model.weights, "", model), {
       ...config.text,
       quickGelu: config.quickGelu,
       dtype: dtypes[model.precision],

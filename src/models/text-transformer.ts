@@ -1,4 +1,4 @@
-import { add, embedding, indexSelect, linear, to, toDevice, transpose } from "../engine/ops.ts";
+import { add, indexSelect, linear, to, toDevice, transpose } from "../engine/ops.ts";
 import { type DType, type Tensor, tensor } from "../engine/tensor.ts";
 import { block, norm, pooledBlock } from "../nn/block.ts";
 import type { Tower } from "../nn/tower.ts";
@@ -42,7 +42,7 @@ export function textTransformer(batch: TokenBatch, weights: View, config: TextCo
   return {
     start: () => {
       const places = indexSelect(weights.get("positional_embedding"), 0, positions);
-      return to(add(embedding(weights.get("token_embedding.weight"), ids), places), config.dtype); // [N, D]
+      return to(add(weights.rows("token_embedding.weight", ids), places), config.dtype); // [N, D]
     },
     stages: [
       ...blocks.map((view) => (x: Tensor) => block(x, view, options)),

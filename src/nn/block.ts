@@ -1,9 +1,6 @@
-import { add, attention, gelu, indexSelect, layerNorm, linearGelu, permute, quickGelu, reshape, select, transpose } from "../engine/ops.ts";
+import { add, attention, gelu, indexSelect, linearGelu, permute, quickGelu, reshape, select, transpose } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { View } from "./view.ts";
-
-/** ε of every layer norm of CLIP. */
-const epsilon = 1e-5;
 
 /** How token vectors of a batch lie one after another. */
 export interface Layout {
@@ -38,8 +35,8 @@ export interface Pooling {
 /** The model's activation: x·σ(1.702x), or GELU with erf. */
 export const activation = (x: Tensor, quick: boolean): Tensor => (quick ? quickGelu(x) : gelu(x));
 
-/** Layer norm over the last axis with the weights `weight` and `bias` of the view. Statistics are float32 in any precision. */
-export const norm = (x: Tensor, weights: View): Tensor => layerNorm(x, weights.get("weight"), weights.get("bias"), epsilon);
+/** Layer norm over the last axis with the weights `weight` and `bias` of the view. */
+export const norm = (x: Tensor, weights: View): Tensor => weights.norm(x);
 
 /** x [..., K] through the weights `weight` [N, K] and `bias` [N] of the view. */
 export const dense = (x: Tensor, weights: View): Tensor => weights.linear(x, { weight: "weight", bias: "bias" });
@@ -73,7 +70,7 @@ export function pooledBlock(x: Tensor, weights: View, options: BlockOptions & { 
 function perceptron(x: Tensor, weights: View, options: BlockOptions): Tensor {
   const first = weights.at("mlp.c_fc");
   const seen = norm(x, weights.at("ln_2"));
-  const isFused = !options.quickGelu && !first.isAdapted("weight");
+  const isFused = !options.quickGelu && !first.isMore("weight");
   const hidden = isFused ? linearGelu(seen, first.get("weight"), first.get("bias")) : activation(dense(seen, first), options.quickGelu);
   return add(x, dense(hidden, weights.at("mlp.c_proj")));
 }

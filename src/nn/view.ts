@@ -1,4 +1,4 @@
-import { linear, slice } from "../engine/ops.ts";
+import { embedding, layerNorm, linear, slice } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { type Adapter, adapterName } from "./adapter.ts";
 
@@ -9,6 +9,25 @@ export interface LinearNames {
   readonly rows?: readonly [from: number, to: number];
 }
 
+/** A use of a weight by a forward pass: what went in, and what came out of it. */
+export interface WeightUse {
+  readonly kind: "linear" | "norm" | "rows";
+  /** Full names. */
+  readonly weight: string;
+  readonly bias?: string;
+  /** Output rows of the weight that were asked for, where not all were. */
+  readonly rows?: readonly [from: number, to: number];
+  /** x [..., K], or the numbers of a table's rows. */
+  readonly input: Tensor;
+  readonly output: Tensor;
+}
+
+/** Is told of each use. */
+export type Watch = (use: WeightUse) => void;
+
+/** ε of every layer norm of CLIP. */
+const epsilon = 1e-5;
+
 /** Weights as a forward pass asks for them: by the rest of their name. */
 export interface View {
   get(name: string): Tensor;
@@ -16,32 +35,49 @@ export interface View {
   at(prefix: string): View;
   /** x [..., K] through a linear layer, or through the adapter that stands beside its weight. */
   linear(x: Tensor, names: LinearNames): Tensor;
-  /** True where an adapter stands beside a weight. */
-  isAdapted(weight: string): boolean;
+  /** Layer norm of x [..., D] with the weights `weight` and `bias`. Statistics are float32 in any precision. */
+  norm(x: Tensor): Tensor;
+  /** Rows of the table `name` by their numbers. */
+  rows(name: string, numbers: Tensor): Tensor;
+  /** False where no more is asked of a linear layer than its output: no adapter stands beside it, and nobody watches. */
+  isMore(weight: string): boolean;
 }
 
-type Sites = ReadonlyMap<string, Adapter>;
-const none: Sites = new Map();
+/** What stands beside weights. */
+export interface Beside {
+  readonly sites?: ReadonlyMap<string, Adapter> | undefined;
+  /** Told of the uses of weights that no adapter stands beside. */
+  readonly watch?: Watch | undefined;
+}
 
-/** A view of weights by full name; `sites` are the adapters among them. */
-export function viewOf(weights: ReadonlyMap<string, Tensor>, prefix = "", sites: Sites = none): View {
+/** A view of weights by full name. */
+export function viewOf(weights: ReadonlyMap<string, Tensor>, prefix = "", beside: Beside = {}): View {
+  const { sites, watch } = beside;
   const find = (name: string): Tensor => {
     const found = weights.get(name);
     if (!found) throw new Error(`internal: the model has no weight named ${name}`);
     return found;
   };
+  const told = (use: Omit<WeightUse, "weight" | "bias">, names: { readonly weight: string; readonly bias?: string }): Tensor => {
+    watch?.({ ...use, weight: prefix + names.weight, ...(names.bias ? { bias: prefix + names.bias } : {}) });
+    return use.output;
+  };
   return {
     get: (name) => find(prefix + name),
-    at: (rest) => viewOf(weights, `${prefix}${rest}.`, sites),
-    isAdapted: (name) => sites.has(prefix + name),
-    linear: (x, names) => {
+    at: (rest) => viewOf(weights, `${prefix}${rest}.`, beside),
+    isMore: (name) => watch !== undefined || sites?.has(prefix + name) === true,
+    norm: (input) => {
+      const output = layerNorm(input, find(`${prefix}weight`), find(`${prefix}bias`), epsilon);
+      return told({ kind: "norm", input, output }, { weight: "weight", bias: "bias" });
+    },
+    rows: (name, input) => told({ kind: "rows", input, output: embedding(find(prefix + name), input) }, { weight: name }),
+    linear: (x, { rows, ...names }) => {
       const site = prefix + names.weight;
-      const [weight, bias, adapter] = [find(site), find(prefix + names.bias), sites.get(site)];
-      if (adapter) {
-        const own = (name: string): Tensor => find(adapterName(site, name));
-        return adapter.apply(x, { weight, bias, own, ...(names.rows ? { rows: names.rows } : {}) });
-      }
-      return names.rows ? linear(x, slice(weight, 0, ...names.rows), slice(bias, 0, ...names.rows)) : linear(x, weight, bias);
+      const [weight, bias, adapter] = [find(site), find(prefix + names.bias), sites?.get(site)];
+      const some = rows ? { rows } : {};
+      if (adapter) return adapter.apply(x, { weight, bias, own: (name) => find(adapterName(site, name)), ...some });
+      const output = rows ? linear(x, slice(weight, 0, ...rows), slice(bias, 0, ...rows)) : linear(x, weight, bias);
+      return told({ kind: "linear", input: x, output, ...some }, names);
     },
   };
 }
