@@ -30,6 +30,8 @@ export const mul = (a: Tensor, b: Tensor): Tensor => call("aten::mul.Tensor", a,
 export const mulNumber = (a: Tensor, b: number): Tensor => call("aten::mul.Scalar", a, fraction(b));
 export const div = (a: Tensor, b: Tensor): Tensor => call("aten::div.Tensor", a, b);
 export const divNumber = (a: Tensor, b: number): Tensor => call("aten::div.Scalar", a, fraction(b));
+/** a + share · (b − a). */
+export const lerp = (a: Tensor, b: Tensor, share: number): Tensor => call("aten::lerp.Scalar", a, b, fraction(share));
 export const neg = (a: Tensor): Tensor => call("aten::neg", a);
 export const exp = (a: Tensor): Tensor => call("aten::exp", a);
 export const sigmoid = (a: Tensor): Tensor => call("aten::sigmoid", a);
@@ -95,7 +97,7 @@ function causalMask(tokens: number, device: Device): Tensor {
 
 export const embedding = (table: Tensor, ids: Tensor): Tensor => call("aten::embedding", table, ids);
 export const softmax = (a: Tensor, dim: number): Tensor => call("aten::softmax.int", a, dim);
-/** Mean cross entropy of logits [B, K] with labels int64 [B]. */
+/** Mean cross entropy of logits [B, K] with labels int64 [B], or with shares [B, K]. */
 export const crossEntropy = (logits: Tensor, labels: Tensor): Tensor => call("aten::cross_entropy_loss", logits, labels);
 
 export const reshape = (a: Tensor, shape: readonly number[]): Tensor => call("aten::reshape", a, shape);
