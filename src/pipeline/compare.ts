@@ -10,13 +10,15 @@ import {
   comparableSets,
   configDifferences,
   type Difference,
+  type Refused,
 } from "../report/comparison.ts";
 import { mainEvaluations } from "../report/content.ts";
+import type { SeedGroup } from "../report/seed-table.ts";
 import type { RunReader } from "../runs/run-reader.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
-import type { EvaluationView } from "../runs/view.ts";
 import { viewOf } from "../runs/view.ts";
 import { pairedChange } from "./paired-change.ts";
+import { comparedGroups, seedGroups } from "./seed-groups.ts";
 import { openRunData } from "./sources.ts";
 
 /** Runs held against the first of them. */
@@ -24,7 +26,9 @@ export interface Comparison {
   readonly runs: readonly ComparedRun[];
   readonly differences: readonly Difference[];
   /** Sets that count in a run's scores and were left out of its differences. */
-  readonly refused: readonly { readonly run: string; readonly set: string; readonly reason: string }[];
+  readonly refused: readonly (Refused & { readonly run: string })[];
+  /** The runs by settings: those that differ in the seed alone are one group. */
+  readonly groups: readonly SeedGroup[];
 }
 
 export interface CompareOptions {
@@ -46,7 +50,7 @@ export async function compareRuns(readers: readonly RunReader[], options: Compar
   // Sets are compared only where both runs have the same data, so the first run's will do.
   const data = await dataOf(readers[0], options);
   const rows = options.last ? runs.map(({ view }) => mainEvaluations(view).findLast(({ scores }) => scores)) : atEqualSamples(runs);
-  const refused: { run: string; set: string; reason: string }[] = [];
+  const refused: (Refused & { readonly run: string })[] = [];
   const compared = runs.map((run, i): ComparedRun => {
     const row = rows[i];
     const found = { id: run.id, row, samples: (row?.step ?? 0) * run.batchSize };
@@ -58,7 +62,16 @@ export async function compareRuns(readers: readonly RunReader[], options: Compar
     const change = (names: readonly string[]): Change | undefined => pairedChange(pair, names);
     return { ...found, changes: { ka: change(sets.ka), zs: change(sets.zs) } };
   });
-  return { runs: compared, differences: configDifferences(runs.map(({ config }) => config)), refused };
+  const seeded = runs.flatMap((run, i) => (compared[i] ? [{ ...run, compared: compared[i] }] : []));
+  const { groups, refused: refusedGroups } = comparedGroups(seeded);
+  const isGrouped = groups.length < runs.length;
+  return {
+    runs: compared,
+    // Of a group its first run stands for the settings: the others differ in the seed.
+    differences: configDifferences((isGrouped ? seedGroups(runs).map(([first]) => first) : runs).map(({ config }) => config)),
+    refused: isGrouped ? refusedGroups : refused,
+    groups,
+  };
 }
 
 /** A run's data sets; none where they lie here no more, and nothing is paired then. */

@@ -61,11 +61,17 @@ export function atEqualSamples(runs: readonly Pick<ComparableRun, "view" | "batc
   return runs.map(() => undefined);
 }
 
+/** A set that is left out of a comparison, and why. */
+export interface Refused {
+  readonly set: string;
+  readonly reason: string;
+}
+
 /** Sets on which two runs can be held against each other, and why the others cannot. */
 export interface ComparableSets {
   readonly ka: readonly string[];
   readonly zs: readonly string[];
-  readonly refused: readonly { readonly set: string; readonly reason: string }[];
+  readonly refused: readonly Refused[];
 }
 
 /** Scores over other data, by another metric or in another part are not compared. */
@@ -73,7 +79,7 @@ export function comparableSets(
   a: { readonly run: ComparableRun; readonly row: EvaluationView },
   b: { readonly run: ComparableRun; readonly row: EvaluationView },
 ): ComparableSets {
-  const refused: { set: string; reason: string }[] = [];
+  const refused: Refused[] = [];
   const fingerprint = (run: ComparableRun, set: string): string | undefined => run.sources.find(({ name }) => name === set)?.fingerprint;
   const usable = (part: "kaSets" | "zsSets"): readonly string[] =>
     [...new Set([...(a.row.scores?.[part] ?? []), ...(b.row.scores?.[part] ?? [])])].filter((set) => {

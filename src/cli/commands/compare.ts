@@ -1,6 +1,7 @@
 import { type Comparison, compareRuns } from "../../pipeline/compare.ts";
 import { presetFolder } from "../../pipeline/preset-folder.ts";
 import { differencesTable, scoresTable, setsTable, verdictOf } from "../../report/comparison.ts";
+import { seedTable } from "../../report/seed-table.ts";
 import { markdownTable, type Table, textTable } from "../../report/table.ts";
 import { exitCodes, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags } from "../command.ts";
@@ -9,7 +10,7 @@ import { openStore } from "../places.ts";
 export const usage = {
   synopsis: "compare RUN RUN … [options]",
   about:
-    "Holds runs against the first of them at equal samples: KA, ZS and GM, differences by paired bootstrap over the same items with a verdict (better, worse, or a tie), and the settings that differ. RUN is an id, the end of one, latest, or a folder.",
+    "Holds runs against the first of them at equal samples: KA, ZS and GM, differences by paired bootstrap over the same items with a verdict (better, worse, or a tie), and the settings that differ. Runs that differ in the seed alone are shown as one, mean ± standard deviation, and compared seed by seed. RUN is an id, the end of one, latest, or a folder.",
   flags: {
     ...storeFlags,
     sets: { type: "boolean", help: "every set as well" },
@@ -66,34 +67,45 @@ interface Failure {
   readonly sure: boolean;
 }
 
-/** What a limit says of each run but the first: nothing where it holds. */
-function judged({ text, score, below }: Limit, { runs }: Comparison): readonly Failure[] {
-  return runs.slice(1).flatMap(({ id, changes }): readonly Failure[] => {
+/** What a limit says of each run, or group of seeds, but the first: nothing where it holds. */
+function judged({ text, score, below }: Limit, comparison: Comparison): readonly Failure[] {
+  const [first, ...others] = isGrouped(comparison)
+    ? comparison.groups.map(({ runs, changes }) => ({ id: runs.join(", "), changes }))
+    : comparison.runs;
+  return others.flatMap(({ id, changes }): readonly Failure[] => {
     const change = changes?.[score];
     const verdict = verdictOf(change);
     if (!change || verdict === "unpaired")
-      return [{ text: `${text}: ${id} cannot be told from ${runs[0]?.id}: no common items`, sure: false }];
+      return [{ text: `${text}: ${id} cannot be told from ${first?.id}: no common items or seeds`, sure: false }];
     if (change.value >= below) return [];
-    const moved = `${id} ${score} ${(100 * change.value).toFixed(1)} points from ${runs[0]?.id}`;
+    const moved = `${id} ${score} ${(100 * change.value).toFixed(1)} points from ${first?.id}`;
     return verdict === "worse"
       ? [{ text: `${text}: ${moved}`, sure: true }]
       : [{ text: `${text}: ${moved}, but zero is in its interval`, sure: false }];
   });
 }
 
-function tell(
-  { runs, differences, refused }: Comparison,
-  { sets, show }: { readonly sets: boolean; readonly show: (table: Table) => string },
-): void {
-  const ids = runs.map(({ id }) => id);
+/** True where some runs differ in the seed alone. */
+const isGrouped = ({ groups, runs }: Comparison): boolean => groups.length < runs.length;
+
+function tell(comparison: Comparison, { sets, show }: { readonly sets: boolean; readonly show: (table: Table) => string }): void {
+  const { runs, groups, differences, refused } = comparison;
+  const grouped = isGrouped(comparison);
+  const ids = grouped ? groups.map((group) => group.runs[0] ?? "") : runs.map(({ id }) => id);
   const parts = [
+    ...(grouped
+      ? [
+          show(seedTable(groups)),
+          `Mean ± standard deviation over seeds. Changes are points from ${ids[0]} with 95 % intervals (Student's t over seeds); an interval that holds zero is a tie.`,
+        ]
+      : []),
     show(scoresTable(runs)),
     ...(runs.every(({ samples }) => samples === 0)
       ? ["The runs were scored at no equal number of samples but the start; --last compares their ends."]
       : []),
-    `Changes are points from ${ids[0]} with 95 % intervals, both runs on the same resampled items; an interval that holds zero is a tie.`,
+    `Changes are points from ${runs[0]?.id} with 95 % intervals, both runs on the same resampled items; an interval that holds zero is a tie.`,
     ...(sets ? [show(setsTable(runs))] : []),
-    differences.length > 0 ? show(differencesTable(ids, differences)) : "The runs have the same settings.",
+    differences.length > 0 ? show(differencesTable(ids, differences)) : `The ${grouped ? "groups" : "runs"} have the same settings.`,
     ...(refused.length > 0 ? [refused.map(({ set, run, reason }) => `not compared: ${set} of ${run}, ${reason}`).join("\n")] : []),
   ];
   process.stdout.write(`${parts.join("\n\n")}\n`);
