@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Learning } from "../budget/step-flops.ts";
 import type { SampleId } from "../data/source.ts";
 import type { StateTree, Tensor, Weights } from "../engine/tensor.ts";
 import type { BatchSource } from "../mixtures/mixture.ts";
@@ -33,6 +34,8 @@ export interface RunFacts {
   readonly objective: ObjectiveDefinition;
   /** Rows of the mixture's batch. */
   readonly batchSize: number;
+  /** Pairs embedded at a time; all when absent. */
+  readonly microBatch?: number;
   readonly seed: number;
   readonly random: Random;
 }
@@ -53,6 +56,8 @@ export interface TaskContext {
   readonly run: RunFacts;
   /** In training. Its tensors are borrowed: {@link snapshot} copies them. */
   readonly model: Clip;
+  /** True for a parameter that learns in this run, adapters' among them. */
+  learns(name: string): boolean;
   /** The weights θ0 that the run began with, borrowed. */
   origin(): Promise<Weights>;
   /**
@@ -121,6 +126,8 @@ export interface MethodRow {
  * what their state says. Tensors of a returned state live on; all others end with the hook. Synchronous hooks run in a scope; asynchronous ones compute in scopes of their own.
  */
 export interface Method<State extends StateTree = StateTree> {
+  /** How closed forms and the published table know it; nothing where it costs what plain fine-tuning does. */
+  readonly budget?: MethodBudget;
   /** Adapters beside the model's linear layers, made when there are none: at the first task, and where a task starts from other weights than the last one's. */
   adapt?(model: Clip, at: { readonly task: number; readonly random: Random }): Adapters;
   /** Which parameters learn, adapters' among them; all when absent. */
@@ -161,6 +168,16 @@ export interface GradientContext {
   readonly rows: readonly RowInfo[];
   /** Gradients of the run's objective over some rows of the batch alone: a pass of its own. */
   gradientsOf(rows: readonly number[]): Weights;
+}
+
+/** What a plan takes from a method that it cannot meter on shapes. */
+export interface MethodBudget {
+  /** What learns, for the closed form of a step's FLOPs. */
+  readonly learns?: Learning;
+  /** Batches that the end of a task works through, each at a step's cost, given the samples of a task and the rows of a batch. */
+  batchesAtTaskEnd?(of: { readonly samples: number; readonly batchSize: number }): number;
+  /** Row of arXiv:2408.14471, table 4, whose memory is this method's. */
+  readonly published?: string;
 }
 
 export interface MethodDefinition<S extends z.ZodType = z.ZodType, State extends StateTree = StateTree> extends Component<S> {

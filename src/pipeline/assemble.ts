@@ -63,9 +63,18 @@ export async function stepOptions(spec: RunSpec, { model }: Pick<Resolved, "mode
 }
 
 /** What methods may know of a run. */
-export function runFacts({ plan }: Pick<Resolved, "plan">, { precision, objective }: StepOptions): RunFacts {
+export function runFacts({ plan }: Pick<Resolved, "plan">, { precision, objective, microBatch }: StepOptions): RunFacts {
   const { spec, tasks } = plan;
-  return { tasks: tasks.length, precision, objective, batchSize: spec.data.batchSize, seed: spec.seed, random: createRandom(spec.seed) };
+  const { seed, data } = spec;
+  return {
+    tasks: tasks.length,
+    precision,
+    objective,
+    batchSize: data.batchSize,
+    ...(microBatch === undefined ? {} : { microBatch }),
+    seed,
+    random: createRandom(seed),
+  };
 }
 
 /** The run's schedule, with its options read. */

@@ -13,7 +13,7 @@ import { assembleBatch } from "./batches.ts";
 import { checkpointBytes, type Position, storedState, writeTensors } from "./checkpoint.ts";
 import type { StartingPoint, TaskWork, Training } from "./loop.ts";
 import { assertFinite } from "./non-finite.ts";
-import { closeLearner, createLearner, type Learner } from "./step.ts";
+import { closeLearner, createLearner, groupOf, type Learner } from "./step.ts";
 
 /** What changes while a run trains. */
 export class Course {
@@ -98,6 +98,7 @@ export class Course {
       steps: work.steps,
       run: run.facts,
       model: this.model,
+      learns: (name) => this.learns(name),
       origin: run.origin,
       experts: run.experts,
       warn: (code, message) => this.warnings.push({ type: "warning", code, message }),
@@ -108,6 +109,11 @@ export class Course {
   /** What methods have said since they were last asked. */
   takeWarnings(): readonly RunEvent[] {
     return this.warnings.splice(0);
+  }
+
+  private learns(name: string): boolean {
+    const weight = this.model.weights.get(name) ?? this.model.adapters?.weights.get(name);
+    return weight !== undefined && groupOf({ options: this.run.step, methods: this.run.methods }, name, weight) !== undefined;
   }
 
   stepsBefore(task: number): number {

@@ -85,8 +85,8 @@ export function createLearner(
     const slots: Slot[] = [];
     const leaves: Tensor[] = [];
     for (const [name, weight] of [...model.weights, ...(model.adapters?.weights ?? [])]) {
-      const group = options.group(name, weight.shape);
-      if (!group || !methods.trainable(name)) continue;
+      const group = groupOf({ options, methods }, name, weight);
+      if (!group) continue;
       const leaf = compute.weights.get(name) as Tensor;
       const { rate, decay } = methods.group(name);
       const moved = { learningRate: group.learningRate * rate, decay: group.decay * decay };
@@ -96,6 +96,11 @@ export function createLearner(
     requireGrad(leaves);
     return { model, compute, moments: moments ?? freshMoments({ options, slots }), options, methods, slots, leaves };
   });
+}
+
+/** How a parameter learns, if it does: what the run trains and every method lets learn. */
+export function groupOf({ options, methods }: Pick<Learner, "options" | "methods">, name: string, weight: Tensor): Group | undefined {
+  return methods.trainable(name) ? options.group(name, weight.shape) : undefined;
 }
 
 /** Frees the copies and moments, and takes the model out of training. */
