@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { add, exp, linear, mul, mulNumber, transpose } from "../../engine/ops.ts";
+import type { Tensor, Weights } from "../../engine/tensor.ts";
+import { distilled, ofMixture } from "../distil.ts";
+import { defineMethod } from "../method.ts";
+import { teacherWeights } from "../teacher.ts";
+
+type Memory = { readonly teacher: Weights | null };
+
+export default defineMethod({
+  summary:
+    "Learning without forgetting: on every batch the model is to match images and texts as the one shipped after the last task does.",
+  source:
+    "arXiv:1606.09282, eq. 2; temperature and T² as in arXiv:1503.02531; logits are the batch's cosines, both ways, as in arXiv:2408.14471",
+  options: z.strictObject({
+    alpha: z.number().min(0).default(1).describe("weight of the term"),
+    temperature: z.number().positive().default(2).describe("T: logits are divided by it, the term is multiplied by its square"),
+  }),
+  build: ({ alpha, temperature }) => ({
+    init: (): Memory => ({ teacher: null }),
+    shipped: (deployed, { model, run }): Memory => ({ teacher: teacherWeights(deployed, run.precision, model) }),
+    // α · T² · ½[CE(A rows, softmax A' rows) + CE(A columns, softmax A' columns)], A and A' at the teacher's temperature.
+    loss({ image, text, rows, embed }, { teacher }: Memory): Readonly<Record<string, Tensor>> {
+      if (!teacher) return {};
+      const scale = exp(teacher.get("logit_scale") as Tensor);
+      const [now, then] = ofMixture(rows, { image, text }, embed(teacher)).map((seen) => mul(linear(seen.image, seen.text), scale)); // [B, B]
+      if (!now || !then) return {};
+      const ways = add(distilled(now, then, temperature), distilled(transpose(now, 0, 1), transpose(then, 0, 1), temperature));
+      return { distillation: mulNumber(ways, alpha / 2) };
+    },
+  }),
+});
