@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { DataError } from "../data/data-error.ts";
-import { dataRoot, type SetStatus, statusOf } from "../data/data-root.ts";
+import { dataRoot, preparedCopies, type SetStatus, statusOf } from "../data/data-root.ts";
 import { type RegisteredSet, registeredSet, registry } from "../data/registry.ts";
 import { type Table, textTable, tsvTable } from "../report/table.ts";
 import { parse } from "./command.ts";
@@ -13,7 +13,7 @@ export const usage = {
     "SET is a handle or a folder name; default: all. Looks for names alone: no file is read, nothing is downloaded.",
   ].join("\n"),
   flags: {
-    root: { type: "string", value: "FOLDER", help: "folder with a folder or tar for each set; default: this one" },
+    root: { type: "string", value: "FOLDER", help: "folder with a folder or tar for each set; EVERGREEN_DATA, else this one" },
     info: { type: "string", value: "FOLDER", help: "folder with info files and class lists; default: the root, then its 00_info" },
   },
   arguments: [0, 63],
@@ -30,8 +30,15 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!parsed) return 0;
   const { flags, rest } = parsed;
   const sets = rest.length > 0 ? [...new Set(rest.map(registeredSet))] : registry;
-  const place = dataRoot(folderAt(flags.root ?? "."), flags.info === undefined ? undefined : folderAt(flags.info));
-  const reports = sets.map((set): SetReport => ({ set, ...statusOf(set, place) }));
+  const place = dataRoot(
+    folderAt(flags.root ?? process.env.EVERGREEN_DATA ?? "."),
+    flags.info === undefined ? undefined : folderAt(flags.info),
+  );
+  const copies = preparedCopies(place.root);
+  const reports = sets.map((set): SetReport => {
+    const prepared = copies.get(set.handle);
+    return { set, ...statusOf(set, place), ...(prepared === undefined ? {} : { prepared }) };
+  });
   process.stdout.write(`${printed(reports, flags.json === true)}\n`);
   if (!flags.json && !flags.quiet) process.stderr.write(`${place.root}: ${summary(reports)}\n`);
   return 0;
@@ -59,10 +66,11 @@ export function tableOf(reports: readonly SetReport[]): Table {
       { title: "train", align: "right" },
       { title: "test", align: "right" },
       { title: "licence" },
+      { title: "prepared copy" },
       { title: "missing" },
       { title: "how to obtain it" },
     ],
-    rows: reports.map(({ set, state, missing }) => [
+    rows: reports.map(({ set, state, prepared, missing }) => [
       set.handle,
       set.role,
       set.task,
@@ -70,6 +78,7 @@ export function tableOf(reports: readonly SetReport[]): Table {
       set.samples.train,
       set.samples.test,
       set.licence,
+      prepared,
       missing.length === 0 ? undefined : missing.join(", "),
       missing.length === 0 ? undefined : set.obtain,
     ]),
@@ -84,5 +93,6 @@ export function summary(reports: readonly SetReport[]): string {
     const all = reports.filter(({ set }) => set.role === role).length;
     return all === 0 ? [] : [`${role} ${count("ready", role)} of ${all}`];
   });
-  return `${count("ready")} of ${reports.length} ready, ${count("partial")} partial, ${count("absent")} absent; ${roles.join(", ")}`;
+  const prepared = reports.filter((report) => report.prepared !== undefined).length;
+  return `${count("ready")} of ${reports.length} ready, ${count("partial")} partial, ${count("absent")} absent; ${roles.join(", ")}${prepared === 0 ? "" : `; prepared copies of ${prepared}`}`;
 }

@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { isPrepared, readManifest } from "./prepared-files.ts";
 import type { RegisteredSet } from "./registry.ts";
 
 /** Where the registered data sets lie, in the layout of the published benchmark. */
@@ -23,8 +24,17 @@ export interface SetStatus {
   readonly images?: string;
   /** Paths of the info files and the class list that were found. */
   readonly info: readonly string[];
+  /** Folder with a prepared copy of the set, below the root or in it. */
+  readonly prepared?: string;
   /** Names, relative to the root and the info folder, of what the role needs and nobody found. */
   readonly missing: readonly string[];
+}
+
+/** Folders with finished prepared copies in a root or right below it, by the names of the sets that they hold. */
+export function preparedCopies(root: string): ReadonlyMap<string, string> {
+  const below = readdirSync(root, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [join(root, entry.name)] : []));
+  const folders = [root, ...below.sort()].filter(isPrepared);
+  return new Map(folders.reverse().flatMap((folder) => readManifest(folder).sets.map(({ name }) => [name, folder] as const)));
 }
 
 /** Looks for a set's pictures, info files and class list by name; reads none of them. */

@@ -3,6 +3,7 @@ import { join, relative, sep } from "node:path";
 import { z } from "zod";
 import { DataError, DataLimitError } from "../data-error.ts";
 import { indexedSource, settled, splitNamed, splitOf, type UnsettledSample } from "../indexed-source.ts";
+import { isPrepared } from "../prepared-files.ts";
 import type { SourceDefinition } from "../source.ts";
 import { classNameOf, commonOptions, datasetName } from "../source-options.ts";
 
@@ -17,7 +18,7 @@ const maxCaptionBytes = 1 << 20;
 const folder: SourceDefinition<typeof options> = {
   summary: "A folder of images: a sub-folder per class, or captions in text files beside the images; train/ and test/ on top if wanted.",
   options,
-  recognises: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && hasPictures(path, 4),
+  recognises: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && !isPrepared(path) && hasPictures(path, 4),
   async open({ path, name, role, templates, testShare }) {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw new DataError(`${path}: expected a folder`);
     const roots = splitFolders(path);
