@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { concat, toDevice, zeros } from "../engine/ops.ts";
+import { concat, linear, slice, toDevice, zeros } from "../engine/ops.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
 import { blockCounts } from "../models/architecture.ts";
 import type { Clip } from "../models/clip.ts";
-import type { Adapter, Adapters } from "../nn/adapter.ts";
-import { adapterName } from "../nn/adapter.ts";
+import { type AdaptedCall, type Adapter, type Adapters, adapterName } from "../nn/adapter.ts";
+import { EvergreenError } from "../util/errors.ts";
 import type { Draws, Random } from "../util/random.ts";
 
 /** The linear layers of a residual block, by the words that PEFT's users name them with. */
@@ -46,8 +46,30 @@ export interface Site {
   readonly tower: "image" | "text";
 }
 
-/** The sites of a model with transformer towers, image tower first, block by block. A tower of another kind has none. */
-export function sitesOf({ config, weights }: Clip, options: SiteOptions): readonly Site[] {
+/**
+ * The sites of a model with transformer towers, image tower first, block by block. A tower of another kind has none.
+ * @throws {EvergreenError} for a block that a tower does not have, and where the options leave no site at all.
+ */
+export function sitesOf(model: Clip, options: SiteOptions): readonly Site[] {
+  const sites = blockSitesOf(model, options);
+  const { vision, text } = blockCounts(model.config);
+  const isVit = model.config.vision.kind === "vit";
+  const counts = [
+    [options.blocks.image, isVit ? vision : 0],
+    [options.blocks.text, text],
+  ] as const;
+  const isBeyond = counts.some(([blocks, count]) => blocks !== "all" && blocks.some((block) => block >= count));
+  if (sites.length > 0 && !isBeyond) return sites;
+  const image = isVit ? `${vision} blocks` : "no transformer blocks (it is a ResNet)";
+  throw new EvergreenError(
+    `adapters: ${isBeyond ? "a block that is not there" : "no layer to stand beside"}: blocks: {image: ${blockText(options.blocks.image)}, text: ${blockText(options.blocks.text)}}, and the model's image tower has ${image}, its text tower ${text} blocks, counted from 0`,
+    { code: "EG-3107", exit: "config", fix: "name blocks that the towers have, or leave blocks out to adapt all of them" },
+  );
+}
+
+const blockText = (blocks: "all" | readonly number[]): string => (blocks === "all" ? "all" : `[${blocks.join(", ")}]`);
+
+function blockSitesOf({ config, weights }: Clip, options: SiteOptions): readonly Site[] {
   const counts = blockCounts(config);
   const towers = [
     { tower: "image", prefix: "visual.transformer.resblocks", count: counts.vision },
@@ -102,30 +124,70 @@ export function adaptersAt(
   return { weights, sites: new Map(sites.map((site) => [site.weight, make.adapter(site)])) };
 }
 
-/** Factors of all parts of a site as one product: a [p·r, K], b [N, p·r] with each part's B in its own rows and columns and zeros elsewhere. */
-export function lowRank({ parts, outputs }: Site, own: (name: string) => Tensor): { readonly a: Tensor; readonly b: Tensor } {
-  const downs = parts.map(({ name }) => own(`${name}.lora_A`));
-  const ups = parts.map(({ name }) => own(`${name}.lora_B`));
-  const [only] = ups;
-  if (only && parts.length === 1 && only.shape[0] === outputs) return { a: downs[0] as Tensor, b: only };
-  const widths = downs.map(({ shape }) => shape[0] ?? 0);
-  const all = widths.reduce((sum, width) => sum + width, 0);
-  const blocks: Tensor[] = [];
-  let [row, column] = [0, 0];
-  parts.forEach(({ from, to }, i) => {
-    const up = ups[i] as Tensor;
-    const empty = (rows: number, columns: number): Tensor => zeros([rows, columns], up.dtype, up.device);
-    if (from > row) blocks.push(empty(from - row, all));
-    blocks.push(concat([empty(to - from, column), up, empty(to - from, all - column - (widths[i] ?? 0))], 1));
-    column += widths[i] ?? 0;
-    row = to;
-    if (i === parts.length - 1 && outputs > to) blocks.push(empty(outputs - to, all));
-  });
-  return { a: concat(downs, 0), b: concat(blocks, 0) };
+/** Output rows `from` … `to` (exclusive) of a site that are one of its parts, or lie between parts. */
+export interface Segment {
+  readonly from: number;
+  readonly to: number;
+  readonly part?: string;
 }
 
-/** Uniform numbers in ±bound on a tensor's device, drawn in order. */
+/** The segments of some rows of a site, in order; rows begin and end where parts do. */
+export function segmentsOf({ parts, outputs }: Site, rows: readonly [from: number, to: number] = [0, outputs]): readonly Segment[] {
+  const [first, last] = rows;
+  const within = parts.filter(({ from, to }) => from >= first && to <= last);
+  const segments: Segment[] = [];
+  let at = first;
+  for (const { name, from, to } of within) {
+    if (from > at) segments.push({ from: at, to: from });
+    segments.push({ from, to, part: name });
+    at = to;
+  }
+  return last > at ? [...segments, { from: at, to: last }] : segments;
+}
+
+/** x [M, K] through a site, segment by segment, [M, rows]: `part` computes those that are adapted, from their own rows of weight and bias. */
+export function applyParts(
+  site: Site,
+  { x, layer }: { readonly x: Tensor; readonly layer: AdaptedCall },
+  part: (name: string, own: { readonly weight: Tensor; readonly bias?: Tensor }) => Tensor,
+): Tensor {
+  const outputs = segmentsOf(site, layer.rows).map(({ from, to, part: name }) => {
+    const cut = (of: Tensor): Tensor => (to - from === site.outputs ? of : slice(of, 0, from, to));
+    const weight = cut(layer.weight);
+    const bias = layer.bias && cut(layer.bias);
+    return name === undefined ? linear(x, weight, bias) : part(name, { weight, ...(bias ? { bias } : {}) });
+  });
+  return outputs.length === 1 ? (outputs[0] as Tensor) : concat(outputs, 1);
+}
+
+/** A site's weight [N, K] with that of each part made anew. */
+export function foldParts(site: Site, weight: Tensor, part: (name: string, weight: Tensor) => Tensor): Tensor {
+  const rows = segmentsOf(site).map(({ from, to, part: name }) => {
+    const cut = to - from === site.outputs ? weight : slice(weight, 0, from, to);
+    return name === undefined ? cut : part(name, cut);
+  });
+  return rows.length === 1 ? (rows[0] as Tensor) : concat(rows, 0);
+}
+
+/** Names of the parts among some rows of a site, in order. */
+export const partsWithin = (site: Site, rows: AdaptedCall["rows"]): readonly string[] =>
+  segmentsOf(site, rows).flatMap(({ part }) => part ?? []);
+
+/**
+ * x Aᵀ of several parts, [M, r] each, as one product: x is read once. Each is a view.
+ * @param downs A [r, K] of each part, all of one r.
+ */
+export function downProducts(x: Tensor, downs: readonly Tensor[]): readonly Tensor[] {
+  const [first] = downs;
+  if (!first || downs.length === 1) return downs.map((down) => linear(x, down));
+  const [r = 0] = first.shape;
+  const all = linear(x, concat(downs, 0));
+  return downs.map((_, i) => slice(all, 1, i * r, (i + 1) * r));
+}
+
+/** Uniform numbers in ±bound on a tensor's device, drawn in order; where tensors are shapes alone, nothing is drawn. */
 export function uniformTensor(draws: Draws, shape: readonly number[], at: { readonly bound: number; readonly like: Tensor }): Tensor {
+  if (at.like.device === "meta") return zeros(shape, "float32", "meta");
   const entries = new Float32Array(shape.reduce((product, side) => product * side, 1));
   for (let i = 0; i < entries.length; i++) entries[i] = at.bound * (2 * draws.uniform() - 1);
   return toDevice(tensor(entries, shape, "float32"), at.like.device);

@@ -1,5 +1,7 @@
 import { native } from "./binding.ts";
+import { noGrad } from "./grad.ts";
 import { one, operator } from "./operator.ts";
+import { scope } from "./scope.ts";
 import { guard, type Tensor } from "./tensor.ts";
 
 /** U [m, k], singular values [k] in falling order and Vᵀ [k, n] of a matrix [m, n], k the shorter side. */
@@ -10,6 +12,25 @@ export function singularValues(matrix: Tensor): { readonly u: Tensor; readonly s
 
 /** X with A X = B, for a square A. @throws {EngineError} when A is singular. */
 export const solve = (a: Tensor, b: Tensor): Tensor => one("aten::linalg_solve", operator("aten::linalg_solve")(a, b));
+
+/** c + scale · a b for a [M, K], b [K, N] and c [M, N], or a c that broadcasts to it: one product, written once. */
+export const addProduct = (c: Tensor, a: Tensor, b: Tensor, scale = 1): Tensor =>
+  one("aten::addmm", operator("aten::addmm")(c, a, b, 1, { float: scale }));
+
+/** Overwrites c with keep · c + scale · a b; only an owner of c may. */
+export const addProductInto = (c: Tensor, a: Tensor, b: Tensor, by: { readonly keep: number; readonly scale: number }): void => {
+  noGrad(() =>
+    scope(() => {
+      operator("aten::addmm_")(c, a, b, { float: by.keep }, { float: by.scale });
+    }),
+  );
+};
+
+/** c + a ⊙ b, broadcast. */
+export const addScaled = (c: Tensor, a: Tensor, b: Tensor): Tensor => one("aten::addcmul", operator("aten::addcmul")(c, a, b));
+
+/** L2 norm of each row of a matrix [N, K]: [N]. */
+export const rowNorms = (matrix: Tensor): Tensor => one("aten::linalg_vector_norm", operator("aten::linalg_vector_norm")(matrix, 2, [1]));
 
 /** Runs `work` on one compute thread, so that the bits of its products do not depend on how many there are. */
 export function onOneThread<Result>(work: () => Result): Result {

@@ -14,7 +14,7 @@ export interface AdaptedCall {
 
 /** What stands in the place of one linear layer while adapters learn. It holds no tensor: its parameters live beside the model's weights. */
 export interface Adapter {
-  /** x [..., K] to [..., N], or to the rows asked for. */
+  /** x [M, K] to [M, N], or to the rows asked for. */
   apply(x: Tensor, layer: AdaptedCall): Tensor;
   /** The weight [N, K] that gives the same without the adapter, float32. */
   fold(layer: Omit<AdaptedCall, "bias" | "rows">): Tensor;

@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { zeros } from "../engine/ops.ts";
+import type { Tensor } from "../engine/tensor.ts";
+import type { Clip } from "../models/clip.ts";
+import type { Random } from "../util/random.ts";
+import { type Site, siteDraws, uniformTensor } from "./sites.ts";
+
+/** Options of low-rank adapters with factors of their own at every site. */
+export const loraOptions = {
+  r: z.int().min(1).default(16).describe("rank"),
+  loraAlpha: z.number().positive().optional().describe("numerator of the scale; r when absent"),
+  rslora: z.boolean().default(false).describe("scale lora_alpha/√r in place of lora_alpha/r"),
+  loraPlus: z.number().positive().default(1).describe("rate of B over that of A"),
+  init: z.enum(["peft", "published"]).default("peft").describe("bound of A: 1/√K as PEFT, or √(6/((1 + r)·K)) as arXiv:2408.14471's code"),
+} as const;
+
+export interface LoraOptions {
+  readonly r: number;
+  readonly loraAlpha?: number | undefined;
+  readonly rslora: boolean;
+  readonly init: "peft" | "published";
+}
+
+/** Factor of B A. */
+export const loraScale = ({ r, loraAlpha = r, rslora }: Omit<LoraOptions, "init">): number => loraAlpha / (rslora ? Math.sqrt(r) : r);
+
+/** Bound of A's uniform entries: Kaiming's with a = √5 as PEFT has it, or with a = √r (arXiv:2408.14471's code). */
+export const loraBound = ({ r, init }: Pick<LoraOptions, "r" | "init">, inputs: number): number =>
+  init === "peft" ? 1 / Math.sqrt(inputs) : Math.sqrt(6 / ((1 + r) * inputs));
+
+/** Fresh factors of all parts of a site: `q.lora_A` [r, K], drawn, and `q.lora_B` [N, r], zero. */
+export function loraParameters(
+  { site, index }: { readonly site: Site; readonly index: number },
+  options: LoraOptions,
+  at: { readonly model: Clip; readonly task: number; readonly random: Random },
+): Readonly<Record<string, Tensor>> {
+  const { r } = options;
+  const like = at.model.weights.get(site.weight) as Tensor;
+  const bound = loraBound(options, site.inputs);
+  return Object.fromEntries(
+    site.parts.flatMap(({ name, from, to }, part) => [
+      [`${name}.lora_A`, uniformTensor(siteDraws(at.random, { task: at.task, index, part }), [r, site.inputs], { bound, like })],
+      [`${name}.lora_B`, zeros([to - from, r], "float32", like.device)],
+    ]),
+  );
+}
