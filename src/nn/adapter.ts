@@ -12,7 +12,7 @@ export interface AdaptedCall {
   readonly rows?: readonly [from: number, to: number];
 }
 
-/** What stands in the place of one linear layer while adapters learn. It holds no tensor: its parameters live beside the model's weights. */
+/** What stands in the place of one linear layer while adapters learn. It owns no tensor: its parameters live beside the model's weights. */
 export interface Adapter {
   /** x [M, K] to [M, N], or to the rows asked for. */
   apply(x: Tensor, layer: AdaptedCall): Tensor;
@@ -25,6 +25,8 @@ export interface Adapters {
   /** Their parameters, `adapter.<weight>.<own name>`, float32. */
   readonly weights: Weights;
   readonly sites: ReadonlyMap<string, Adapter>;
+  /** Frozen tensors that sites compute with together. They follow from the seed and are no state: they live and end with the adapters. */
+  readonly shared?: readonly Tensor[];
 }
 
 /** Where a site's own parameter stands among the weights. */

@@ -69,7 +69,7 @@ export class Course {
   replaceWeights(weights: Weights): void {
     closeLearner(this.learner);
     this.overwrite(weights);
-    release(this.model.adapters?.weights);
+    release(this.model.adapters);
     const { adapters: _, ...plain } = this.model;
     this.model = plain;
     this.learner = this.createLearner();
@@ -169,7 +169,7 @@ export class Course {
   /** Frees all but the model. */
   close(): void {
     closeLearner(this.learner);
-    release([this.model.adapters?.weights, this.states]);
+    release([this.model.adapters, this.states]);
   }
 
   *stop(position: Position): Generator<RunEvent> {
