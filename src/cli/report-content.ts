@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import sharp from "sharp";
 import { ImageReader } from "../data/read-image.ts";
 import type { DataSource, SampleRecord } from "../data/source.ts";
 import { pairedChange, type StoredEvaluation } from "../pipeline/paired-change.ts";
@@ -12,6 +11,7 @@ import { mainEvaluations, type ReportContent, type SamplePicture } from "../repo
 import type { RunReader } from "../runs/run-reader.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
 import { type EvaluationView, type RunView, viewOf } from "../runs/view.ts";
+import { thumbnail } from "./thumbnail.ts";
 
 /** Pictures shown of a task. */
 const picturesPerTask = 6;
@@ -35,7 +35,8 @@ export async function reportContent(reader: RunReader): Promise<ReportContent> {
     const reason = error instanceof Error ? error.message : String(error);
     return { ...content, missing: [`The data could not be opened (${reason}): no licences, pictures and paired intervals.`] };
   }
-  const sources = [...new Map(Object.values(data).flatMap((sets: readonly DataSource[]) => sets.map((set) => [set.name, set]))).values()];
+  const all = [...data.streamed, ...data.pretraining, ...data.evaluated];
+  const sources = [...new Map(all.map((set) => [set.name, set])).values()];
   const licences = sources.map(({ name, licences: lines }) => ({ set: name, lines }));
   const changes = changesOf({ folder: reader.folder, seed, sources, view });
   return { ...content, licences, samples: await samplesOf(data.streamed, plan), ...(changes ? { changes } : {}) };
@@ -81,8 +82,5 @@ async function samplesOf(streamed: readonly DataSource[], plan: ReportContent["p
 }
 
 async function picture(record: SampleRecord, credit: string, reader: ImageReader): Promise<SamplePicture> {
-  const { data, width, height } = await (await reader.open(record.image)).pixels();
-  const channels = (data.length / (width * height)) as 1 | 2 | 3 | 4;
-  const png = await sharp(Buffer.from(data), { raw: { width, height, channels } }).resize(64, 64, { fit: "inside" }).png().toBuffer();
-  return { address: `data:image/png;base64,${png.toString("base64")}`, caption: record.captions[0] ?? "", credit };
+  return { address: await thumbnail(record.image, reader), caption: record.captions[0] ?? "", credit };
 }

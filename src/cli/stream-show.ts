@@ -2,14 +2,19 @@ import { readFileSync } from "node:fs";
 import { type Outline, outlineOf, summaries, type TaskSummary } from "../streams/outline.ts";
 import { switches } from "../streams/published-file.ts";
 import { StreamError } from "../streams/stream.ts";
+import { UsageError } from "../util/errors.ts";
 import { parse, wholeNumber } from "./command.ts";
-import { sayFacts, sayJson, sayTable } from "./output.ts";
+import { aside, sayFacts, sayJson, sayTable } from "./output.ts";
+import { checkOutput, writeOutput } from "./output-file.ts";
 
 export const usage = {
-  synopsis: "stream show FILE [--tasks N] [--json]",
+  synopsis: "stream show FILE [--tasks N] [--html PAGE.html] [--json]",
   about:
     "Draws a stream: concepts and samples of each task, where they come from, and of which years. FILE is a built stream or a published stream file.",
-  flags: { tasks: { type: "string", value: "N", help: "tasks to cut a published file into, default 20" } },
+  flags: {
+    tasks: { type: "string", value: "N", help: "tasks to cut a published file into, default 20" },
+    html: { type: "string", value: "PAGE.html", help: "draw the stream with some of its pictures, in one page that needs nothing else" },
+  },
   arguments: [1, 1],
 } as const;
 
@@ -21,6 +26,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const outline = readOutline(rest[0] ?? "", flags.tasks === undefined ? 20 : wholeNumber("tasks", flags.tasks));
   const rows = summaries(outline);
   const facts = factsOf(outline);
+  if (flags.html !== undefined) await writePage(flags.html, { outline, file: rest[0] ?? "", facts });
   if (flags.json) {
     sayJson({ ...facts, tasks: rows.map(({ sets, ...row }) => ({ ...row, sets: Object.fromEntries(sets) })) });
     return 0;
@@ -28,7 +34,24 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!flags.quiet && process.stdout.isTTY)
     sayFacts(Object.entries(facts).map(([name, value]) => [words[name] ?? name, String(value)] as const));
   sayTable(taskTable(rows));
+  if (flags.html !== undefined && !flags.quiet) aside(`page written to ${flags.html}`);
   return 0;
+}
+
+async function writePage(
+  page: string,
+  { outline, file, facts }: { readonly outline: Outline; readonly file: string; readonly facts: Facts },
+): Promise<void> {
+  if (!/\.html?$/i.test(page)) throw new UsageError(`--html ${page}: expected a name that ends in .html`, "end it in .html");
+  checkOutput(page);
+  // What draws and reads pictures is loaded only for a page.
+  const [{ streamContent }, { streamDocument }, { renderPage }] = await Promise.all([
+    import("./stream-page.ts"),
+    import("../report/stream-document.ts"),
+    import("../report/html.ts"),
+  ]);
+  const named = Object.entries(facts).map(([name, value]) => [words[name] ?? name, value] as const);
+  writeOutput(page, [renderPage(streamDocument(await streamContent(outline, file, named)), "stream")]);
 }
 
 /** A stream's file. @throws {StreamError} when it cannot be read. */
@@ -44,7 +67,9 @@ export function readStreamText(file: string): string {
   }
 }
 
-function factsOf(outline: Outline): Readonly<Record<string, string | number>> {
+type Facts = Readonly<Record<string, string | number>>;
+
+function factsOf(outline: Outline): Facts {
   const concepts = outline.tasks.flatMap((task) => task.concepts);
   const { manifest } = outline;
   return {

@@ -1,7 +1,7 @@
 import type { ReportContent, SamplePicture } from "./content.ts";
 import { type Figure, standalone } from "./drawing.ts";
 import { escapeLines, escapeMarkup } from "./markup.ts";
-import { type Part, reportDocument, reportFigures, type Section } from "./report-document.ts";
+import { type Part, type ReportDocument, reportDocument, reportFigures, type Section } from "./report-document.ts";
 import { pageStyle } from "./style.ts";
 import { type Cell, show, type Table } from "./table.ts";
 
@@ -10,7 +10,11 @@ export const contentPolicy = "default-src 'none'; img-src data:; style-src 'unsa
 
 /** The report as one file that needs nothing else. */
 export function renderHtml(content: ReportContent): string {
-  const { title, subtitle, sections } = reportDocument(content);
+  return renderPage(reportDocument(content), "report");
+}
+
+/** A document as one file that needs nothing else; `kind` is what a reader is told it is. */
+export function renderPage({ title, subtitle, sections }: ReportDocument, kind: "report" | "stream"): string {
   const links = sections.map(({ id, title: name }) => `<li><a href="#${id}">${escapeMarkup(name)}</a></li>`);
   return `<!doctype html>
 <html lang="en">
@@ -20,14 +24,14 @@ export function renderHtml(content: ReportContent): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>${escapeMarkup(title)} – Evergreen report</title>
+<title>${escapeMarkup(title)} – Evergreen ${kind}</title>
 <style>${pageStyle()}</style>
 </head>
 <body>
-<a class="skip" href="#report">Skip to the report</a>
+<a class="skip" href="#${kind}">Skip to the ${kind}</a>
 <header><h1>${escapeMarkup(title)}</h1><p>${escapeMarkup(subtitle)}</p></header>
 <nav aria-label="Sections"><ul>${links.join("")}</ul></nav>
-<main id="report" tabindex="-1">
+<main id="${kind}" tabindex="-1">
 ${sections.map(sectionHtml).join("\n")}
 </main>
 <footer><p>Made by Evergreen. This file opens nothing else and sends nothing.</p></footer>
