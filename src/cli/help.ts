@@ -10,6 +10,8 @@ export const commandSummaries = {
   compare: "hold runs against each other, with a verdict",
   figure: "one figure of a run, as SVG, PNG or a table",
   report: "write the report of a run again",
+  export: "a run's scores as CSV, LaTeX, or CLIP_benchmark's files",
+  import: "clip-benchmark",
   ls: "list runs",
   show: "what a run is and did",
   logs: "the log of a run",

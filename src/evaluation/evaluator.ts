@@ -32,11 +32,18 @@ export interface Evaluation {
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** What CLIP_benchmark calls a task, and the metrics it knows there: its name by ours. */
+export interface BenchmarkNames {
+  readonly task: string;
+  readonly metrics: Readonly<Record<string, string>>;
+}
+
 export interface EvaluatorDefinition<S extends z.ZodType = z.ZodType> extends Component<S> {
   /** Kinds of data sets it can score. */
   readonly tasks: readonly DataSource["task"][];
   /** It fits something to a set's training samples: sets without any are left out, and it scores only where it is asked for by name. */
   readonly fits?: true;
+  readonly benchmark: BenchmarkNames;
   /** Changes nothing: the same weights and data give the same numbers. */
   evaluate(model: Embedder, source: DataSource, options: z.output<S>): Evaluation;
 }

@@ -48,6 +48,7 @@ const linearProbe: EvaluatorDefinition<typeof options> = {
   source: "arXiv:2103.00020, appendix A.3; on normalised embeddings with CLIP_benchmark's metric names",
   options,
   tasks: ["classification"],
+  benchmark: { task: "linear_probe", metrics: { lp_acc1: "acc1", lp_acc5: "acc5", lp_mean_per_class_recall: "mean_per_class_recall" } },
   fits: true,
   evaluate: (model, source, { shots, l2, seed }) =>
     scope(() => {

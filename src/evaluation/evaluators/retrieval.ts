@@ -15,6 +15,12 @@ const retrieval: EvaluatorDefinition<typeof options> = {
   source: "arXiv:2103.00020, §3.1.4; CLIP_benchmark's metric names",
   options,
   tasks: ["retrieval", "caption"],
+  benchmark: {
+    task: "zeroshot_retrieval",
+    metrics: Object.fromEntries(
+      ["image", "text"].flatMap((side) => [1, 5, 10].map((k) => [`${side}_retrieval_recall@${k}`, `${side}_retrieval_recall@${k}`])),
+    ),
+  },
   evaluate: (model, source) =>
     scope(() => {
       const records = source.records("test");

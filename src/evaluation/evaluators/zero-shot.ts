@@ -21,6 +21,7 @@ const zeroShot: EvaluatorDefinition<typeof options> = {
   source: "arXiv:2103.00020, §3.1",
   options,
   tasks: ["classification"],
+  benchmark: { task: "zeroshot_classification", metrics: { acc1: "acc1", acc5: "acc5", mean_per_class_recall: "mean_per_class_recall" } },
   evaluate: (model, source, { templates }) =>
     scope(() => {
       const records = source.records("test");

@@ -1,0 +1,54 @@
+import { resolve } from "node:path";
+import type { ClipBenchmarkResult } from "../../pipeline/clip-benchmark.ts";
+import { exitCodes, UsageError } from "../../util/errors.ts";
+import { parse, storeFlags } from "../command.ts";
+import { say } from "../output.ts";
+import { writeOutput } from "../output-file.ts";
+import { openStore } from "../places.ts";
+import { writeResults } from "../result-files.ts";
+
+const forms = ["csv", "latex", "clip-benchmark"] as const;
+
+export const usage = {
+  synopsis: "export RUN --as csv|latex|clip-benchmark [--out FILE|FOLDER]",
+  about: [
+    "Writes what a run's evaluations gave for other programs. RUN is an id, the end of one, latest, or a folder.",
+    "csv: every measurement at full precision. latex: the matrix of sets by tasks, for the package booktabs. clip-benchmark: CLIP_benchmark's result files, one a data set, of the last evaluation; they are put into the folder --out, or printed, one a line.",
+  ].join("\n"),
+  flags: {
+    ...storeFlags,
+    as: { type: "string", choices: forms, help: "form" },
+    out: { type: "string", help: "file, or folder of files, to write; printed when absent" },
+    intervals: { type: "boolean", help: "latex: half the width of each 95 % interval beside the number" },
+  },
+  arguments: [1, 1],
+  takesRun: true,
+} as const;
+
+/** `evergreen export`. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parse(argv, usage);
+  if (!parsed) return exitCodes.done;
+  const { flags, rest } = parsed;
+  const form = forms.find((each) => each === flags.as);
+  if (!form) throw new UsageError("--as: in which form?", `one of ${forms.join(", ")}`);
+  if (flags.intervals && form !== "latex")
+    throw new UsageError(`--intervals belongs to latex; ${form} has them in any case`, "leave it out");
+  const reader = openStore(flags.runs).find(rest[0] ?? "", flags.project);
+  const out = flags.out === undefined ? undefined : resolve(flags.out);
+  const { runCsv, runLatex, runResults } = await import("../run-export.ts");
+  if (form === "clip-benchmark") tellResults(await runResults(reader), out, flags.quiet === true);
+  else tellText(form === "csv" ? runCsv(reader) : runLatex(reader, flags.intervals === true), out, flags.quiet === true);
+  return exitCodes.done;
+}
+
+function tellResults(results: readonly ClipBenchmarkResult[], out: string | undefined, quiet: boolean): void {
+  if (out === undefined) for (const result of results) say(JSON.stringify(result));
+  else for (const path of writeResults(out, results)) if (!quiet) say(path);
+}
+
+function tellText(text: string, out: string | undefined, quiet: boolean): void {
+  if (out === undefined) return say(text);
+  writeOutput(out, [`${text}\n`]);
+  if (!quiet) say(out);
+}
