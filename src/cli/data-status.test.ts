@@ -34,10 +34,11 @@ async function written(...argv: readonly string[]): Promise<{ readonly out: stri
 test("a line a set and a sum: what is ready, what is missing, how to obtain it", async () => {
   const { out, err } = await written("--root", root);
   const lines = out.trimEnd().split("\n");
-  expect(lines.length).toBe(64);
+  expect(lines.length).toBe(68);
+  expect(lines[64]).toMatch(/^laion-400m\tpool\tcaption\tabsent\t400000000\t0\t.*pools\/laion-400m\/\*\.tar\tLAION publishes/);
   expect(lines.find((line) => line.startsWith("flickr30k"))).toMatch(/^flickr30k\teval\tretrieval\tready\t0\t1000\tCC0/);
   expect(lines.find((line) => line.startsWith("dtd"))).toMatch(/partial.*custom NC.*DTD\/, DTD_train\.json, DTD_test\.json\ttorchvision/);
-  expect(err).toContain("1 of 63 ready, 1 partial, 61 absent; adapt 0 of 41, eval 1 of 22");
+  expect(err).toContain("1 of 63 ready, 1 partial, 61 absent; adapt 0 of 41, eval 1 of 22; pools 0 of 4");
 });
 
 test("--json has the registry's facts with what was found, for the sets that were named", async () => {
@@ -48,6 +49,18 @@ test("--json has the registry's facts with what was found, for the sets that wer
     ["dtd", "partial", "custom NC"],
   ]);
   expect(err).toBe("");
+});
+
+test("a pool may be named, and is ready where its shards lie", async () => {
+  mkdirSync(join(root, "pools/cc3m"), { recursive: true });
+  writeFileSync(join(root, "pools/cc3m/00000.tar"), "");
+  const { out } = await written("cc3m", "dtd", "--root", root, "--json");
+  expect(
+    (JSON.parse(out) as readonly { handle: string; state: string; images?: string }[]).map(({ handle, state }) => [handle, state]),
+  ).toEqual([
+    ["dtd", "partial"],
+    ["cc3m", "ready"],
+  ]);
 });
 
 test("an unknown set and a root that is not there are refused, with what helps", async () => {

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { DataError } from "../data/data-error.ts";
 import { dataRoot, preparedCopies, type SetStatus, statusOf } from "../data/data-root.ts";
+import { type PoolPlace, poolPlace, pools, type RegisteredPool } from "../data/pools.ts";
 import { type RegisteredSet, registeredSet, registry } from "../data/registry.ts";
 import { type Table, textTable, tsvTable } from "../report/table.ts";
 import { parse } from "./command.ts";
@@ -10,13 +11,13 @@ export const usage = {
   synopsis: "data status [SET…] [--root FOLDER] [--json]",
   about: [
     "Which of the 63 data sets of FoMo-in-Flux lie under a folder, what is missing, how it is obtained and under which licence.",
-    "SET is a handle or a folder name; default: all. Looks for names alone: no file is read, nothing is downloaded.",
+    "SET is a handle or a folder name, or a pretraining pool; default: all. Looks for names alone: no file is read, nothing is downloaded.",
   ].join("\n"),
   flags: {
     root: { type: "string", value: "FOLDER", help: "folder with a folder or tar for each set; EVERGREEN_DATA, else this one" },
     info: { type: "string", value: "FOLDER", help: "folder with info files and class lists; default: the root, then its 00_info" },
   },
-  arguments: [0, 63],
+  arguments: [0, 67],
 } as const;
 
 /** A set's facts and what of it was found; `data status --json` prints an array of them. */
@@ -24,12 +25,19 @@ export interface SetReport extends SetStatus {
   readonly set: RegisteredSet;
 }
 
+/** A pretraining pool and where its shards were found. */
+export interface PoolReport extends PoolPlace {
+  readonly pool: RegisteredPool;
+}
+
 /** `evergreen data status`. */
 export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return 0;
   const { flags, rest } = parsed;
-  const sets = rest.length > 0 ? [...new Set(rest.map(registeredSet))] : registry;
+  const poolNames = new Set(pools.map(({ handle }) => handle));
+  const sets = rest.length > 0 ? [...new Set(rest.filter((name) => !poolNames.has(name)).map(registeredSet))] : registry;
+  const wantedPools = rest.length > 0 ? pools.filter(({ handle }) => rest.includes(handle)) : pools;
   const place = dataRoot(
     folderAt(flags.root ?? process.env.EVERGREEN_DATA ?? "."),
     flags.info === undefined ? undefined : folderAt(flags.info),
@@ -39,8 +47,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     const prepared = copies.get(set.handle);
     return { set, ...statusOf(set, place), ...(prepared === undefined ? {} : { prepared }) };
   });
-  process.stdout.write(`${printed(reports, flags.json === true)}\n`);
-  if (!flags.json && !flags.quiet) process.stderr.write(`${place.root}: ${summary(reports)}\n`);
+  const poolReports = wantedPools.map((pool): PoolReport => ({ pool, ...poolPlace(place.root, pool) }));
+  process.stdout.write(`${printed(reports, poolReports, flags.json === true)}\n`);
+  if (!flags.json && !flags.quiet) process.stderr.write(`${place.root}: ${summary(reports)}${poolSummary(poolReports)}\n`);
   return 0;
 }
 
@@ -50,13 +59,23 @@ function folderAt(path: string): string {
   return absolute;
 }
 
-function printed(reports: readonly SetReport[], json: boolean): string {
-  if (json) return JSON.stringify(reports.map(({ set, ...status }) => ({ ...set, ...status })));
-  return process.stdout.isTTY ? textTable(tableOf(reports)) : tsvTable(tableOf(reports));
+function printed(reports: readonly SetReport[], poolReports: readonly PoolReport[], json: boolean): string {
+  if (json)
+    return JSON.stringify([
+      ...reports.map(({ set, ...status }) => ({ ...set, ...status })),
+      ...poolReports.map(({ pool, folder, kind }) => ({
+        ...pool,
+        role: "pool",
+        state: kind ? "ready" : "absent",
+        ...(kind ? { images: folder } : {}),
+      })),
+    ]);
+  const table = tableOf(reports, poolReports);
+  return process.stdout.isTTY ? textTable(table) : tsvTable(table);
 }
 
-/** A line a set: what is there, what is not, and how a person comes by it. */
-export function tableOf(reports: readonly SetReport[]): Table {
+/** A line a set and a pool: what is there, what is not, and how a person comes by it. */
+export function tableOf(reports: readonly SetReport[], poolReports: readonly PoolReport[]): Table {
   return {
     columns: [
       { title: "set" },
@@ -70,20 +89,33 @@ export function tableOf(reports: readonly SetReport[]): Table {
       { title: "missing" },
       { title: "how to obtain it" },
     ],
-    rows: reports.map(({ set, state, prepared, missing }) => [
-      set.handle,
-      set.role,
-      set.task,
-      state,
-      set.samples.train,
-      set.samples.test,
-      set.licence,
-      prepared,
-      missing.length === 0 ? undefined : missing.join(", "),
-      missing.length === 0 ? undefined : set.obtain,
-    ]),
+    rows: [...reports.map(setRow), ...poolReports.map(poolRow)],
   };
 }
+
+type Row = Table["rows"][number];
+
+const setRow = ({ set, state, prepared, missing }: SetReport): Row => [
+  set.handle,
+  set.role,
+  set.task,
+  state,
+  set.samples.train,
+  set.samples.test,
+  set.licence,
+  prepared,
+  missing.length === 0 ? undefined : missing.join(", "),
+  missing.length === 0 ? undefined : set.obtain,
+];
+
+const poolRow = ({ pool, folder, kind }: PoolReport): Row => [
+  ...[pool.handle, "pool", "caption", kind ? "ready" : "absent", pool.pairs, 0, pool.licence, undefined],
+  kind ? undefined : `${folder}/*.tar`,
+  kind ? undefined : pool.obtain,
+];
+
+const poolSummary = (reports: readonly PoolReport[]): string =>
+  reports.length === 0 ? "" : `; pools ${reports.filter(({ kind }) => kind).length} of ${reports.length}`;
 
 /** `3 of 63 ready, 1 partial, 59 absent; adapt 2 of 41, eval 1 of 22`. */
 export function summary(reports: readonly SetReport[]): string {

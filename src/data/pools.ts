@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { hint, UsageError } from "../util/errors.ts";
 
@@ -31,4 +32,26 @@ export function registeredPool(name: string): RegisteredPool {
   if (found) return found;
   const known = pools.map(({ handle }) => handle);
   throw new UsageError(`there is no registered pool "${name}"`, hint(name, known));
+}
+
+/** Where a pool's shards lie in a data root, and which source reads them: none where there are none. */
+export interface PoolPlace {
+  readonly folder: string;
+  readonly kind: "webdataset" | "parquet" | undefined;
+}
+
+/** Looks for a pool's shards by name; reads none of them. */
+export function poolPlace(root: string, { handle }: RegisteredPool): PoolPlace {
+  const folder = join(root, "pools", handle);
+  const names = namesBelow(folder);
+  const holds = (ending: string): boolean => names.some((name) => name.endsWith(ending));
+  return { folder, kind: holds(".tar") ? "webdataset" : holds(".parquet") ? "parquet" : undefined };
+}
+
+function namesBelow(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: "utf8" });
+  } catch {
+    return [];
+  }
 }

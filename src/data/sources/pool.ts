@@ -1,9 +1,7 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { z } from "zod";
 import { dataFolder } from "../../util/paths.ts";
 import { DataError } from "../data-error.ts";
-import { pools, type RegisteredPool, registeredPool } from "../pools.ts";
+import { type PoolPlace, poolPlace, pools, type RegisteredPool, registeredPool } from "../pools.ts";
 import { type DataSource, type SourceDefinition, sources } from "../source.ts";
 import { unopenedSource } from "../unopened-source.ts";
 
@@ -21,7 +19,7 @@ const definition: SourceDefinition<typeof options> = {
   selects: true,
   recognises: () => false,
   async open(given) {
-    const found = wanted(given).map((pool) => ({ pool, place: placeOf(given, pool) }));
+    const found = wanted(given).map((pool) => ({ pool, place: poolPlace(rootOf(given), pool) }));
     const lacking = found.find(({ place }) => place.kind === undefined);
     if (given.sets && lacking) throw absent(lacking.pool, lacking.place.folder);
     const here = found.filter(({ place }) => place.kind !== undefined);
@@ -31,7 +29,7 @@ const definition: SourceDefinition<typeof options> = {
   },
   async plan(given) {
     const planned = wanted(given).map(async (pool) => {
-      const place = placeOf(given, pool);
+      const place = poolPlace(rootOf(given), pool);
       return place.kind === undefined ? [unopenedPool(pool)] : openPool(pool, place);
     });
     return (await Promise.all(planned)).flat();
@@ -42,32 +40,7 @@ export default definition;
 const rootOf = ({ path }: Options): string => path ?? dataFolder(process.env);
 const wanted = ({ sets }: Options): readonly RegisteredPool[] => (sets ? [...new Set(sets.map(registeredPool))] : pools);
 
-/** Where a pool's shards lie, and which source reads them; none where there are none. */
-interface Place {
-  readonly folder: string;
-  readonly kind: "webdataset" | "parquet" | undefined;
-}
-
-function placeOf(given: Options, { handle }: RegisteredPool): Place {
-  const folder = join(rootOf(given), "pools", handle);
-  const names = listed(folder);
-  const kind = names.some((name) => name.endsWith(".tar"))
-    ? "webdataset"
-    : names.some((name) => name.endsWith(".parquet"))
-      ? "parquet"
-      : undefined;
-  return { folder, kind };
-}
-
-function listed(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder, { recursive: true, encoding: "utf8" });
-  } catch {
-    return [];
-  }
-}
-
-async function openPool(pool: RegisteredPool, { folder, kind }: Place): Promise<readonly DataSource[]> {
+async function openPool(pool: RegisteredPool, { folder, kind }: PoolPlace): Promise<readonly DataSource[]> {
   const reader = await sources.load(kind ?? "webdataset");
   const opened = await reader.open(reader.options.parse({ path: folder, name: pool.handle, role: "pool" }));
   return opened.map((source) => ({ ...source, licences: [pool.licence] }));
