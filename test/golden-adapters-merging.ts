@@ -4,7 +4,7 @@ import { readFloats, tensor } from "../src/engine/tensor.ts";
 import { votesOf } from "../src/merging/consensus.ts";
 import { electedSigns, planMajority } from "../src/merging/election.ts";
 import { entriesOfVector, productsOf } from "../src/merging/fixed-sum.ts";
-import { sumOf } from "../src/merging/lambda.ts";
+import { sumOf } from "../src/merging/fold.ts";
 import lines from "../src/merging/modifiers/lines.ts";
 import type { MergeOperator } from "../src/merging/operator.ts";
 import opcm from "../src/merging/operators/opcm.ts";

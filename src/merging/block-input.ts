@@ -16,6 +16,8 @@ export interface MergeModels {
 /** What the inputs of one tower share. */
 export interface InputContext extends MergeModels {
   readonly hasFactors: boolean;
+  /** Whether the operator, or a modifier of its result, asks for the base. */
+  readonly usesBase: boolean;
   readonly needs: "fisher" | "gram" | undefined;
   readonly random: Random;
   readonly task: number;
@@ -35,7 +37,7 @@ export class BlockInput implements MergeInput {
   private readonly context: InputContext;
   private readonly listener: Listener | undefined;
   private readonly heard = new Set<number>();
-  private held: Tensor | undefined;
+  private readonly held: Tensor | undefined;
 
   constructor(tensor: MergedTensor, at: { readonly offset: number; readonly size: number }, context: InputContext, listener?: Listener) {
     this.tensor = tensor;
@@ -46,12 +48,12 @@ export class BlockInput implements MergeInput {
     this.task = context.task;
     this.context = context;
     this.listener = listener;
+    // Read here, in the scope of the whole block: steps of an operator have scopes of their own.
+    this.held = context.base && (context.usesBase || listener) ? context.base.read(tensor.name, this) : undefined;
   }
 
   base(): Tensor {
-    const { base } = this.context;
-    if (!base) throw new Error("internal: a merge without a base asked for it");
-    this.held ??= base.read(this.tensor.name, this);
+    if (!this.held) throw new Error("internal: an operator that uses no base asked for it");
     return this.held;
   }
 

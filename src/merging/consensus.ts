@@ -1,7 +1,7 @@
 import { abs, greater } from "../engine/elementwise.ts";
 import { mulNumber, sub, to } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
-import { sumOf } from "./lambda.ts";
+import { sumOf } from "./fold.ts";
 import type { MergeInput } from "./operator.ts";
 
 /** Number of models to which each entry matters: those whose task vector exceeds `threshold` times the sum of the others'. */

@@ -1,6 +1,7 @@
 import { above, below, clampMax, clampMin, equals, maximum, minimum, sign, where } from "../engine/elementwise.ts";
 import { add, div, full, sum, to, zeros } from "../engine/ops.ts";
 import { item, type Tensor } from "../engine/tensor.ts";
+import { fold } from "./fold.ts";
 import type { Scope } from "./magnitude-cut.ts";
 import type { MergeInput, Tower } from "./operator.ts";
 import type { Trim } from "./trim.ts";
@@ -24,13 +25,14 @@ export function planMajority(tower: Tower, trim: Trim, scope: Scope): Majority {
   const totals = new Map<string, number>();
   const keyOf = (input: MergeInput): string => (scope === "tower" ? "" : input.tensor.name);
   tower.visit((input) => {
-    let positive = zeros([input.size]);
-    let negative = zeros([input.size]);
-    for (let i = 0; i < input.count; i++) {
-      const entries = trim(input, i);
-      positive = add(positive, clampMin(entries, 0));
-      negative = add(negative, clampMax(entries, 0));
-    }
+    const [positive, negative] = fold<readonly [Tensor, Tensor]>(
+      [zeros([input.size]), zeros([input.size])],
+      input.count,
+      ([up, down], i) => {
+        const entries = trim(input, i);
+        return [add(up, clampMin(entries, 0)), add(down, clampMax(entries, 0))];
+      },
+    );
     // Whole numbers below 2⁵³: exact in any order.
     const elected = item(sum(to(sign(add(positive, negative)), "float64")));
     totals.set(keyOf(input), (totals.get(keyOf(input)) ?? 0) + elected);
@@ -56,17 +58,14 @@ export function electedSigns(totals: Tensor, majority: number): Tensor {
 const meanOf = (total: Tensor, count: Tensor): Tensor => div(total, clampMin(count, 1));
 
 function sidesOf(input: MergeInput, trim: Trim): Sides {
-  const zero = zeros([input.size]);
-  let [positive, negative, positives, negatives, highest, lowest] = [zero, zero, zero, zero, zero, zero];
-  for (let i = 0; i < input.count; i++) {
+  const pair = (): readonly [Tensor, Tensor] => [zeros([input.size]), zeros([input.size])];
+  return fold<Sides>({ sums: pair(), counts: pair(), extremes: pair() }, input.count, ({ sums, counts, extremes }, i) => {
     const entries = trim(input, i);
     const [up, down] = [clampMin(entries, 0), clampMax(entries, 0)];
-    positive = add(positive, up);
-    negative = add(negative, down);
-    positives = add(positives, to(above(entries, 0), "float32"));
-    negatives = add(negatives, to(below(entries, 0), "float32"));
-    highest = maximum(highest, up);
-    lowest = minimum(lowest, down);
-  }
-  return { sums: [positive, negative], counts: [positives, negatives], extremes: [highest, lowest] };
+    return {
+      sums: [add(sums[0], up), add(sums[1], down)],
+      counts: [add(counts[0], to(above(entries, 0), "float32")), add(counts[1], to(below(entries, 0), "float32"))],
+      extremes: [maximum(extremes[0], up), minimum(extremes[1], down)],
+    };
+  });
 }

@@ -1,3 +1,4 @@
+import { scope } from "../engine/scope.ts";
 import { readFloats } from "../engine/tensor.ts";
 import type { MergeInput, Tower } from "./operator.ts";
 
@@ -52,5 +53,5 @@ export function productsOf(tower: Tower, of: (input: MergeInput, i: number) => F
   return new Map([...sums].map(([name, rows]) => [name, rows.map((row) => row.map((sum) => sum.value))]));
 }
 
-export const entriesOfModel = (input: MergeInput, i: number): Float32Array => readFloats(input.model(i));
-export const entriesOfVector = (input: MergeInput, i: number): Float32Array => readFloats(input.vector(i));
+export const entriesOfModel = (input: MergeInput, i: number): Float32Array => scope(() => readFloats(input.model(i)));
+export const entriesOfVector = (input: MergeInput, i: number): Float32Array => scope(() => readFloats(input.vector(i)));

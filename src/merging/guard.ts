@@ -42,3 +42,14 @@ export class MergeNumbersError extends EvergreenError {
     });
   }
 }
+
+/** A merge that moved too far, where it was asked to stop. */
+export class MergeGrowthError extends EvergreenError {
+  constructor(warning: string) {
+    super(`merge: ${warning}`, {
+      code: "EG-7151",
+      exit: "numerics",
+      fix: "merge with a smaller lambda or another operator; nothing was written",
+    });
+  }
+}

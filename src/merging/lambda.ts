@@ -14,10 +14,3 @@ export function fromBase(input: MergeInput, vector: Tensor, lambda: number | "me
   const factor = lambda === "mean" ? 1 / input.count : lambda;
   return add(input.base(), factor === 1 ? vector : mulNumber(vector, factor));
 }
-
-/** Σ of one tensor a model, in the order of the models. */
-export function sumOf(count: number, of: (i: number) => Tensor): Tensor {
-  let total = of(0);
-  for (let i = 1; i < count; i++) total = add(total, of(i));
-  return total;
-}

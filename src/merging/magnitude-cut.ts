@@ -1,4 +1,4 @@
-import { readFloats } from "../engine/tensor.ts";
+import { entriesOfVector } from "./fixed-sum.ts";
 import type { MergeInput, Tower } from "./operator.ts";
 
 /** Shares of the entries to drop: the smallest magnitudes, and the largest. */
@@ -77,7 +77,7 @@ export function planCuts(tower: Tower, shares: CutShares, scope: Scope): Cuts {
 }
 
 function bitsOf(input: MergeInput, i: number): Int32Array {
-  const entries = readFloats(input.vector(i));
+  const entries = entriesOfVector(input, i);
   return new Int32Array(entries.buffer, entries.byteOffset, entries.length);
 }
 

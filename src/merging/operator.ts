@@ -62,7 +62,7 @@ export interface MergeOperator<S extends z.ZodType = z.ZodType, Plan = unknown> 
   readonly usesBase: boolean;
   readonly needs?: Statistic;
   /** Tensors that must be given whole, because entries depend on each other; all others come in blocks of any size, with the same bits. */
-  whole?(tensor: MergedTensor): boolean;
+  whole?(tensor: Pick<MergedTensor, "layers">): boolean;
   /** Times that every file is read, the merge itself included. */
   passes(options: z.output<S>): number;
   /** What depends on a whole tensor or tower (a threshold, an angle), found before anything is merged. */

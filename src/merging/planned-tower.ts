@@ -4,8 +4,8 @@ import { scope } from "../engine/scope.ts";
 import { item, type Tensor } from "../engine/tensor.ts";
 import type { Random } from "../util/random.ts";
 import { BlockInput, type InputContext, type MergeModels } from "./block-input.ts";
+import { sumOf } from "./fold.ts";
 import { MergeNumbersError, type TowerGrowth } from "./guard.ts";
-import { sumOf } from "./lambda.ts";
 import type { MergedTensor, MergeModifier, MergeOperator, Tower } from "./operator.ts";
 import type { PlacedTensor, TowerName } from "./placement.ts";
 import { recencyShares } from "./shares.ts";
@@ -59,6 +59,7 @@ export class PlannedTower {
     const { operator, options } = at.settings;
     this.context = {
       ...models,
+      usesBase: operator.usesBase || at.settings.modifier !== undefined,
       hasFactors: operator.weights === "factors",
       needs: operator.needs,
       random: at.frame.random,

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { EvergreenError } from "../util/errors.ts";
 import { type Dtype, dtypeBytes } from "./safetensors.ts";
 import { WeightsFileError } from "./weights-file-error.ts";
 
@@ -142,7 +143,7 @@ async function writeWhole(path: string, fill: (file: FileHandle) => Promise<void
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    if (error instanceof WeightsFileError || !(error instanceof Error && "code" in error)) throw error;
+    if (error instanceof EvergreenError || !(error instanceof Error && "code" in error)) throw error;
     throw new WeightsFileError(path, "write", `cannot be written: ${error.message}`, { cause: error });
   }
   await syncFolder(dirname(path));

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { fromBase, lambdaOption, sumOf } from "../lambda.ts";
+import { sumOf } from "../fold.ts";
+import { fromBase, lambdaOption } from "../lambda.ts";
 import { scopes } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
 import { magnitudeTrim, type Trim } from "../trim.ts";

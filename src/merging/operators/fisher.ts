@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { equals, largest, where } from "../../engine/elementwise.ts";
-import { add, addNumber, div, divNumber, full, mul } from "../../engine/ops.ts";
+import { add, addNumber, div, divNumber, mul, zeros } from "../../engine/ops.ts";
+import { scope } from "../../engine/scope.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { sumOf } from "../lambda.ts";
+import { fold } from "../fold.ts";
 import type { MergeInput, MergeOperator } from "../operator.ts";
 
 const options = z.strictObject({
@@ -22,7 +23,13 @@ export default {
     const peaks = new Map<string, number>();
     tower.visit((input) => {
       for (let i = 0; i < input.count; i++)
-        peaks.set(input.tensor.name, Math.max(peaks.get(input.tensor.name) ?? 0, largest(informationOf(input, i))));
+        peaks.set(
+          input.tensor.name,
+          Math.max(
+            peaks.get(input.tensor.name) ?? 0,
+            scope(() => largest(informationOf(input, i))),
+          ),
+        );
       return undefined;
     });
     return peaks;
@@ -30,20 +37,18 @@ export default {
   merge: (input, { epsilon }, peaks) => {
     if (input.count === 1) return input.model(0);
     const floor = epsilon * (peaks.get(input.tensor.name) ?? 0);
-    let weighted: Tensor | undefined;
-    let total: Tensor | undefined;
-    for (let i = 0; i < input.count; i++) {
+    const { plain, weighted, total } = fold(sums(input.size), input.count, (before, i) => {
+      const model = input.model(i);
       const information = addNumber(informationOf(input, i), floor);
-      const part = mul(information, input.model(i));
-      weighted = weighted ? add(weighted, part) : part;
-      total = total ? add(total, information) : information;
-    }
-    const mean = divNumber(
-      sumOf(input.count, (i) => input.model(i)),
-      input.count,
-    );
-    return total && weighted ? where(equals(total, 0), mean, div(weighted, total)) : mean;
+      return {
+        plain: add(before.plain, model),
+        weighted: add(before.weighted, mul(information, model)),
+        total: add(before.total, information),
+      };
+    });
+    return where(equals(total, 0), divNumber(plain, input.count), div(weighted, total));
   },
 } satisfies MergeOperator<typeof options, ReadonlyMap<string, number>>;
 
-const informationOf = (input: MergeInput, i: number): Tensor => input.statistic(i) ?? full([input.size], 0);
+const informationOf = (input: MergeInput, i: number): Tensor => input.statistic(i) ?? zeros([input.size]);
+const sums = (size: number) => ({ plain: zeros([size]), weighted: zeros([size]), total: zeros([size]) });

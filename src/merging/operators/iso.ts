@@ -2,7 +2,8 @@ import { z } from "zod";
 import { onOneThread, singularValues } from "../../engine/linear-algebra.ts";
 import { concat, divNumber, matmul, mulNumber, reshape, slice } from "../../engine/ops.ts";
 import { readFloats, type Tensor } from "../../engine/tensor.ts";
-import { fromBase, lambdaOption, sumOf } from "../lambda.ts";
+import { sumOf } from "../fold.ts";
+import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator } from "../operator.ts";
 
 const options = z.strictObject({ lambda: lambdaOption });

@@ -5,6 +5,7 @@ const options = z.strictObject({});
 
 export default {
   summary: "The newest model alone.",
+  source: "What finetuning deploys, by which arXiv:2412.06712 measures the others",
   options,
   models: [1, Number.POSITIVE_INFINITY],
   weights: "none",

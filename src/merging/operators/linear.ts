@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { mulNumber } from "../../engine/ops.ts";
-import { sumOf } from "../lambda.ts";
+import { sumOf } from "../fold.ts";
 import type { MergeOperator } from "../operator.ts";
 
 const options = z.strictObject({});

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { abs, greater, where } from "../../engine/elementwise.ts";
+import { fold } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator } from "../operator.ts";
 
@@ -14,11 +15,10 @@ export default {
   usesBase: true,
   passes: () => 1,
   merge: (input, { lambda }) => {
-    let furthest = input.vector(0);
-    for (let i = 1; i < input.count; i++) {
-      const vector = input.vector(i);
-      furthest = where(greater(abs(vector), abs(furthest)), vector, furthest);
-    }
+    const furthest = fold(input.vector(0), input.count - 1, (before, i) => {
+      const vector = input.vector(i + 1);
+      return where(greater(abs(vector), abs(before)), vector, before);
+    });
     return fromBase(input, furthest, lambda);
   },
 } satisfies MergeOperator<typeof options>;

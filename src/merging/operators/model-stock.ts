@@ -2,7 +2,7 @@ import { z } from "zod";
 import { add, divNumber, mulNumber } from "../../engine/ops.ts";
 import { normOf } from "../angle.ts";
 import { entriesOfVector, type Products, productsOf } from "../fixed-sum.ts";
-import { sumOf } from "../lambda.ts";
+import { sumOf } from "../fold.ts";
 import { MergeError, type MergeOperator, type Tower } from "../operator.ts";
 import { stockRatio } from "../stock-ratio.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { mulNumber } from "../../engine/ops.ts";
 import { entriesOfModel, productsOf } from "../fixed-sum.ts";
-import { sumOf } from "../lambda.ts";
+import { sumOf } from "../fold.ts";
 import type { MergeOperator } from "../operator.ts";
 import { type Coefficients, coefficientsOf, sphericalMean } from "../spherical.ts";
 

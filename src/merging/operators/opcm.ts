@@ -2,7 +2,8 @@ import { z } from "zod";
 import { onOneThread } from "../../engine/linear-algebra.ts";
 import { add, mulNumber } from "../../engine/ops.ts";
 import { readFloats, type Tensor, tensor } from "../../engine/tensor.ts";
-import { FixedSum } from "../fixed-sum.ts";
+import { entriesOfVector, FixedSum } from "../fixed-sum.ts";
+import { fold } from "../fold.ts";
 import type { MergeInput, MergeOperator } from "../operator.ts";
 import { outsideOf } from "../projection.ts";
 
@@ -34,7 +35,7 @@ export default {
     const length = new Lengths();
     const vectors = Array.from({ length: tower.count }, () => new Lengths());
     tower.visit((input) => {
-      for (const [i, each] of vectors.entries()) each.add(input.tensor.name, readFloats(input.vector(i)));
+      for (const [i, each] of vectors.entries()) each.add(input.tensor.name, entriesOfVector(input, i));
       const sum = readFloats(projectedSum(input, alpha));
       if (input.tensor.layers > 0) sums.set(input.tensor.name, sum);
       length.add(input.tensor.name, sum);
@@ -53,12 +54,10 @@ export default {
 /** X_T = τ_1 + P_{X_1}(τ_2) + …, [size]. */
 function projectedSum(input: MergeInput, alpha: number): Tensor {
   const { layers, shape } = input.tensor;
-  let sum = input.vector(0);
-  for (let i = 1; i < input.count; i++) {
-    const vector = input.vector(i);
-    sum = add(sum, layers > 0 ? onOneThread(() => outsideOf(sum, vector, { shape, layers, alpha })) : vector);
-  }
-  return sum;
+  return fold(input.vector(0), input.count - 1, (sum, i) => {
+    const vector = input.vector(i + 1);
+    return add(sum, layers > 0 ? onOneThread(() => outsideOf(sum, vector, { shape, layers, alpha })) : vector);
+  });
 }
 
 /** Length of a task vector over a tower whose tensors come one after another. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { equals, where } from "../../engine/elementwise.ts";
 import { tensor } from "../../engine/tensor.ts";
 import { chosenModels } from "../entry-draws.ts";
+import { fold } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator } from "../operator.ts";
 
@@ -17,8 +18,7 @@ export default {
   passes: () => 1,
   merge: (input, { lambda }) => {
     const chosen = tensor(Int32Array.from(chosenModels(input)), [input.size], "int32");
-    let vector = input.vector(0);
-    for (let i = 1; i < input.count; i++) vector = where(equals(chosen, i), input.vector(i), vector);
+    const vector = fold(input.vector(0), input.count - 1, (before, i) => where(equals(chosen, i + 1), input.vector(i + 1), before));
     return fromBase(input, vector, lambda);
   },
 } satisfies MergeOperator<typeof options>;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { onOneThread, solve } from "../../engine/linear-algebra.ts";
 import { add, divNumber, matmul, mul, mulNumber, reshape, to, transpose } from "../../engine/ops.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
-import { sumOf } from "../lambda.ts";
+import { fold, sumOf } from "../fold.ts";
 import type { MergeInput, MergeOperator } from "../operator.ts";
 
 const options = z.strictObject({
@@ -21,34 +21,38 @@ export default {
   passes: () => 1,
   merge: (input, { keep }) => {
     if (input.count === 1) return input.model(0);
-    const grams = Array.from({ length: input.count }, (_, i) => (input.tensor.layers > 0 ? input.statistic(i) : undefined)).flatMap(
-      (gram) => gram ?? [],
-    );
-    if (grams.length < input.count)
-      return divNumber(
-        sumOf(input.count, (i) => input.model(i)),
-        input.count,
-      );
-    return onOneThread(() =>
-      nearest(
-        input,
-        grams.map((gram) => damped(gram, keep)),
-      ),
+    const sums = input.tensor.layers > 0 ? onOneThread(() => sumsOf(input, keep)) : undefined;
+    if (sums) return onOneThread(() => nearest(input, sums));
+    return divNumber(
+      sumOf(input.count, (i) => input.model(i)),
+      input.count,
     );
   },
 } satisfies MergeOperator<typeof options>;
 
-/** W with (Σ G_i) Wᵀ = Σ G_i W_iᵀ for output-first layers. */
-function nearest(input: MergeInput, grams: readonly Tensor[]): Tensor {
+/** Σ G_i and Σ G_i W_iᵀ, [in, in] and [in, out], float64. */
+interface Sums {
+  readonly total: Tensor;
+  readonly wanted: Tensor;
+}
+
+/** Undefined where a model has no products for this layer. */
+function sumsOf(input: MergeInput, keep: number): Sums | undefined {
   const { shape, isInputFirst } = input.tensor;
-  const inputFirst = (i: number): Tensor => {
+  return fold<Sums | undefined>(undefined, input.count, (before, i) => {
+    const stored = i > 0 && !before ? undefined : input.statistic(i);
+    if (!stored) return undefined;
+    const gram = damped(stored, keep);
     const weight = to(reshape(input.model(i), shape), "float64");
-    return isInputFirst ? weight : transpose(weight, 0, 1); // [in, out]
-  };
-  const total = sumOf(input.count, (i) => grams[i] as Tensor);
-  const wanted = sumOf(input.count, (i) => matmul(grams[i] as Tensor, inputFirst(i)));
+    const wanted = matmul(gram, isInputFirst ? weight : transpose(weight, 0, 1));
+    return before ? { total: add(before.total, gram), wanted: add(before.wanted, wanted) } : { total: gram, wanted };
+  });
+}
+
+/** W with (Σ G_i) Wᵀ = Σ G_i W_iᵀ, for output-first layers. */
+function nearest(input: MergeInput, { total, wanted }: Sums): Tensor {
   const merged = solve(total, wanted);
-  return reshape(to(isInputFirst ? merged : transpose(merged, 0, 1), "float32"), [input.size]);
+  return reshape(to(input.tensor.isInputFirst ? merged : transpose(merged, 0, 1), "float32"), [input.size]);
 }
 
 /** αG + (1 − α)·diag(G), float64. */

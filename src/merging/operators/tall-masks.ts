@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { atLeast } from "../../engine/elementwise.ts";
 import { mul, to } from "../../engine/ops.ts";
-import { readFloats } from "../../engine/tensor.ts";
 import { votesOf } from "../consensus.ts";
-import { fromBase, lambdaOption, sumOf } from "../lambda.ts";
+import { entriesOfVector } from "../fixed-sum.ts";
+import { sumOf } from "../fold.ts";
+import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator, Tower } from "../operator.ts";
 
 const options = z.strictObject({
@@ -34,7 +35,7 @@ function movedModels(tower: Tower): number {
   const moved = new Set<number>();
   tower.visit((input) => {
     for (let i = 0; i < input.count && moved.size < 2; i++)
-      if (!moved.has(i) && readFloats(input.vector(i)).some((entry) => entry !== 0)) moved.add(i);
+      if (!moved.has(i) && entriesOfVector(input, i).some((entry) => entry !== 0)) moved.add(i);
     return moved.size < Math.min(2, tower.count) ? undefined : false;
   });
   return moved.size;

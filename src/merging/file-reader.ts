@@ -1,0 +1,123 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { concat, reshape, slice, to, transpose } from "../engine/ops.ts";
+import { scope } from "../engine/scope.ts";
+import { type DType, type Tensor, tensor } from "../engine/tensor.ts";
+import type { OpenedModel } from "../models/model-folder.ts";
+import { type Dtype, dtypeBytes, type TensorEntry } from "../models/safetensors.ts";
+import type { Recipe } from "../models/weight-names.ts";
+import { WeightsFileError } from "../models/weights-file-error.ts";
+import type { EntryReader } from "./entry-reader.ts";
+
+const dtypes: Readonly<Record<Dtype, DType>> = {
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+  I64: "int64",
+  I32: "int32",
+  U8: "uint8",
+  BOOL: "bool",
+};
+
+/** Files that are read a run of entries at a time, all through one buffer. Close it when the merge is done. */
+export class EntryFiles {
+  private readonly open = new Map<string, number>();
+  private buffer = new Uint8Array(0);
+  /** Bytes that were asked of the files. */
+  bytesRead = 0;
+
+  /** `size` entries of a stored tensor from entry `offset` on, in its own type [size]. */
+  entries(entry: TensorEntry, offset: number, size: number): Tensor {
+    return tensor(this.bytes(entry, offset, size), [size], dtypes[entry.dtype]);
+  }
+
+  /** Their bytes; valid until the next call. @throws {WeightsFileError} when the file became shorter. */
+  bytes({ path, dtype, offset: begin }: TensorEntry, offset: number, size: number): Uint8Array {
+    const length = size * dtypeBytes[dtype];
+    if (this.buffer.length < length) this.buffer = new Uint8Array(length);
+    const file = this.open.get(path) ?? openSync(path, "r");
+    this.open.set(path, file);
+    const from = begin + offset * dtypeBytes[dtype];
+    for (let done = 0; done < length; ) {
+      const read = readSync(file, this.buffer, done, Math.min(length - done, 2 ** 30), from + done);
+      if (read === 0) throw new WeightsFileError(path, "truncated", `the file ends at byte ${from + done}, expected ${from + length}`);
+      done += read;
+    }
+    this.bytesRead += length;
+    return this.buffer.subarray(0, length);
+  }
+
+  close(): void {
+    for (const file of this.open.values()) closeSync(file);
+    this.open.clear();
+  }
+}
+
+/** A model on disk under OpenCLIP's names, whatever names its file has. */
+export function modelReader(files: EntryFiles, model: OpenedModel): EntryReader {
+  const recipes = new Map(model.recipes.map((recipe) => [recipe.target, recipe]));
+  const recipeOf = (name: string): Recipe => {
+    const recipe = recipes.get(name);
+    if (!recipe) throw new Error(`internal: no tensor ${name}`);
+    return recipe;
+  };
+  const sourcesOf = (name: string): readonly TensorEntry[] => recipeOf(name).sources.flatMap((source) => model.entries.get(source) ?? []);
+  return {
+    has: (name) => recipes.has(name),
+    shape: (name) => recipeOf(name).shape,
+    read: (name, { offset, size }) => scope(() => readRun(files, recipeOf(name), sourcesOf(name), { offset, size })),
+    bytes: (name) => {
+      const [entry] = sourcesOf(name);
+      return entry ? Uint8Array.from(files.bytes(entry, 0, entry.bytes / dtypeBytes[entry.dtype])) : new Uint8Array();
+    },
+  };
+}
+
+/** Statistics of a model's tensors, stored under OpenCLIP's names. */
+export function statisticsReader(files: EntryFiles, entries: readonly TensorEntry[]): EntryReader {
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  const get = (name: string): TensorEntry => byName.get(name) as TensorEntry;
+  return {
+    has: (name) => byName.has(name),
+    shape: (name) => get(name).shape,
+    read: (name, { offset, size }) => to(files.entries(get(name), offset, size), "float32"),
+    bytes: (name) => Uint8Array.from(files.bytes(get(name), 0, get(name).bytes / dtypeBytes[get(name).dtype])),
+  };
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+
+function readRun(
+  files: EntryFiles,
+  recipe: Recipe,
+  sources: readonly TensorEntry[],
+  { offset, size }: { readonly offset: number; readonly size: number },
+): Tensor {
+  const [first] = sources;
+  if (!first) throw new Error(`internal: "${recipe.target}" has no source`);
+  switch (recipe.op) {
+    case "copy":
+    case "squeeze":
+      return to(files.entries(first, offset, size), "float32");
+    case "transpose": {
+      const turned = transpose(reshape(files.entries(first, 0, sizeOf(first.shape)), first.shape), 0, 1);
+      return to(slice(reshape(turned, [sizeOf(first.shape)]), 0, offset, offset + size), "float32");
+    }
+    case "slice-rows": {
+      const skipped = (recipe.rows?.[0] ?? 0) * sizeOf(first.shape.slice(1));
+      return to(files.entries(first, skipped + offset, size), "float32");
+    }
+    case "concat-rows": {
+      const parts: Tensor[] = [];
+      let begin = 0;
+      for (const source of sources) {
+        const length = sizeOf(source.shape);
+        const [from, end] = [Math.max(0, offset - begin), Math.min(length, offset + size - begin)];
+        if (end > from) parts.push(to(files.entries(source, from, end - from), "float32"));
+        begin += length;
+      }
+      return concat(parts, 0);
+    }
+    default:
+      return recipe.op satisfies never;
+  }
+}

@@ -1,0 +1,135 @@
+import type { DType } from "../engine/tensor.ts";
+import { toModelConfig } from "../models/model-config.ts";
+import { modelMetadata, type OpenedModel } from "../models/model-folder.ts";
+import { type Dtype, dtypeBytes } from "../models/safetensors.ts";
+import { writeSafetensors } from "../models/safetensors-write.ts";
+import type { Weights } from "../models/weights-file.ts";
+import { EntryFiles, modelReader, statisticsReader } from "./file-reader.ts";
+import type { TowerGrowth } from "./guard.ts";
+import { MergeError } from "./operator.ts";
+import { placementOf } from "./placement.ts";
+import { type MergeSettings, planMerge } from "./planned-merge.ts";
+
+/** Types that a merged model may be stored in. */
+export const mergeTypes = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const satisfies Partial<Record<DType, Dtype>>;
+export type MergeType = keyof typeof mergeTypes;
+
+/** Models on disk that are merged, oldest first. */
+export interface FilesToMerge {
+  readonly base: OpenedModel | undefined;
+  readonly models: readonly OpenedModel[];
+  /** One a model, where the operator needs them. */
+  readonly statistics?: readonly Weights[];
+}
+
+/** What a merge takes, known before any weight is read. */
+export interface MergeCost {
+  /** Largest number of times that the files of a tower are read. */
+  readonly passes: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Upper bound of the bytes that tensors take at once. It does not depend on the number of models. */
+  readonly peakBytes: number;
+}
+
+export interface MergeReport {
+  readonly tensors: number;
+  readonly bytesRead: number;
+  readonly growth: readonly TowerGrowth[];
+}
+
+/**
+ * Refuses models that cannot be merged entry by entry.
+ * @throws {MergeError} when architecture, activation or vocabulary differ.
+ */
+export function checkAlike({ base, models }: FilesToMerge, names: readonly string[]): void {
+  const all = base ? [base, ...models] : models;
+  const kindOf = ({ config, tokenIds }: OpenedModel): Readonly<Record<string, string>> => {
+    const { init_logit_scale: _, quick_gelu, ...architecture } = toModelConfig(config) as Readonly<Record<string, unknown>>;
+    return { architecture: JSON.stringify(architecture), activation: JSON.stringify(quick_gelu), vocabulary: JSON.stringify(tokenIds) };
+  };
+  const [first, ...others] = all.map(kindOf);
+  for (const [i, other] of others.entries())
+    for (const [what, value] of Object.entries(first ?? {}))
+      if (other[what] !== value)
+        throw new MergeError(
+          `${names[i + 1]} differs from ${names[0]} in its ${what}`,
+          "merge models of one architecture that were trained from the same base",
+        );
+}
+
+/** The type that the floating-point tensors of a model share, else float32. */
+export function storedType({ entries }: OpenedModel): MergeType {
+  const found = new Set([...entries.values()].map(({ dtype }) => dtype));
+  const names = (Object.keys(mergeTypes) as MergeType[]).filter((name) => found.has(mergeTypes[name]));
+  return names.length === 1 ? (names[0] as MergeType) : "float32";
+}
+
+/** Tensors that operators hold at once, in blocks; measured over all of them and rounded up. */
+const heldBlocks = 32;
+
+/** What merging will read, write and hold. */
+export function mergeCost({ base, models }: FilesToMerge, { towers, frame }: MergeSettings, type: MergeType): MergeCost {
+  const [first] = models;
+  const placed = first ? placementOf(first.config) : [];
+  const bytesOf = (model: OpenedModel | undefined): number =>
+    model ? Math.max(0, ...[...model.entries.values()].map(({ dtype }) => (dtype.startsWith("I") ? 0 : dtypeBytes[dtype]))) : 0;
+  const each = models.reduce((sum, model) => sum + bytesOf(model), bytesOf(base));
+  const cost = { passes: 1, bytesRead: 0, bytesWritten: 0, peakBytes: 0 };
+  for (const tensor of placed) {
+    const { operator, options } = towers[tensor.tower];
+    const passes = tensor.merged === "parameter" ? operator.passes(options) : 1;
+    const isWhole = operator.whole?.(tensor) === true;
+    cost.passes = Math.max(cost.passes, passes);
+    cost.bytesRead += passes * each * tensor.size;
+    cost.bytesWritten += tensor.size * (tensor.merged === "newest" ? 8 : dtypeBytes[mergeTypes[type]]);
+    cost.peakBytes = Math.max(cost.peakBytes, 4 * heldBlocks * (isWhole ? tensor.size : Math.min(tensor.size, frame.block)));
+  }
+  return cost;
+}
+
+/**
+ * Merges files into one: block by block, in memory that does not depend on how many there are. The file is there whole or not at all: `accept` is
+ * told how far the towers moved before it takes its name, and may throw.
+ * @throws {MergeNumbersError} for entries that are not finite; {WeightsFileError} for a file that cannot be read or written.
+ */
+export async function mergeFiles(
+  path: string,
+  { base, models, statistics }: FilesToMerge,
+  {
+    settings,
+    type,
+    accept,
+  }: { readonly settings: MergeSettings; readonly type: MergeType; readonly accept?: (growth: readonly TowerGrowth[]) => void },
+): Promise<MergeReport> {
+  const described = base ?? models[0];
+  if (!described) throw new Error("internal: a merge of no models");
+  const files = new EntryFiles();
+  try {
+    const plan = planMerge(
+      placementOf(described.config),
+      {
+        base: base && modelReader(files, base),
+        models: models.map((model) => modelReader(files, model)),
+        ...(statistics ? { statistics: statistics.map(({ entries }) => statisticsReader(files, entries)) } : {}),
+      },
+      settings,
+    );
+    let left = plan.outputs.length;
+    const tensors = plan.outputs.map(({ name, shape, isCounter, bytes }) => ({
+      name,
+      shape,
+      dtype: isCounter ? ("I64" as const) : mergeTypes[type],
+      *data() {
+        yield* bytes(type);
+        left -= 1;
+        if (left === 0) accept?.(plan.growth());
+      },
+    }));
+    const { config, preprocess, tokenIds } = described;
+    await writeSafetensors(path, tensors, modelMetadata({ config, preprocess, ...(tokenIds ? { tokenIds } : {}) }));
+    return { tensors: tensors.length, bytesRead: files.bytesRead, growth: plan.growth() };
+  } finally {
+    files.close();
+  }
+}
