@@ -48,7 +48,6 @@ function tellResults(results: readonly ClipBenchmarkResult[], out: string | unde
 }
 
 function tellText(text: string, out: string | undefined, quiet: boolean): void {
-  if (out === undefined) return say(text);
-  writeOutput(out, [`${text}\n`]);
-  if (!quiet) say(out);
+  if (out !== undefined) writeOutput(out, [`${text}\n`]);
+  if (out === undefined || !quiet) say(out ?? text);
 }
