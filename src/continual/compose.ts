@@ -10,6 +10,7 @@ import type {
   FeatureContext,
   GradientContext,
   Method,
+  MethodBudget,
   MethodRow,
   RowRole,
   RunFacts,
@@ -89,8 +90,14 @@ export class Methods {
   get needsBefore(): boolean {
     return this.parts.some(({ needsBefore }) => needsBefore === true);
   }
-  get mostRows(): number {
-    return this.parts.reduce((total, { mostRows }) => total + (mostRows ?? 0), 0);
+  /** What the methods say of their cost. */
+  get budgets(): readonly MethodBudget[] {
+    return this.parts.flatMap(({ budget }) => budget ?? []);
+  }
+
+  /** Most rows that methods ask for beside a mixture's batch of so many. */
+  mostRows(batchSize: number): number {
+    return this.parts.reduce((total, part) => total + (part.mostRows?.(batchSize) ?? 0), 0);
   }
 
   /** Adapters beside a model's layers; they live until they are released. */

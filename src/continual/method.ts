@@ -14,11 +14,22 @@ import type { PairBatch } from "./gradients.ts";
 /** Why a row is in a batch: the mixture's sources, and what a method asks for beside them. */
 export type RowRole = BatchSource | "reservoir" | "reference";
 
+/** What a method wrote on a row that it asked for: with it the row is known as its own. */
+export interface RowMark {
+  /** The method's name. */
+  readonly by: string;
+  /** Where the method keeps what it knows of the row. */
+  readonly slot: number;
+  /** What the row is for; one row may serve several terms. */
+  readonly uses: readonly string[];
+}
+
 /** A row of a batch, in the order of its pairs. */
 export interface RowInfo {
   readonly id: SampleId;
   readonly role: RowRole;
   readonly caption: string;
+  readonly mark?: RowMark;
 }
 
 /** Where a run stands: task and step of the task, from 0. */
@@ -113,12 +124,21 @@ export interface WeightFlow<State> {
 }
 
 /** A step's mixture rows, asked for in any order. */
-export type SeenRows = (at: StepIndex) => readonly RowInfo[];
+export interface SeenRows {
+  (at: StepIndex): readonly RowInfo[];
+  /** Why each of them is in the batch, without the cost of drawing them; none past a task's last step. */
+  roles(at: StepIndex): readonly RowRole[];
+}
 /** A row that a method asks for: a sample that an earlier step drew. */
 export interface MethodRow {
   readonly role: Exclude<RowRole, BatchSource>;
   /** The step and the place in its batch where the sample was drawn; image and caption are drawn as they were there. */
-  readonly from: StepIndex & { readonly row: number };
+  readonly from: DrawnAt;
+  readonly mark?: RowMark;
+}
+/** A place in the batch of a step. */
+export interface DrawnAt extends StepIndex {
+  readonly row: number;
 }
 
 /**
@@ -137,8 +157,8 @@ export interface Method<State extends StateTree = StateTree> {
   /** What is remembered, before the first task. The trainer stores it. */
   init?(task: TaskContext): State | Promise<State>;
   startTask?(task: TaskContext, state: State): State | Promise<State>;
-  /** Most rows of {@link rows}. */
-  readonly mostRows?: number;
+  /** Most rows of {@link rows} beside a mixture's batch of so many. */
+  mostRows?(batchSize: number): number;
   /** Rows a step needs beside the mixture's. A function of what was drawn alone, so loaders ask ahead. */
   rows?(at: StepIndex, seen: SeenRows, run: RunFacts): readonly MethodRow[];
   /** Which rows take part in the run's contrastive loss. Default: those of the mixture. */

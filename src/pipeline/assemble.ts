@@ -2,7 +2,8 @@ import type { RunFacts } from "../continual/method.ts";
 import type { Preprocess } from "../data/augment.ts";
 import { createLoader, type Loader } from "../data/loader.ts";
 import { datasetOf, type SampleId, type SampleRecord } from "../data/source.ts";
-import { createRowDraws, pickCaption, type RowDraw, rowsBefore } from "../mixtures/positions.ts";
+import { type BatchRows, type BatchSource, joinOrder } from "../mixtures/mixture.ts";
+import { createRowDraws, pickCaption, type RowDraw, rowsAt, rowsBefore } from "../mixtures/positions.ts";
 import type { LoadedModel } from "../models/load.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
 import { remembering, type Tokenize } from "../models/texts.ts";
@@ -128,10 +129,15 @@ export function taskWork({ plan, stream, replay, data }: Resolved): readonly Tas
       ...(planned.name === undefined ? {} : { name: planned.name }),
       steps: planned.steps,
       sampleRows: (most) => drawnSamples(pools.update, most, { random, task }).map((id) => testRow(samples.get(id))),
+      rolesAt: (step) => rolesOf(rowsAt(planned.phases, step)),
       rowsAt: (step) => draws({ task, step, phases: planned.phases, pools: sizes, pretrainingDrawn: before }).map(row),
     };
   });
 }
+
+/** The sources of a batch's rows, in its order. */
+const rolesOf = (rows: BatchRows): readonly BatchSource[] =>
+  joinOrder.flatMap((source) => Array.from({ length: rows[source] }, () => source));
 
 /** At most so many samples of a pool, in a drawn order (purpose `fisher`). */
 function drawnSamples(pool: Pool, most: number, { random, task }: { readonly random: Random; readonly task: number }): readonly SampleId[] {

@@ -47,7 +47,7 @@ export async function drive(resolved: Resolved, opened: Opened, context: RunCont
     for (const event of [...opened.first, ...leftOutOf(resolved)]) tell(event);
     start = await opened.load();
     const { spec } = resolved.plan;
-    const most = Math.max(spec.data.batchSize + resolved.methods.mostRows, spec.eval.batchSize ?? 0);
+    const most = Math.max(spec.data.batchSize + resolved.methods.mostRows(spec.data.batchSize), spec.eval.batchSize ?? 0);
     loader = await openLoader(spec, start.loaded.preprocess, most);
     const training = await assembleTraining(resolved, { writer, loaded: start.loaded, loader, origin }, context);
     let last: RunEvent | undefined;

@@ -1,5 +1,5 @@
 import type { PairBatch } from "../continual/gradients.ts";
-import type { RowInfo, RowRole } from "../continual/method.ts";
+import type { RowInfo, RowMark, RowRole } from "../continual/method.ts";
 import type { Batch, RowRequest } from "../data/loader.ts";
 import { keep, scope } from "../engine/scope.ts";
 import { pixelsOf } from "../models/pixels.ts";
@@ -14,10 +14,17 @@ export interface TrainingRow {
   readonly concept?: string;
   /** How often the source's pool had been gone through. */
   readonly pass: number;
+  /** Of the method that asked for the row. */
+  readonly mark?: RowMark;
 }
 
 /** A row as methods see it. */
-export const rowInfo = ({ request, source, caption }: TrainingRow): RowInfo => ({ id: request.id, role: source, caption });
+export const rowInfo = ({ request, source, caption, mark }: TrainingRow): RowInfo => ({
+  id: request.id,
+  role: source,
+  caption,
+  ...(mark ? { mark } : {}),
+});
 
 /** Which pairs are no negatives of each other. */
 export type Duplicates = "ignore" | "mask-caption" | "mask-class";

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { MethodStates, Methods } from "../continual/compose.ts";
-import type { ExpertLibrary, RunFacts } from "../continual/method.ts";
+import type { ExpertLibrary, RowRole, RunFacts } from "../continual/method.ts";
 import type { Loader } from "../data/loader.ts";
 import { release } from "../engine/scope.ts";
 import type { Weights } from "../engine/tensor.ts";
@@ -26,6 +26,8 @@ export interface TaskWork {
   readonly steps: number;
   /** Rows of one step of the task; pure. */
   rowsAt(step: number): readonly TrainingRow[];
+  /** Why each of them is there, without drawing them; from the rows themselves when absent. */
+  rolesAt?(step: number): readonly RowRole[];
   /** At most so many of the task's own samples in a drawn order, with the evaluation's transform; pure. */
   sampleRows(most: number): readonly TrainingRow[];
 }
