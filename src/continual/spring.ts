@@ -1,13 +1,25 @@
-import { mul, mulNumber, sub, sum } from "../engine/ops.ts";
+import { add, mul, mulNumber, sub, sum } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
+
+/** A pull on one weight: its value, a scalar, and its gradient, of the weight's shape. */
+export interface Pull {
+  readonly value: Tensor;
+  readonly gradient: Tensor;
+}
 
 /** A pull k/2 · Σ F (θ − θ*)² on a weight and its gradient k · F (θ − θ*); F is 1 everywhere when absent. */
 export function spring(
   weight: Tensor,
   anchor: Tensor,
   { stiffness, importance }: { readonly stiffness: number; readonly importance?: Tensor | undefined },
-): { readonly value: Tensor; readonly gradient: Tensor } {
+): Pull {
   const distance = sub(weight, anchor);
   const pull = importance ? mul(importance, distance) : distance;
   return { value: mulNumber(sum(mul(pull, distance)), stiffness / 2), gradient: mulNumber(pull, stiffness) };
+}
+
+/** All pulls on one weight as one; undefined where there is none. */
+export function sumOfPulls(pulls: readonly Pull[]): Pull | undefined {
+  const [first, ...rest] = pulls;
+  return first && rest.reduce((a, b) => ({ value: add(a.value, b.value), gradient: add(a.gradient, b.gradient) }), first);
 }

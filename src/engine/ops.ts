@@ -33,6 +33,8 @@ export const divNumber = (a: Tensor, b: number): Tensor => call("aten::div.Scala
 /** a + share · (b − a). */
 export const lerp = (a: Tensor, b: Tensor, share: number): Tensor => call("aten::lerp.Scalar", a, b, fraction(share));
 export const neg = (a: Tensor): Tensor => call("aten::neg", a);
+/** 1/√a. */
+export const rsqrt = (a: Tensor): Tensor => call("aten::rsqrt", a);
 export const exp = (a: Tensor): Tensor => call("aten::exp", a);
 export const sigmoid = (a: Tensor): Tensor => call("aten::sigmoid", a);
 export const logSigmoid = (a: Tensor): Tensor => call("aten::log_sigmoid", a);
@@ -137,6 +139,13 @@ export const copyInto = (target: Tensor, source: Tensor): void => inPlace("aten:
 /** Clamps in place, outside of any graph; only an owner may. */
 export const clampInPlace = (target: Tensor, low: number, high: number): void =>
   inPlace("aten::clamp_", target, fraction(low), fraction(high));
+
+/** target += factor · source in place; only an owner of `target` may. */
+export const addInto = (target: Tensor, source: Tensor, factor = 1): void => inPlace("aten::add_.Tensor", target, source, fraction(factor));
+/** Adds row i of `source` to row `rows[i]` of `target` (int64) in place, one after another; only an owner of `target` may. */
+export const addRowsInto = (target: Tensor, rows: Tensor, source: Tensor): void => inPlace("aten::index_add_", target, 0, rows, source);
+/** Multiplies in place; only an owner may. */
+export const scaleInPlace = (target: Tensor, factor: number): void => inPlace("aten::mul_.Scalar", target, fraction(factor));
 
 /** What an operator in place gives back is another handle of its target, and is let go at once. */
 const inPlace = (name: string, ...args: readonly Argument[]): void => {

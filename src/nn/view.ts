@@ -26,7 +26,7 @@ export interface WeightUse {
 export type Watch = (use: WeightUse) => void;
 
 /** ε of every layer norm of CLIP. */
-const epsilon = 1e-5;
+export const normEpsilon = 1e-5;
 
 /** Weights as a forward pass asks for them: by the rest of their name. */
 export interface View {
@@ -67,7 +67,7 @@ export function viewOf(weights: ReadonlyMap<string, Tensor>, prefix = "", beside
     at: (rest) => viewOf(weights, `${prefix}${rest}.`, beside),
     isMore: (name) => watch !== undefined || sites?.has(prefix + name) === true,
     norm: (input) => {
-      const output = layerNorm(input, find(`${prefix}weight`), find(`${prefix}bias`), epsilon);
+      const output = layerNorm(input, find(`${prefix}weight`), find(`${prefix}bias`), normEpsilon);
       return told({ kind: "norm", input, output }, { weight: "weight", bias: "bias" });
     },
     rows: (name, input) => told({ kind: "rows", input, output: embedding(find(prefix + name), input) }, { weight: name }),

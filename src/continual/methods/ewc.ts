@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { release } from "../../engine/scope.ts";
+import type { Tensor, Weights } from "../../engine/tensor.ts";
+import { anchorOptions, learnedSnapshot } from "../anchor.ts";
+import { diagonalFisher, fisherOptions } from "../fisher.ts";
+import { defineMethod } from "../method.ts";
+import { runningImportance } from "../running-importance.ts";
+import { type Pull, spring, sumOfPulls } from "../spring.ts";
+
+/** A Fisher information with the weights that it ties to; under the rule `start` these are not known before the next task begins. */
+type Tie = { readonly fisher: Weights; readonly anchor: Weights | null };
+type Memory = { readonly ties: readonly Tie[] };
+
+const options = z
+  .strictObject({
+    lambda: z.number().min(0).default(1).describe("stiffness λ of the spring: λ/2 · Σ F (θ − θ*)²"),
+    memory: z
+      .enum(["online", "separate"])
+      .default("online")
+      .describe("online: one Fisher and one anchor for all earlier tasks; separate: one of each for every task, as the paper has it"),
+    gamma: z.number().min(0).max(1).default(1).describe("what the online Fisher keeps of earlier tasks at each task's end"),
+    accumulate: z
+      .enum(["sum", "rolling"])
+      .default("sum")
+      .describe("how the online Fisher F takes in a task's own: sum, γF + F_new; rolling, γF + (1 − γ)F_new"),
+    ...anchorOptions,
+    ...fisherOptions,
+  })
+  .refine(({ accumulate, gamma }) => accumulate === "sum" || gamma < 1, {
+    path: ["gamma"],
+    message: "expected below 1 with accumulate: rolling, which would learn nothing of any task after the first",
+  });
+
+export default defineMethod({
+  summary: "Elastic weight consolidation: a spring to where the task began, stiff where the Fisher information of earlier tasks is large.",
+  source: "arXiv:1612.00796, eq. 3; one running Fisher as in arXiv:1805.06370",
+  options,
+  build({ lambda, memory, gamma, accumulate, anchor, ...how }) {
+    const share = accumulate === "sum" ? 1 : 1 - gamma;
+    return {
+      init: (): Memory => ({ ties: [] }),
+      startTask: (task, { ties }: Memory): Memory => ({
+        ties: anchor === "expert" ? ties : ties.map((tie, i) => (i === ties.length - 1 ? { ...tie, anchor: learnedSnapshot(task) } : tie)),
+      }),
+      penalty: (name, weight, { ties }: Memory) => sumOfPulls(ties.flatMap((tie) => pull(name, weight, tie, lambda))),
+      async endTask(task, { ties }: Memory): Promise<Memory> {
+        const fresh = await diagonalFisher(task, how);
+        const last = ties.at(-1);
+        const tied = { anchor: anchor === "expert" ? learnedSnapshot(task) : null };
+        if (memory === "separate" || !last) return { ties: [...ties, { fisher: fresh, ...tied }] };
+        const fisher = runningImportance(last.fisher, fresh, { keep: gamma, share });
+        release(fresh);
+        return { ties: [{ fisher, ...tied }] };
+      },
+    };
+  },
+});
+
+function pull(name: string, weight: Tensor, { fisher, anchor }: Tie, stiffness: number): readonly Pull[] {
+  const [from, importance] = [anchor?.get(name), fisher.get(name)];
+  return from && importance ? [spring(weight, from, { stiffness, importance })] : [];
+}
