@@ -64,11 +64,13 @@ export async function stepOptions(spec: RunSpec, { model }: Pick<Resolved, "mode
 }
 
 /** What methods may know of a run. */
-export function runFacts({ plan }: Pick<Resolved, "plan">, { precision, objective, microBatch }: StepOptions): RunFacts {
-  const { spec, tasks } = plan;
+export function runFacts(
+  { spec, tasks }: { readonly spec: Pick<RunSpec, "data" | "seed">; readonly tasks: number },
+  { precision, objective, microBatch }: StepOptions,
+): RunFacts {
   const { seed, data } = spec;
   return {
-    tasks: tasks.length,
+    tasks,
     precision,
     objective,
     batchSize: data.batchSize,

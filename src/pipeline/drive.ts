@@ -146,7 +146,7 @@ async function assembleTraining(
     ...(context.onSet ? { onSet: context.onSet } : {}),
   };
   const step = await stepOptions(spec, resolved);
-  const facts = runFacts(resolved, step);
+  const facts = runFacts({ spec, tasks: plan.tasks.length }, step);
   return {
     tasks: withMethodRows(taskWork(resolved), resolved.methods, facts),
     loaded,

@@ -1,13 +1,17 @@
+import { compose, type MethodStates, type Methods, replaceStates } from "../continual/compose.ts";
+import type { PairBatch } from "../continual/gradients.ts";
+import type { RowInfo, RunFacts, TaskContext } from "../continual/method.ts";
 import { memory } from "../engine/memory.ts";
 import { meter } from "../engine/meter.ts";
 import { zeros } from "../engine/ops.ts";
-import { release, scope } from "../engine/scope.ts";
+import { keep, release, scope } from "../engine/scope.ts";
+import type { Tensor } from "../engine/tensor.ts";
 import type { ClipConfig } from "../models/architecture.ts";
 import type { Clip } from "../models/clip.ts";
 import { buffers, parameters } from "../models/parameters.ts";
 import type { TokenBatch } from "../models/text-transformer.ts";
-import type { PairBatch } from "../continual/gradients.ts";
-import { createLearner, learn, type StepOptions } from "../training/step.ts";
+import { closeLearner, createLearner, type Learner, learn, type StepOptions } from "../training/step.ts";
+import { createRandom } from "../util/random.ts";
 
 /** A batch as its shapes: texts in full, images by their number. */
 export type PlannedBatch = Omit<PairBatch, "pixels">;
@@ -24,25 +28,93 @@ export interface MeteredStep {
   readonly momentBytes: number;
 }
 
+/** What a planned step is taken with, beside the model. */
+export interface PlannedMethods {
+  readonly methods: Methods;
+  readonly facts: RunFacts;
+  /** Of the batch; all of the update pool when absent. */
+  readonly rows?: readonly RowInfo[];
+}
+
 /**
- * The step of a run with every part of it, on tensors that have shapes and no data: no weights, no images, however large the model. The peak of memory
- * is exact where the engine's kernels are those of the run.
+ * The step of a run with every part of it, on tensors that have shapes and no data: no weights, no images, however large the model. The methods are those of a second task, whose
+ * memories are filled. The peak of memory is exact where the engine's kernels are those of the run.
  */
-export function meterStep(config: ClipConfig, options: StepOptions, batch: PlannedBatch): MeteredStep {
-  return scope(() => {
-    const before = memory().metaLive;
-    const learner = createLearner(modelOfShapes(config), options);
-    try {
-      const side = config.vision.imageSize;
-      const pixels = zeros([batch.textOf.length, 3, side, side], "float32", "meta");
-      const { flops, elements, metaPeakBytes } = meter(() => learn(learner, { ...batch, pixels }, { multiplier: 1, step: 1 }));
-      const moments = Object.values(learner.moments).flatMap((weights) => [...weights.values()]);
-      const momentBytes = 4 * moments.reduce((sum, { size }) => sum + size, 0);
-      return { flops, elements, peakBytes: metaPeakBytes - before, momentBytes };
-    } finally {
-      release([learner.moments, [...learner.compute.weights.values(), ...learner.compute.buffers.values()]]);
-    }
-  });
+export async function meterStep(
+  config: ClipConfig,
+  options: StepOptions,
+  batch: PlannedBatch,
+  planned?: PlannedMethods,
+): Promise<MeteredStep> {
+  const before = memory().metaLive;
+  const model = scope(() => keep(modelOfShapes(config)));
+  const methods = planned?.methods ?? compose([]);
+  const adapters = methods.adapt(model, { task: 0, random: createRandom(0) });
+  const whole = adapters ? { ...model, adapters } : model;
+  let states: MethodStates = [];
+  let learner: Learner | undefined;
+  try {
+    if (planned) states = await steadyStates(methods, (task) => shapeContext(whole, planned.facts, task));
+    const taken = createLearner(whole, options, { methods });
+    learner = taken;
+    const { flops, elements, metaPeakBytes } = scope(() => {
+      const rows = planned?.rows ?? [];
+      const input = { multiplier: 1, step: 1, at: { task: 1, step: 1 }, rows, states };
+      return meter(() => {
+        const next = learn(taken, { ...batch, pixels: pixelsOfShape(config, batch.textOf.length) }, input).states;
+        replaceStates(states, next);
+        states = next;
+      });
+    });
+    const moments = Object.values(taken.moments).flatMap((weights) => [...weights.values()]);
+    return { flops, elements, peakBytes: metaPeakBytes - before, momentBytes: 4 * moments.reduce((sum, { size }) => sum + size, 0) };
+  } finally {
+    if (learner) closeLearner(learner);
+    release([model, adapters, states]);
+  }
+}
+
+/** The methods' states in a second task: what they remember is there. The caller's to release. */
+export async function steadyStates(methods: Methods, contextOf: (task: number) => TaskContext): Promise<MethodStates> {
+  let states = await methods.init(contextOf(0));
+  const move = (next: MethodStates): void => {
+    replaceStates(states, next);
+    states = next;
+  };
+  move(await methods.startTask(contextOf(0), states));
+  move(await methods.endTask(contextOf(0), states));
+  move(await methods.shipped(contextOf(0).model.weights, contextOf(0), states));
+  move(await methods.startTask(contextOf(1), states));
+  return states;
+}
+
+/** A task of a model of shapes: one batch of its own, no files. */
+function shapeContext(model: Clip, facts: RunFacts, task: number): TaskContext {
+  return {
+    task,
+    steps: 2,
+    run: facts,
+    model,
+    learns: () => true,
+    origin: async () => model.weights,
+    experts: {
+      put: () => undefined,
+      get: async () => new Map(),
+    },
+    warn: () => undefined,
+    async *batches({ batchSize }) {
+      const pixels = scope(() => keep(pixelsOfShape(model.config, batchSize)));
+      try {
+        yield { ...fullBatch(model.config, batchSize), pixels };
+      } finally {
+        release(pixels);
+      }
+    },
+  };
+}
+
+function pixelsOfShape({ vision: { imageSize } }: ClipConfig, rows: number): Tensor {
+  return zeros([rows, 3, imageSize, imageSize], "float32", "meta");
 }
 
 function modelOfShapes(config: ClipConfig): Clip {

@@ -107,12 +107,13 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
   return { ...forecast, ...(time ? { time } : {}), warnings: warningsOf(spec, forecast, options.runs) };
 }
 
-async function chargeOfRun({ plan, model }: Resolved): Promise<RunForecast["charge"]> {
+async function chargeOfRun({ plan, model, methods }: Resolved): Promise<RunForecast["charge"]> {
   const { spec, tasks } = plan;
   const { unit, accounting } = spec.budget;
-  const price = await priceOf(spec, model);
+  const samples = tasks.reduce((sum, task) => sum + task.samples, 0) / tasks.length;
+  const price = await priceOf(spec, { model, methods, samples });
   if (!price || !accounting || (unit !== "mafs" && unit !== "flops")) return undefined;
-  const multiplier = unit === "mafs" ? await chargedMultiplier(spec, model, accounting) : 1;
+  const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
   const counts = tasks.map(({ steps }) => steps);
   return { unit, perStep: price.perStep, multiplier, total: chargedTotal(counts, price) };
 }

@@ -1,12 +1,14 @@
 import { type Difference, engineDifferences } from "../budget/engine-form.ts";
 import { fusedAttention, unfusedAttention } from "../budget/step-flops.ts";
+import type { RunFacts } from "../continual/method.ts";
 import { pack } from "../models/text-transformer.ts";
 import { distinctTexts } from "../models/texts.ts";
 import type { RunSpec } from "../runs/spec.ts";
-import { excludedPairs, type TrainingRow } from "../training/batches.ts";
-import { clipTokenizer, stepOptions, taskWork } from "./assemble.ts";
-import { knownClosedForm, sidesOf } from "./plan-cost.ts";
-import { fullBatch, meterStep, type PlannedBatch } from "./plan-meter.ts";
+import { excludedPairs, rowInfo, type TrainingRow } from "../training/batches.ts";
+import { clipTokenizer, runFacts, stepOptions, taskWork } from "./assemble.ts";
+import { withMethodRows } from "./method-rows.ts";
+import { knownClosedForm, learningSides, meteredAtMost } from "./plan-cost.ts";
+import { fullBatch, type MeteredStep, meterStep, type PlannedBatch } from "./plan-meter.ts";
 import { workOf } from "./plan-shape.ts";
 import { captionsAreHere } from "./plan-unopened.ts";
 import type { Resolved } from "./resolve.ts";
@@ -39,14 +41,18 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
   const { spec } = resolved.plan;
   const { config } = resolved.model;
   const options = await stepOptions(spec, resolved);
-  const batches = captionsAreHere(resolved.data)
-    ? sampledRows(resolved).map((rows) => plannedBatch(spec, rows, config.text.contextLength))
-    : [fullBatch(config, spec.data.batchSize)];
-  const steps = batches.map((batch) => meterStep(config, options, batch));
+  const facts = runFacts({ spec, tasks: resolved.plan.tasks.length }, options);
+  const { methods } = resolved;
+  const sampled = captionsAreHere(resolved.data) ? sampledRows(resolved, facts) : [];
+  const batches = sampled.map((rows) => plannedBatch(spec, rows, config.text.contextLength));
+  const steps: MeteredStep[] = [];
+  for (const [i, batch] of batches.entries())
+    steps.push(await meterStep(config, options, batch, { methods, facts, rows: (sampled[i] ?? []).map(rowInfo) }));
+  if (steps.length === 0) steps.push(await meteredAtMost(spec, resolved.model, methods));
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const metered = mean(steps.map(({ flops }) => flops));
-  const closedForm = knownClosedForm(spec, config);
-  const differences = closedForm === undefined ? [] : explained(resolved, batches);
+  const closedForm = knownClosedForm(spec, config, methods);
+  const differences = closedForm === undefined ? [] : explained(resolved, batches.length > 0 ? batches : [fullBatch(config, spec.data.batchSize)]);
   const expected = differences.reduce((sum, { flops }) => sum + flops, closedForm ?? metered);
   const unexplained = (metered - expected) / metered;
   return {
@@ -62,8 +68,8 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
 }
 
 /** Rows of steps in the middle of tasks, spread over the stream. */
-function sampledRows(resolved: Resolved): readonly (readonly TrainingRow[])[] {
-  const works = taskWork(resolved);
+function sampledRows(resolved: Resolved, facts: RunFacts): readonly (readonly TrainingRow[])[] {
+  const works = withMethodRows(taskWork(resolved), resolved.methods, facts);
   const places = Array.from({ length: Math.min(sampled, works.length) }, (_, i) => Math.floor((i * works.length) / sampled));
   return [...new Set(places)].flatMap((place) => {
     const work = works[place];
@@ -79,9 +85,9 @@ function plannedBatch(spec: RunSpec, rows: readonly TrainingRow[], contextLength
 }
 
 /** The mean over the batches of each reason's FLOPs. */
-function explained({ plan, model }: Resolved, batches: readonly PlannedBatch[]): readonly Difference[] {
+function explained({ plan, model, methods }: Resolved, batches: readonly PlannedBatch[]): readonly Difference[] {
   const { spec } = plan;
-  const sides = sidesOf(spec.model.train, model.config);
+  const sides = learningSides(spec, model.config, methods);
   if (!sides) return [];
   const { microBatch, activationCheckpointing } = spec.engine;
   const inParts = microBatch !== undefined && microBatch < spec.data.batchSize;

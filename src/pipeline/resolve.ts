@@ -58,7 +58,8 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   const trainable = parameters(model.config)
     .filter(({ name, shape }) => group(name, shape) && methods.trainable(name))
     .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-  const price = await priceOf(spec, model);
+  const samples = stream.tasks.reduce((sum, _, task) => sum + updatePool(stream, task).size, 0) / stream.tasks.length;
+  const price = await priceOf(spec, { model, methods, samples });
   const steps = stepsPerTask(spec.budget, { batchSize: spec.data.batchSize, tasks: stream.tasks.length, ...(price ? { price } : {}) });
   const info = engineInfo();
   const plan = sealPlan({

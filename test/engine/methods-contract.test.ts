@@ -4,9 +4,10 @@ import { compose, type Methods } from "../../src/continual/compose.ts";
 import { methods as catalogue, type MethodDefinition } from "../../src/continual/method.ts";
 import { memory } from "../../src/engine/memory.ts";
 import { release } from "../../src/engine/scope.ts";
+import { fullBatch, meterStep } from "../../src/pipeline/plan-meter.ts";
 import { readState } from "../../src/training/checkpoint.ts";
-import { digest, goOn, openWorld, run, runUntil, stage, stepsOf, type World } from "../fixtures/training/stage.ts";
-import { tinyModel } from "../fixtures/training/tiny.ts";
+import { batchSize, digest, goOn, openWorld, run, runUntil, stage, stepsOf, type World } from "../fixtures/training/stage.ts";
+import { tinyModel, tinyOptions } from "../fixtures/training/tiny.ts";
 
 // What is true of every method, over the catalogue: no method is left out.
 
@@ -88,6 +89,24 @@ describe.each(names)("%s", (name) => {
     const { loaded, ...rest } = await readState(border.folder, border.position.methods);
     expect(digest(loaded.model)).toBe(told.scored[1]);
     release([loaded.model, rest]);
+  });
+
+  test("can be planned: a step of its second task is metered on shapes, and nothing of it stays", async () => {
+    const model = tinyModel();
+    const methods = built(name, definition);
+    const { facts } = stage(world, model, {}).training;
+    const roles = [
+      ...Array.from({ length: batchSize }, (_, i) => (i === 0 ? ("pretraining" as const) : ("update" as const))),
+      ...Array.from({ length: methods.mostRows(batchSize) }, () => "reservoir" as const),
+    ];
+    const rows = roles.map((role, i) => ({ id: `set/${i}`, role, caption: `picture ${i}` }));
+    const before = memory().metaLive;
+    const plain = await meterStep(model.config, tinyOptions, fullBatch(model.config, batchSize));
+    const step = await meterStep(model.config, tinyOptions, fullBatch(model.config, rows.length), { methods, facts, rows });
+    expect(step.flops).toBeGreaterThan(plain.flops / 3);
+    expect(step.flops).toBeLessThan(plain.flops * (4 + (3 * methods.mostRows(batchSize)) / batchSize));
+    expect(memory().metaLive).toBe(before);
+    release(model);
   });
 
   test("listed beside finetune it is itself", async () => {

@@ -36,10 +36,10 @@ const settings: readonly (readonly [string, SmallKind, Partial<StepOptions>])[] 
   ["a ResNet", "resnet", {}],
 ];
 for (const [title, kind, more] of settings)
-  test(`${title}: the planned step has the FLOPs of the real one, and its peak within 5 %`, () => {
+  test(`${title}: the planned step has the FLOPs of the real one, and its peak within 5 %`, async () => {
     const real = realStep(kind, 32, stepOptions(more));
     const { texts, textOf } = smallBatch(kind, 32);
-    const planned = meterStep(configOf(kind), stepOptions(more), { texts, textOf });
+    const planned = await meterStep(configOf(kind), stepOptions(more), { texts, textOf });
     expect(planned.flops).toBe(real.flops);
     expect(Math.abs(planned.peakBytes / real.peakBytes - 1), `${planned.peakBytes} planned, ${real.peakBytes} real`).toBeLessThan(0.05);
     expect(memory().metaLive).toBe(0);
@@ -61,10 +61,10 @@ for (const [title, learning] of sides)
     ["fp32", 2.5],
     ["bf16", 2],
   ] as const)
-    test(`${title} in ${precision}: the engine's closed form is what the meter finds`, () => {
+    test(`${title} in ${precision}: the engine's closed form is what the meter finds`, async () => {
       const config = configOf("vit");
       const batch = fullBatch(config, 16);
-      const { flops } = meterStep(config, stepOptions({ precision, group: learnsUnder(learning) }), batch);
+      const { flops } = await meterStep(config, stepOptions({ precision, group: learnsUnder(learning) }), batch);
       const texts = pack(batch.texts);
       const step = {
         batch: 16,
@@ -75,11 +75,11 @@ for (const [title, learning] of sides)
       expect(flops).toBe(engineFlops(workOf(config), learning, step));
     });
 
-test("a ResNet's convolutions and pool are the closed form", () => {
+test("a ResNet's convolutions and pool are the closed form", async () => {
   const config = configOf("resnet");
   const work = workOf(config);
   const batch = fullBatch(config, 4);
-  const { flops } = meterStep(config, stepOptions(), batch);
+  const { flops } = await meterStep(config, stepOptions(), batch);
   const texts = pack(batch.texts);
   const step = {
     batch: 4,

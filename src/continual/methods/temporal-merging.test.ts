@@ -33,6 +33,7 @@ async function scalars(options: object, experts: readonly number[]): Promise<{ r
     steps: 1,
     run: { tasks: experts.length, precision: "fp32", objective: clip, batchSize: 1, seed: 0, random: createRandom(0) },
     model,
+    learns: () => true,
     origin: async () => origin,
     experts: {
       put: (name, weights) => void files.set(name, readFloats(weights.get("ln_final.bias") as Tensor)[0] ?? Number.NaN),
