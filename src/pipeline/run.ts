@@ -1,6 +1,6 @@
 import { type KernelTable, useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit, limitMemory } from "../engine/memory.ts";
-import type { Checkpoint } from "../runs/checkpoint.ts";
+import { type Checkpoint, newestCheckpoint } from "../runs/checkpoint.ts";
 import { environmentOf } from "../runs/environment.ts";
 import type { RunEvent } from "../runs/event.ts";
 import { acquireLock, type RunLock } from "../runs/lock.ts";
@@ -19,6 +19,7 @@ import { presetFolder } from "./preset-folder.ts";
 import { type Resolved, resolveRun } from "./resolve.ts";
 import { type Allowed, differingAspects } from "./resume-check.ts";
 import type { RunContext, RunOutcome } from "./run-context.ts";
+import { assertWithinPlan } from "./within-plan.ts";
 
 /** Starts a run from its configuration. Given the id of an unfinished run of the same plan, it goes on with that one. */
 export async function startRun(parsed: ParsedSpec, folder: string, context: RunContext, id?: string): Promise<RunOutcome> {
@@ -77,10 +78,20 @@ export async function resumeRun(reader: RunReader, context: RunContext, allowed:
     // Another machine may take its own number of threads only where an engine that differs is allowed.
     const threads = spec.engine.threads === "auto" && !allowed.has("engine") ? stored.engine.threads : spec.engine.threads;
     const resolved = await resolveRun({ ...spec, engine: { ...spec.engine, threads } }, folder);
-    return await goOn(resolved, { reader, lock, differing: differingAspects(stored, resolved.plan, allowed) }, context);
+    const differing = differingAspects(stored, resolved.plan, allowed);
+    if (differing.length > 0) checkBudget(folder, resolved.plan);
+    return await goOn(resolved, { reader, lock, differing }, context);
   } finally {
     lock.release();
   }
+}
+
+/** Before anything is written: a plan that changed must still have room for what the run has done. @throws {BudgetPassedError} */
+function checkBudget(folder: string, { tasks }: RunPlan): void {
+  const { checkpoint } = newestCheckpoint(folder);
+  if (!checkpoint) return;
+  const { task, step } = checkpoint.state as unknown as StoredState;
+  assertWithinPlan(tasks, { applied: checkpoint.step, task, step });
 }
 
 function goOn(

@@ -13,7 +13,7 @@ export interface AttemptOptions {
   readonly set?: readonly string[];
   /** Asked after each event whether a stop is to be requested. */
   readonly stopAfter?: (event: RunEvent) => boolean;
-  readonly allow?: readonly ("data" | "code" | "engine" | "config")[];
+  readonly allow?: readonly ("data" | "code" | "engine" | "config" | "tasks")[];
 }
 
 const versions = { evergreen: "test" };

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PlannedRows } from "../../src/runs/plan.ts";
 import { RunReader } from "../../src/runs/run-reader.ts";
@@ -55,4 +57,18 @@ test("a mixture that changes: the plan tells its phases, the ledger counts them,
   expect((await train(world, "part", { set, stopAfter })).exit).toBe(exitCodes.stopped);
   expect((await resume(world, "part")).exit).toBe(exitCodes.done);
   expect(outcome(folderOf(world, "part"))).toEqual(outcome(folderOf(world, "whole")));
+}, 120_000);
+
+test("a budget that was cut behind a run is not passed: going on is refused, and the run is left as it is", async () => {
+  const stopAfter = (event: { readonly type: string; readonly step?: number }): boolean => event.type === "step" && event.step === 6;
+  expect((await train(world, "cut", { stopAfter })).exit).toBe(exitCodes.stopped);
+  const config = join(folderOf(world, "cut"), "config.yaml");
+  const written = readFileSync(config, "utf8");
+  writeFileSync(config, written.replace("per_task: 4 steps", "per_task: 3 steps"));
+  const plan = new RunReader(folderOf(world, "cut")).plan();
+  await expect(resume(world, "cut", { allow: ["config"] })).rejects.toMatchObject({ code: "EG-3140" });
+  await expect(resume(world, "cut", { allow: ["config", "tasks"] })).rejects.toMatchObject({ code: "EG-3123" });
+  expect(new RunReader(folderOf(world, "cut")).plan()).toEqual(plan);
+  writeFileSync(config, written);
+  expect((await resume(world, "cut")).exit).toBe(exitCodes.done);
 }, 120_000);
