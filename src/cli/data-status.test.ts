@@ -63,6 +63,19 @@ test("a pool may be named, and is ready where its shards lie", async () => {
   ]);
 });
 
+test("without --root the folder is EVERGREEN_DATA, there or not", async () => {
+  const before = process.env.EVERGREEN_DATA;
+  try {
+    process.env.EVERGREEN_DATA = root;
+    expect((await written("flickr30k")).err).toContain(`${root}: 1 of 1 ready`);
+    process.env.EVERGREEN_DATA = join(root, "none");
+    expect((await written("flickr30k")).err).toContain("0 of 1 ready, 0 partial, 1 absent");
+  } finally {
+    if (before === undefined) delete process.env.EVERGREEN_DATA;
+    else process.env.EVERGREEN_DATA = before;
+  }
+});
+
 test("an unknown set and a root that is not there are refused, with what helps", async () => {
   await expect(run(["status", "flickr"])).rejects.toMatchObject({ code: "EG-2001", exit: "usage" });
   await expect(run(["status", "--root", join(root, "none")])).rejects.toMatchObject({ code: "EG-4101", exit: "data" });

@@ -5,6 +5,7 @@ import { dataRoot, preparedCopies, type SetStatus, statusOf } from "../data/data
 import { type PoolPlace, poolPlace, pools, type RegisteredPool } from "../data/pools.ts";
 import { type RegisteredSet, registeredSet, registry } from "../data/registry.ts";
 import { type Table, textTable, tsvTable } from "../report/table.ts";
+import { dataFolder } from "../util/paths.ts";
 import { parse } from "./command.ts";
 
 export const usage = {
@@ -14,7 +15,7 @@ export const usage = {
     "SET is a handle or a folder name, or a pretraining pool; default: all. Looks for names alone: no file is read, nothing is downloaded.",
   ].join("\n"),
   flags: {
-    root: { type: "string", value: "FOLDER", help: "folder with a folder or tar for each set; EVERGREEN_DATA, else this one" },
+    root: { type: "string", value: "FOLDER", help: "folder with a folder or tar for each set; EVERGREEN_DATA, else data in the cache" },
     info: { type: "string", value: "FOLDER", help: "folder with info files and class lists; default: the root, then its 00_info" },
   },
   arguments: [0, 67],
@@ -39,7 +40,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const sets = rest.length > 0 ? [...new Set(rest.filter((name) => !poolNames.has(name)).map(registeredSet))] : registry;
   const wantedPools = rest.length > 0 ? pools.filter(({ handle }) => rest.includes(handle)) : pools;
   const place = dataRoot(
-    folderAt(flags.root ?? process.env.EVERGREEN_DATA ?? "."),
+    flags.root === undefined ? dataFolder(process.env) : folderAt(flags.root),
     flags.info === undefined ? undefined : folderAt(flags.info),
   );
   const copies = preparedCopies(place.root);

@@ -32,6 +32,7 @@ export interface SetStatus {
 
 /** Folders with finished prepared copies in a root or right below it, by the names of the sets that they hold. */
 export function preparedCopies(root: string): ReadonlyMap<string, string> {
+  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) return new Map();
   const below = readdirSync(root, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [join(root, entry.name)] : []));
   const folders = [root, ...below.sort()].filter(isPrepared);
   return new Map(folders.reverse().flatMap((folder) => readManifest(folder).sets.map(({ name }) => [name, folder] as const)));

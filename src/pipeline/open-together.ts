@@ -7,7 +7,8 @@ export async function openTogether<A, B>(first: Promise<A>, second: Promise<B>):
   const reasons = [a, b].flatMap((result): readonly unknown[] => (result.status === "rejected" ? [result.reason] : []));
   const [one, other] = reasons;
   if (!(one instanceof EvergreenError) || !(other instanceof EvergreenError) || one.exit !== other.exit) throw one;
-  const fixes = [one.fix, other.fix].filter((fix) => fix !== undefined);
+  // They become halves of one sentence.
+  const fixes = [one.fix, other.fix].flatMap((fix) => (fix === undefined ? [] : [fix.replace(/\.$/, "")]));
   throw new EvergreenError(`${one.message}; ${other.message}`, {
     code: one.code,
     exit: one.exit,

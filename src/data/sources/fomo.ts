@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { hashOf } from "../../util/hash.ts";
@@ -46,7 +46,7 @@ const definition: SourceDefinition<typeof options> = {
     const found = wanted.filter((set) => !lacking.includes(set));
     if (found.length === 0)
       throw new DataError(`${root.root}: none of the registered data sets is there whole`, {
-        fix: `see what is missing: evergreen data status --root ${root.root}`,
+        fix: `see what is missing: ${statusCommand(root)}`,
       });
     return byName(found.map((set) => openSet(set, root, given.resized)));
   },
@@ -65,6 +65,8 @@ export default definition;
 const rootOf = ({ path, info }: Options): DataRoot => dataRoot(path ?? dataFolder(process.env), info);
 const byName = (sets: readonly DataSource[]): readonly DataSource[] => [...sets].sort((a, b) => (a.name < b.name ? -1 : 1));
 
+const statusCommand = ({ root }: DataRoot): string => `evergreen data status${existsSync(root) ? ` --root ${root}` : ""}`;
+
 /** Those that were named, by handle, folder or role; else all. */
 function wantedSets({ sets, role }: Options): readonly RegisteredSet[] {
   const named = sets?.flatMap((name) =>
@@ -80,7 +82,7 @@ function incomplete(lacking: readonly RegisteredSet[], of: number, root: DataRoo
   if (lacking.length === 1 && first) return new DataError(`${root.root}: ${parts.join("")}`, { fix: first.obtain });
   const more = lacking.length > parts.length ? `; and ${lacking.length - parts.length} more` : "";
   return new DataError(`${root.root}: ${lacking.length} of ${of} data sets are not there whole: ${parts.join("; ")}${more}`, {
-    fix: `evergreen data status --root ${root.root} says of each what is missing and how it is obtained; put EVERGREEN_DATA to the folder that holds them`,
+    fix: `${statusCommand(root)} says of each what is missing and how it is obtained; set EVERGREEN_DATA to the folder that holds them`,
   });
 }
 
