@@ -1,6 +1,7 @@
 import { blockCounts, type ClipConfig } from "../models/architecture.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import type { Group } from "../training/step.ts";
+import { globPattern } from "../util/glob.ts";
 
 /** Rate and decay of each parameter, or undefined where it does not learn. */
 export function groupsOf(spec: RunSpec, config: ClipConfig): (name: string, shape: readonly number[]) => Group | undefined {
@@ -41,14 +42,9 @@ function partOf(part: Part, block: RegExp, tower: { readonly blocks: number; rea
   if (part === "all") return () => true;
   if (part === "none") return () => false;
   if (typeof part !== "string") {
-    const patterns = part.map(globToPattern);
+    const patterns = part.map(globPattern);
     return (name) => patterns.some((pattern) => pattern.test(name));
   }
   const first = tower.blocks - Number(part.slice("last:".length));
   return (name) => tower.after.test(name) || Number(block.exec(name)?.[1] ?? -1) >= first;
-}
-
-/** `*` stands for any run of characters. */
-function globToPattern(glob: string): RegExp {
-  return new RegExp(`^${glob.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
 }
