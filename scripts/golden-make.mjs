@@ -8,12 +8,13 @@ import { parseArgs } from "node:util";
 import { budget } from "./golden-budget.mjs";
 import { evaluation } from "./golden-evaluation.mjs";
 import { goldenRows } from "./golden-markdown.mjs";
+import { methods } from "./golden-methods.mjs";
 import { schedules, scheduleTables, streams } from "./golden-schedules.mjs";
 import { backbones, training } from "./golden-training.mjs";
 import { finest, readCell, settle } from "./golden-values.mjs";
 
 const pages = ["training", "backbones", "schedules", "evaluation", "streams", "budget", "merging", "methods", "datasets"];
-const readers = { training, backbones, schedules, evaluation, streams, budget };
+const readers = { training, backbones, schedules, evaluation, streams, budget, methods };
 /** Rows that have values but no name of their own, by page. */
 const extra = { schedules: scheduleTables };
 /** Standing that a page states for all rows that do not state one. */

@@ -195,4 +195,6 @@ export const engineRows: ReadonlySet<string> = new Set([
   "training.g10",
   ...[...Array(20).keys()].map((i) => `merging.g${i + 1}`),
   "merging.g22",
+  "methods.g1",
+  "methods.g2",
 ]);

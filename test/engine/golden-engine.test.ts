@@ -3,6 +3,7 @@ import { scope } from "../../src/engine/scope.ts";
 import { item, scalar, tensor } from "../../src/engine/tensor.ts";
 import clip from "../../src/nn/objectives/clip.ts";
 import { mergingAdapters } from "../golden-adapters-merging.ts";
+import { methodAdapters } from "../golden-adapters-methods.ts";
 import { type Adapter, adapter, testRows } from "../golden-runner.ts";
 
 const matrix = z.array(z.array(z.number()));
@@ -19,4 +20,4 @@ const clipLoss = adapter(
     ),
 );
 
-testRows("engine", new Map<string, Adapter>([["training.g10", clipLoss], ...mergingAdapters]));
+testRows("engine", new Map<string, Adapter>([["training.g10", clipLoss], ...mergingAdapters, ...methodAdapters]));
