@@ -124,6 +124,12 @@ function describe(schemas: readonly JsonSchema[]): string {
   return [...(names ? [names] : []), ...new Set(rest)].join(" or ") || "nothing here";
 }
 
+/** What a value of a schema may be, in words, whatever its description says. */
+export function typeText(schema: JsonSchema): string {
+  const { description: _, ...plain } = schema;
+  return describe(optionsOf(plain).map(({ description: __, ...each }) => each));
+}
+
 function describeType(schema: JsonSchema): string {
   if (schema.type === "object") return "a map";
   if (schema.type === "array") return "a list";

@@ -1,22 +1,48 @@
 import { presetFolder } from "../../pipeline/preset-folder.ts";
 import { type ExplainedValue, explain, readSpec } from "../../runs/spec.ts";
-import { exitCodes, formatPlace } from "../../util/errors.ts";
+import { exitCodes, formatPlace, UsageError } from "../../util/errors.ts";
 import { parse, runFileFlags } from "../command.ts";
 import { sayJson, sayTable } from "../output.ts";
 import { runFiles } from "../places.ts";
 
+/** Named here too, so that help opens no catalogue. */
+const kinds = [
+  "method",
+  "operator",
+  "modifier",
+  "ordering",
+  "buffer",
+  "schedule",
+  "optimizer",
+  "objective",
+  "source",
+  "augment",
+  "evaluator",
+];
+
 export const usage = {
-  synopsis: "explain -C FILE [--set KEY=VALUE …]",
-  about:
+  synopsis: "explain -C FILE [--set KEY=VALUE …] | explain KIND NAME",
+  about: [
     "Every value of a run file with where it came from: the file and line, a preset, EVERGREEN_SET, --set, or built in. Without -C: ./evergreen.yaml.",
+    `With KIND and NAME, what a part is and takes, as explain method lora. Kinds: ${kinds.join(", ")}.`,
+  ].join("\n"),
   flags: runFileFlags,
+  arguments: [0, 2],
+  words: kinds,
 } as const;
 
 /** `evergreen explain`. */
 export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return exitCodes.done;
-  const { flags } = parsed;
+  const { flags, rest } = parsed;
+  if (rest.length > 0) {
+    const [kind = "", name] = rest;
+    if (name === undefined) throw new UsageError(`explain ${kind}: which one?`, `as evergreen explain ${kind} NAME`);
+    const { explainPart } = await import("../explain-part.ts");
+    await explainPart(kind, name, flags.json === true);
+    return exitCodes.done;
+  }
   const files = runFiles(flags.config);
   const request = { files: files, env: process.env, cwd: process.cwd(), presets: presetFolder };
   const values = explain(readSpec({ ...request, ...(flags.set ? { set: flags.set } : {}) }));
