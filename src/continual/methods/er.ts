@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { mulNumber } from "../../engine/ops.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { defineMethod } from "../method.ts";
+import { drawnFor, replaying, reservoirOptions } from "../reservoir.ts";
+
+export default defineMethod({
+  summary:
+    "Experience replay: beside each batch the run's loss over a draw from a reservoir of earlier samples, at the learned temperature.",
+  source: "arXiv:1902.10486, algorithm 1 with the reservoir of algorithm 3; here batch and draw are two losses, not one joined batch",
+  options: z.strictObject({
+    alpha: z.number().min(0).default(1).describe("weight of the loss over the draw"),
+    ...reservoirOptions,
+  }),
+  build: ({ alpha, ...how }) => ({
+    ...replaying("er", ["replay"], how),
+    loss({ rows, contrastive }): Readonly<Record<string, Tensor>> {
+      const drawn = drawnFor(rows, "er", "replay").map(({ row }) => row);
+      return drawn.length > 0 ? { replay: mulNumber(contrastive(drawn), alpha) } : {};
+    },
+  }),
+});
