@@ -1,4 +1,5 @@
 import type { Random } from "../util/random.ts";
+import { multinomial } from "./binomial.ts";
 import { type Interval, percentileInterval, standardDeviation } from "./intervals.ts";
 
 /** Hits and trials of every item in one direction: (correct, 1) for classification, (own captions found, own captions) for an image. */
@@ -35,7 +36,9 @@ export interface GroupedOutcomes {
 
 export const bootstrapResamples = 1000;
 
-/** KA, ZS and GM by stratified bootstrap: items are resampled inside each set. A group without sets has no spread. */
+/**
+ * KA, ZS and GM by stratified bootstrap: items are resampled inside each set, as counts of items that came out alike, which is the same distribution. A group without sets has no spread.
+ */
 export function bootstrapTriple(
   random: Random,
   groups: GroupedOutcomes,
@@ -72,26 +75,61 @@ function meanResamples(random: Random, given: readonly (readonly SetOutcomes[])[
   const means = runs.map(() => new Float64Array(resamples + 1));
   for (const [index, { set, items }] of sets.entries()) {
     const draws = random.at(`bootstrap/${set}`);
-    const chosen = Uint32Array.from({ length: items }, (_, i) => i);
+    const { counts, directions } = kindsOf(
+      runs.flatMap((own) => own[index] ?? []),
+      items,
+    );
+    const draw = multinomial(counts);
     for (let r = 0; r <= resamples; r++) {
-      if (r > 0) for (let i = 0; i < items; i++) chosen[i] = draws.below(items);
-      for (const [run, mean] of means.entries()) {
-        const own = runs[run]?.[index];
-        if (own) mean[r] = (mean[r] as number) + scoreOf(own, chosen) / sets.length;
-      }
+      const drawn = r === 0 ? counts : draw(draws);
+      for (const [run, mean] of means.entries()) mean[r] = (mean[r] as number) + scoreOf(directions[run] ?? [], drawn) / sets.length;
     }
   }
   return means;
 }
 
-function scoreOf({ directions }: SetOutcomes, chosen: Uint32Array): number {
+/** Items by kind: a resample is known by how many it holds of each. */
+interface Kinds {
+  /** Items of each kind, in the order in which kinds first occur. */
+  readonly counts: readonly number[];
+  /** By run and direction: hits and trials of an item of each kind. */
+  readonly directions: readonly (readonly { readonly hits: readonly number[]; readonly trials: readonly number[] }[])[];
+}
+
+/** Two items are of one kind where they have the same hits and trials in every direction of every run. */
+function kindsOf(runs: readonly SetOutcomes[], items: number): Kinds {
+  const kinds = new Map<string, number>();
+  const counts: number[] = [];
+  const directions = runs.map((run) => run.directions.map(() => ({ hits: [] as number[], trials: [] as number[] })));
+  const columns = runs.flatMap((run, r) =>
+    run.directions.map(({ hits, trials }, d) => ({ hits, trials, into: directions[r]?.[d] ?? { hits: [], trials: [] } })),
+  );
+  for (let item = 0; item < items; item++) {
+    let key = "";
+    for (const { hits, trials } of columns) key += `${hits[item]}/${trials ? trials[item] : 1} `;
+    const known = kinds.get(key);
+    if (known !== undefined) {
+      counts[known] = (counts[known] as number) + 1;
+      continue;
+    }
+    kinds.set(key, counts.length);
+    counts.push(1);
+    for (const { hits, trials, into } of columns) {
+      into.hits.push(hits[item] as number);
+      into.trials.push(trials ? (trials[item] as number) : 1);
+    }
+  }
+  return { counts, directions };
+}
+
+function scoreOf(directions: Kinds["directions"][number], drawn: readonly number[]): number {
   let score = 0;
   for (const { hits, trials } of directions) {
     let found = 0;
     let asked = 0;
-    for (const item of chosen) {
-      found += hits[item] as number;
-      asked += trials ? (trials[item] as number) : 1;
+    for (const [kind, count] of drawn.entries()) {
+      found += count * (hits[kind] as number);
+      asked += count * (trials[kind] as number);
     }
     score += found / asked / directions.length;
   }

@@ -7,7 +7,7 @@ export interface RetrievalTask {
   readonly owners: ArrayLike<number>;
   /** Similarities of images from…to−1 with all captions, row-major. Asked for twice, and must give the same numbers both times. */
   readonly similarities: (from: number, to: number) => ArrayLike<number>;
-  /** Images a block. */
+  /** Images a block; when absent, as many as keep a block of similarities below 128 MiB. */
   readonly block?: number;
 }
 
@@ -35,22 +35,16 @@ export interface RetrievalMetrics {
 export function retrievalRanks(task: RetrievalTask): RetrievalRanks {
   const captionsOf = groupCaptions(task);
   const captions = task.owners.length;
+  const owners = Int32Array.from(task.owners);
   const text = new Uint32Array(task.images);
   const ownScore = new Float64Array(captions);
-  eachRow(task, (image, row, at) => {
+  eachRow(task, (image, row) => {
     const own = captionsOf[image] as readonly number[];
-    for (const caption of own) ownScore[caption] = row[at + caption] as number;
-    text[image] = bestRank(row, at, { captions, own });
+    for (const caption of own) ownScore[caption] = row[caption] as number;
+    text[image] = bestRank(row, own);
   });
   const image = new Uint32Array(captions).fill(1);
-  eachRow(task, (index, row, at) => {
-    for (let caption = 0; caption < captions; caption++) {
-      const owner = task.owners[caption] as number;
-      if (index === owner) continue;
-      if (comesBefore(row[at + caption] as number, ownScore[caption] as number, index < owner))
-        image[caption] = (image[caption] as number) + 1;
-    }
-  });
+  eachRow(task, (index, row) => countImagesBefore({ index, row, owners, ownScore }, image));
   return { text, image };
 }
 
@@ -87,38 +81,54 @@ function groupCaptions({ images, owners }: RetrievalTask): readonly (readonly nu
   return captionsOf;
 }
 
-function eachRow(
-  { images, owners, similarities, block = 256 }: RetrievalTask,
-  visit: (image: number, row: ArrayLike<number>, at: number) => void,
-): void {
+type Row = Float32Array | Float64Array;
+
+/** A matrix product reads all captions for each block, so a large block is cheaper an image. */
+const blockEntries = 2 ** 25;
+
+function eachRow({ images, owners, similarities, block: given }: RetrievalTask, visit: (image: number, row: Row) => void): void {
+  const captions = owners.length;
+  const block = given ?? Math.max(1, Math.floor(blockEntries / Math.max(1, captions)));
   for (let from = 0; from < images; from += block) {
     const to = Math.min(images, from + block);
-    const rows = similarities(from, to);
-    if (rows.length !== (to - from) * owners.length)
-      throw new RangeError(`internal: retrieval: ${rows.length} similarities for ${to - from} images and ${owners.length} captions`);
-    for (let image = from; image < to; image++) visit(image, rows, (image - from) * owners.length);
+    const found = similarities(from, to);
+    if (found.length !== (to - from) * captions)
+      throw new RangeError(`internal: retrieval: ${found.length} similarities for ${to - from} images and ${captions} captions`);
+    const rows = found instanceof Float32Array ? found : Float64Array.from(found);
+    for (let image = from; image < to; image++) visit(image, rows.subarray((image - from) * captions, (image - from + 1) * captions));
   }
 }
 
+// The loops below look at every pair. What comes before one's own: an earlier one that is not lower, a later one that is higher. A score that is no number comes
+// last when it is one's own and first when it is another's, so it never helps; hence the negations.
+
 /** The best own caption is the highest one, of equal ones the first. */
-function bestRank(
-  row: ArrayLike<number>,
-  at: number,
-  { captions, own }: { readonly captions: number; readonly own: readonly number[] },
-): number {
+function bestRank(row: Row, own: readonly number[]): number {
   let best = own[0] as number;
-  for (const caption of own)
-    if ((row[at + caption] as number) > (row[at + best] as number) || Number.isNaN(row[at + best] as number)) best = caption;
-  const score = row[at + best] as number;
+  for (const caption of own) if ((row[caption] as number) > (row[best] as number) || Number.isNaN(row[best] as number)) best = caption;
+  const score = row[best] as number;
   let rank = 1;
-  for (let caption = 0; caption < captions; caption++)
-    if (caption !== best && comesBefore(row[at + caption] as number, score, caption < best)) rank++;
+  for (let caption = 0; caption < best; caption++) if (!((row[caption] as number) < score)) rank++;
+  for (let caption = best + 1; caption < row.length; caption++) if (!((row[caption] as number) <= score)) rank++;
   return rank;
 }
 
-/** A score that is no number comes last when it is one's own and first when it is another's, so it never helps. */
-function comesBefore(other: number, own: number, isEarlier: boolean): boolean {
-  return isEarlier ? !(other < own) : !(other <= own);
+interface ImageRow {
+  readonly index: number;
+  readonly row: Row;
+  readonly owners: Int32Array;
+  readonly ownScore: Float64Array;
+}
+
+/** Adds one to the rank of every caption whose own image comes after this one. */
+function countImagesBefore({ index, row, owners, ownScore }: ImageRow, ranks: Uint32Array): void {
+  for (let caption = 0; caption < row.length; caption++) {
+    const owner = owners[caption] as number;
+    const score = row[caption] as number;
+    const own = ownScore[caption] as number;
+    const comesBefore = index < owner ? !(score < own) : index > owner && !(score <= own);
+    if (comesBefore) ranks[caption] = (ranks[caption] as number) + 1;
+  }
 }
 
 function shareWithin(ranks: Uint32Array, k: number): number {
