@@ -63,7 +63,7 @@ function typeOf(dtypes: readonly string[]): FloatType {
 }
 
 /** An empty folder, or one that holds a model of the same form. Anything beside it would make the folder say two things. */
-function makeFolder(path: string, names: readonly string[]): string {
+export function makeFolder(path: string, names: readonly string[]): string {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found && !found.isDirectory())
     throw new UsageError(`${path} is a file that does not end in .safetensors`, "name a folder or a .safetensors file");

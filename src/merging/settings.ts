@@ -60,7 +60,7 @@ async function resolveTower(choice: TowerChoice, { count, hasBase }: MergeChoice
   if (!hasBase && (operator.usesBase || modifier))
     throw new MergeError(
       `${operator.usesBase ? name : choice.modifier?.name} needs the base that the models were trained from`,
-      "name it as base_model",
+      "name it: --base MODEL, or base_model in a merge file",
     );
   const options = parseOptions(name, operator, modifier?.replaces ? { ...given, lambda: 1 } : given);
   return {

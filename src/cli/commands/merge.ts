@@ -1,0 +1,51 @@
+import { exitCodes, UsageError } from "../../util/errors.ts";
+import { parse, storeFlags } from "../command.ts";
+import { mergeRequest } from "../merge-request.ts";
+import { modelReferenceHelp } from "../model-reference.ts";
+
+export const usage = {
+  synopsis: "merge MODEL... --out OUT [--method NAME --base MODEL] | merge -C FILE --out OUT | merge ls [NAME]",
+  about: [
+    `Merges models, oldest first, into one. MODEL is ${modelReferenceHelp}. OUT is a folder that OpenCLIP opens, or a .safetensors file.`,
+    "FILE is a merge in mergekit's form: merge_method, base_model, models, parameters, dtype. ls lists the operators, ls NAME the options of one.",
+  ].join("\n"),
+  flags: {
+    config: { type: "string", value: "FILE", short: "C", help: "merge file; flags stand over it" },
+    out: { type: "string", value: "OUT", help: "folder or .safetensors file to write" },
+    method: { type: "string", value: "NAME", help: "operator; default linear" },
+    base: { type: "string", value: "MODEL", help: "what the models were trained from" },
+    weights: { type: "string", value: "W,W,...", help: "one a model; what they mean is the operator's" },
+    "by-age": { type: "string", value: "SHAPE", help: "weights that grow towards the newest: linear, exp, log, ..." },
+    reverse: { type: "boolean", help: "weights by age that grow towards the oldest" },
+    "include-base": { type: "boolean", help: "the base takes part as the oldest model" },
+    set: { type: "string", value: "KEY=VALUE", multiple: true, help: "an option of the operator: --set lambda=0.3" },
+    lines: { type: "boolean", help: "scale task vectors by depth (LiNeS)" },
+    dtype: { type: "string", value: "TYPE", help: "type to write; default the base's own", choices: ["float32", "float16", "bfloat16"] },
+    seed: { type: "string", value: "N", help: "seed of the operators that draw" },
+    guard: { type: "string", value: "ACTION", help: "what to do when a tower moved too far; default warn", choices: ["warn", "stop"] },
+    arch: { type: "string", value: "NAME", help: "architecture, where the weights leave a choice" },
+    "dry-run": { type: "boolean", short: "n", help: "say what it would read, write and hold, and stop" },
+    runs: storeFlags.runs,
+  },
+  arguments: [0, Number.POSITIVE_INFINITY],
+  words: ["ls"],
+  takesRun: true,
+} as const;
+
+/** `evergreen merge`. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parse(argv, usage);
+  if (!parsed) return exitCodes.done;
+  const { flags, rest } = parsed;
+  if (rest[0] === "ls") {
+    if (rest.length > 2) throw new UsageError(`unexpected argument "${rest[2]}"`, "usage: evergreen merge ls [NAME]");
+    await (await import("../merge-ls.ts")).listOperators(rest[1], flags.json === true);
+    return exitCodes.done;
+  }
+  if (rest.length === 0 && flags.config === undefined) throw new UsageError("no models", `usage: evergreen ${usage.synopsis}`);
+  if (flags.out === undefined && !flags["dry-run"]) throw new UsageError("where to write?", "add --out OUT, or --dry-run");
+  const request = mergeRequest(rest, flags);
+  const { runMerge } = await import("../merge-run.ts");
+  await runMerge(request, flags);
+  return exitCodes.done;
+}

@@ -1,0 +1,132 @@
+import type { ModelWeight, TowerChoice, WeightChoice } from "../merging/settings.ts";
+import { type Recency, recencies } from "../merging/shares.ts";
+import { UsageError } from "../util/errors.ts";
+import { emptyMergeFile, type MergeFile, readMergeFile } from "./merge-file.ts";
+
+/** Flags of `evergreen merge` that say what is merged and how. */
+export interface MergeFlags {
+  readonly config?: string;
+  readonly method?: string;
+  readonly base?: string;
+  readonly weights?: string;
+  readonly "by-age"?: string;
+  readonly reverse?: boolean;
+  readonly "include-base"?: boolean;
+  readonly set?: readonly string[];
+  readonly lines?: boolean;
+  readonly dtype?: string;
+  readonly seed?: string;
+}
+
+/** A merge by names: models as a person names them, operators with their options. */
+export interface MergeRequest {
+  readonly base: string | undefined;
+  /** Oldest first, the base in front where it is to take part. */
+  readonly models: readonly string[];
+  /** One a model, or none. */
+  readonly statistics: readonly string[];
+  readonly image: TowerChoice;
+  readonly text: TowerChoice;
+  readonly dtype: MergeFile["dtype"];
+  readonly seed: number;
+  readonly clampsLogitScale: boolean;
+}
+
+/** A request from a file and flags over it. @throws {UsageError} or {ConfigError} */
+export function mergeRequest(models: readonly string[], flags: MergeFlags): MergeRequest {
+  const file = withFlags(flags.config === undefined ? emptyMergeFile(models) : readMergeFile(flags.config), models, flags);
+  const named = file.models.map((each) => (typeof each === "string" ? { model: each } : each));
+  const isBaseIn = file.weights?.include_base === true;
+  if (isBaseIn && file.base_model === undefined) throw new UsageError("the base is to take part, but none is named", "add --base MODEL");
+  const statistics = named.flatMap((each) => ("statistics" in each && each.statistics !== undefined ? [each.statistics] : []));
+  if (statistics.length > 0 && statistics.length < named.length)
+    throw new UsageError(`${statistics.length} of ${named.length} models have statistics`, "give every model its own, or none");
+  const list = [...(isBaseIn && file.base_model !== undefined ? [file.base_model] : []), ...named.map((each) => each.model)];
+  const tower = (side: "image" | "text"): TowerChoice => towerChoice(file, side, weightsOf(named, file));
+  return {
+    base: file.base_model,
+    models: list,
+    statistics,
+    image: tower("image"),
+    text: tower("text"),
+    dtype: file.dtype,
+    seed: file.seed,
+    clampsLogitScale: file.clamp_logit_scale,
+  };
+}
+
+function withFlags(file: MergeFile, models: readonly string[], flags: MergeFlags): MergeFile {
+  const numbers = flags.weights === undefined ? undefined : flags.weights.split(",").map((text) => numberOf("weights", text));
+  const named = models.length > 0 ? models : file.models;
+  if (numbers && numbers.length !== named.length)
+    throw new UsageError(
+      `--weights ${flags.weights}: ${numbers.length} numbers for ${named.length} models`,
+      "give one a model, as 0.3,0.7",
+    );
+  const weighted = named.map((each, i) => {
+    const own = typeof each === "string" ? { model: each } : each;
+    return numbers ? { ...own, parameters: { weight: numbers[i] as number } } : own;
+  });
+  const age = flags["by-age"] ?? file.weights?.by_age;
+  if (age !== undefined && !recencies.includes(age as Recency))
+    throw new UsageError(`--by-age ${age}: expected one of ${recencies.join(", ")}`, "as --by-age linear");
+  const isBaseIn = flags["include-base"] ?? file.weights?.include_base ?? false;
+  return {
+    ...file,
+    models: weighted,
+    parameters: { ...file.parameters, ...Object.fromEntries((flags.set ?? []).map(setting)) },
+    ...(flags.method === undefined ? {} : { merge_method: flags.method }),
+    ...(flags.base === undefined ? {} : { base_model: flags.base }),
+    ...(age === undefined && !isBaseIn
+      ? {}
+      : { weights: { by_age: age ?? "uniform", reverse: flags.reverse ?? file.weights?.reverse ?? false, include_base: isBaseIn } }),
+    ...(flags.lines ? { lines: file.lines ?? {} } : {}),
+    ...(flags.dtype === undefined ? {} : { dtype: flags.dtype as MergeFile["dtype"] }),
+    ...(flags.seed === undefined ? {} : { seed: numberOf("seed", flags.seed) }),
+  };
+}
+
+type Named = Exclude<MergeFile["models"][number], string>;
+
+/** Weights of the models as one choice; undefined where nobody gave any. */
+function weightsOf(named: readonly Named[], { weights, parameters }: MergeFile): WeightChoice | undefined {
+  const given = named.map((each) => each.parameters?.weight as ModelWeight | undefined);
+  const each = given.filter((weight) => weight !== undefined);
+  if (each.length > 0 && each.length < named.length)
+    throw new UsageError(`${each.length} of ${named.length} models have a weight`, "give every model one, or none");
+  if (each.length > 0 && weights) throw new UsageError("models have weights, and weights by age are asked for", "keep one of both");
+  if (weights) return { recency: weights.by_age as Recency, reverse: weights.reverse };
+  // As in mergekit: how far slerp goes from the first model to the second.
+  if (typeof parameters.t === "number") return { each: [1 - parameters.t, parameters.t] };
+  return each.length > 0 ? { each, normalize: parameters.normalize === true } : undefined;
+}
+
+function towerChoice(file: MergeFile, side: "image" | "text", weights: WeightChoice | undefined): TowerChoice {
+  const own = file.towers[side];
+  const isOther = own?.merge_method !== undefined && own.merge_method !== file.merge_method;
+  const { density, normalize: _, t: __, ...options } = { ...(isOther ? {} : file.parameters), ...own?.parameters };
+  return {
+    // As in mergekit density is the share that stays.
+    operator: {
+      name: own?.merge_method ?? file.merge_method,
+      ...options,
+      ...(typeof density === "number" ? { remove: Number((1 - density).toPrecision(12)) } : {}),
+    },
+    ...(weights ? { weights } : {}),
+    ...(file.lines ? { modifier: { name: "lines", ...file.lines } } : {}),
+  };
+}
+
+/** `lambda=0.3` as a pair; numbers and truth values are read as such. */
+function setting(text: string): readonly [string, number | string | boolean] {
+  const [, key, value] = /^([a-z_]+)=(.+)$/.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new UsageError(`--set ${text}: expected KEY=VALUE`, "as --set lambda=0.3");
+  if (value === "true" || value === "false") return [key, value === "true"];
+  return [key, value.trim() !== "" && Number.isFinite(Number(value)) ? Number(value) : value];
+}
+
+function numberOf(flag: string, text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isFinite(value)) return value;
+  throw new UsageError(`--${flag} ${text}: expected numbers`, flag === "weights" ? "as --weights 0.3,0.7" : `as --${flag} 1`);
+}

@@ -1,0 +1,196 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { setThreads } from "../engine/facts.ts";
+import { defaultMemoryLimit, limitMemory } from "../engine/memory.ts";
+import { growthWarning, MergeGrowthError, type TowerGrowth } from "../merging/guard.ts";
+import {
+  checkAlike,
+  type FilesToMerge,
+  type MergeCost,
+  type MergeReport,
+  type MergeType,
+  mergeCost,
+  mergeFiles,
+  storedType,
+} from "../merging/merge-files.ts";
+import { MergeError } from "../merging/operator.ts";
+import type { MergeSettings } from "../merging/planned-merge.ts";
+import { resolveMerge } from "../merging/settings.ts";
+import { folderForm } from "../models/model-export.ts";
+import { openModelFolder } from "../models/model-folder.ts";
+import { openWeights } from "../models/weights-file.ts";
+import { codeVersion } from "../pipeline/code-version.ts";
+import { formatBytes, formatDuration } from "../util/units.ts";
+import type { MergeRequest } from "./merge-request.ts";
+import { makeFolder } from "./model-convert.ts";
+import { findModelFile } from "./model-reference.ts";
+import { aside, counted, sayFacts, sayJson } from "./output.ts";
+import { checkOutput, writeOutput } from "./output-file.ts";
+
+/** Flags of `evergreen merge` that say what becomes of the result. */
+export interface MergeRunFlags {
+  readonly out?: string;
+  readonly guard?: string;
+  readonly arch?: string;
+  readonly runs?: string;
+  readonly "dry-run"?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** A request whose files are open and whose parts are found. */
+interface ReadyMerge {
+  readonly request: MergeRequest;
+  readonly files: FilesToMerge;
+  readonly settings: MergeSettings;
+  readonly type: MergeType;
+  readonly cost: MergeCost;
+}
+
+/** Merges, or says what it would take, and tells about it. Refuses what cannot work before anything is read or written. */
+export async function runMerge(request: MergeRequest, flags: MergeRunFlags): Promise<void> {
+  limitMemory(defaultMemoryLimit());
+  setThreads();
+  const ready = await openMerge(request, flags);
+  if (flags["dry-run"]) return tellCost(ready, flags);
+  const out = flags.out ?? "";
+  if (!flags.json && !flags.quiet) for (const note of baseNotes(ready)) aside(note);
+  const target = prepareOutput(out, ready);
+  const started = performance.now();
+  const warnings: string[] = [];
+  const accept = (growth: readonly TowerGrowth[]): void => {
+    warnings.push(...growthWarnings(growth));
+    const [first] = warnings;
+    if (first !== undefined && flags.guard === "stop") throw new MergeGrowthError(first);
+  };
+  const report = await mergeFiles(target, ready.files, { settings: ready.settings, type: ready.type, accept });
+  if (target !== out) writeBeside(out, ready, report);
+  const bytes = statSync(target).size;
+  const durationMs = performance.now() - started;
+  if (flags.json)
+    sayJson({
+      path: out,
+      weights: target,
+      ...facts(ready),
+      bytes,
+      bytesRead: report.bytesRead,
+      durationMs,
+      growth: report.growth,
+      warnings,
+    });
+  else if (!flags.quiet) {
+    for (const { tower, growth } of report.growth)
+      if (growth !== undefined) aside(`${tower}: moved ${growth.toPrecision(3)} times as far from the base as its models`);
+    for (const warning of warnings) aside(`warning: ${warning}; a smaller lambda, or another operator, may do better`);
+    aside(
+      `wrote ${out}: ${counted(request.models.length, "model")}, ${ready.type}, ${formatBytes(bytes)} in ${formatDuration(durationMs)}`,
+    );
+  }
+}
+
+async function openMerge(request: MergeRequest, flags: MergeRunFlags): Promise<ReadyMerge> {
+  // Asynchronous as a whole: of several models that cannot be opened the first is told.
+  const open = async (reference: string) =>
+    openModelFolder(findModelFile(reference, flags.runs), flags.arch === undefined ? {} : { arch: flags.arch });
+  const settings = await resolveMerge({
+    towers: { image: request.image, text: request.text },
+    count: request.models.length,
+    hasBase: request.base !== undefined,
+    seed: request.seed,
+    clampsLogitScale: request.clampsLogitScale,
+  });
+  checkStatistics(request, settings);
+  const [base, ...models] = await Promise.all([request.base === undefined ? undefined : open(request.base), ...request.models.map(open)]);
+  const opened = models.flatMap((model) => model ?? []);
+  const statistics = await Promise.all(request.statistics.map((path) => openWeights(path)));
+  const files = { base, models: opened, ...(statistics.length > 0 ? { statistics } : {}) };
+  checkAlike(files, [...(request.base === undefined ? [] : [request.base]), ...request.models]);
+  const [first] = opened;
+  const type = request.dtype ?? (base ? storedType(base) : first ? storedType(first) : "float32");
+  return { request, files, settings, type, cost: mergeCost(files, settings, type) };
+}
+
+function checkStatistics({ image, text, statistics }: MergeRequest, { towers }: MergeSettings): void {
+  const needs = towers.image.operator.needs ?? towers.text.operator.needs;
+  if (needs !== undefined && statistics.length === 0)
+    throw new MergeError(
+      `${towers.image.operator.needs ? image.operator.name : text.operator.name} needs ${needs} statistics of every model`,
+      "name them in a merge file: models: [{model: A, statistics: A-statistics.safetensors}, ...]",
+    );
+  if (needs === undefined && statistics.length > 0) throw new MergeError("no operator of this merge takes statistics", "leave them away");
+}
+
+/** Models that are the base: their task vectors are zeros, which takes part in votes. */
+function baseNotes({ request, files: { base, models }, settings: { towers } }: ReadyMerge): readonly string[] {
+  if (!base || !(towers.image.operator.usesBase || towers.text.operator.usesBase)) return [];
+  const isBase = models.map((model) => model.files.every((path, i) => sameFile(statSync(path), statSync(base.files[i] ?? path))));
+  return request.models.flatMap((name, i) => (isBase[i] ? [`note: ${name} is the base itself; its task vector is zero`] : []));
+}
+
+function growthWarnings(growth: readonly TowerGrowth[]): readonly string[] {
+  return growth.flatMap(({ tower, growth: ratio }) => {
+    const warning = ratio === undefined ? undefined : growthWarning([ratio]);
+    return warning === undefined ? [] : [`${tower} tower: ${warning}`];
+  });
+}
+
+/** Path of the weights file; a folder is made. */
+function prepareOutput(out: string, { files, request }: ReadyMerge): string {
+  const inputs = [files.base, ...files.models].flatMap((model) => model?.files ?? []);
+  if (out.endsWith(".safetensors")) {
+    refuseInput(out, inputs, request);
+    checkOutput(out);
+    return out;
+  }
+  const form = formOf(files);
+  const target = join(out, form.weights);
+  refuseInput(target, inputs, request);
+  makeFolder(out, [form.weights, ...Object.keys(form.configs), recordName]);
+  return target;
+}
+
+function refuseInput(target: string, inputs: readonly string[], { models }: MergeRequest): void {
+  const found = statSync(target, { throwIfNoEntry: false });
+  const same = found && inputs.some((path) => sameFile(found, statSync(path)));
+  if (same) throw new MergeError(`${target} is one of the ${models.length} models or the base`, "write to another place");
+}
+const sameFile = (a: { readonly dev: number; readonly ino: number }, b: { readonly dev: number; readonly ino: number }): boolean =>
+  a.dev === b.dev && a.ino === b.ino;
+
+function formOf({ base, models }: FilesToMerge) {
+  const described = base ?? models[0];
+  if (!described) throw new Error("internal: a merge of no models");
+  return folderForm(described, "openclip");
+}
+
+/** What was merged and how, beside the weights. */
+const recordName = "merge.json";
+
+function writeBeside(out: string, ready: ReadyMerge, report: MergeReport): void {
+  for (const [name, config] of Object.entries(formOf(ready.files).configs))
+    writeOutput(join(out, name), [`${JSON.stringify(config, undefined, 2)}\n`]);
+  const record = { format: "evergreen-merge/1", code: codeVersion(), ...facts(ready), seed: ready.request.seed, growth: report.growth };
+  writeOutput(join(out, recordName), [`${JSON.stringify(record, undefined, 2)}\n`]);
+}
+
+function facts({ request: { base, models, image, text }, type }: ReadyMerge) {
+  return { ...(base === undefined ? {} : { base }), models, image, text, dtype: type };
+}
+
+function tellCost(ready: ReadyMerge, { json, out }: MergeRunFlags): void {
+  const { request, cost, type } = ready;
+  if (json) {
+    sayJson({ ...(out === undefined ? {} : { path: out }), ...facts(ready), ...cost });
+    return;
+  }
+  const nameOf = ({ operator, modifier }: MergeRequest["image"]): string =>
+    [operator.name, ...(modifier ? [modifier.name] : [])].join(" + ");
+  sayFacts([
+    ["image tower", nameOf(request.image)],
+    ["text tower", nameOf(request.text)],
+    ["models", `${request.models.length}${request.base === undefined ? "" : ` from ${request.base}`}`],
+    ["reads", `${formatBytes(cost.bytesRead)} in at most ${cost.passes === 1 ? "1 pass" : `${cost.passes} passes`}`],
+    ["writes", `${formatBytes(cost.bytesWritten)}, ${type}`],
+    ["holds", `at most ${formatBytes(cost.peakBytes)} of weights at once`],
+  ]);
+}

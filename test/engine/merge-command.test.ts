@@ -1,0 +1,175 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import * as merge from "../../src/cli/commands/merge.ts";
+import { release } from "../../src/engine/scope.ts";
+import { readFloats } from "../../src/engine/tensor.ts";
+import { parseModelConfig } from "../../src/models/architecture.ts";
+import { initialiseModel, loadModel } from "../../src/models/load.ts";
+import { saveModel } from "../../src/models/save.ts";
+import { createRandom } from "../../src/util/random.ts";
+import { captured } from "../fixtures/cli/captured.ts";
+import { furthest } from "./toy-merges.ts";
+
+const place = mkdtempSync(join(tmpdir(), "merge command ü "));
+const at = (name: string): string => join(place, name);
+afterAll(() => rmSync(place, { recursive: true }));
+
+const config = parseModelConfig(
+  {
+    embed_dim: 8,
+    vision_cfg: { image_size: 16, layers: 2, width: 8, head_width: 8, patch_size: 8 },
+    text_cfg: { context_length: 8, vocab_size: 40, width: 8, heads: 1, layers: 2 },
+  },
+  "test",
+);
+beforeAll(async () => {
+  for (const [name, seed] of [
+    ["base", 1],
+    ["a", 2],
+    ["b", 3],
+  ] as const) {
+    const { model, preprocess } = initialiseModel(config, createRandom(seed));
+    await saveModel(at(`${name}.safetensors`), model, { preprocess });
+    release(model);
+  }
+});
+const [base, a, b] = ["base", "a", "b"].map((name) => at(`${name}.safetensors`)) as [string, string, string];
+
+async function projection(path: string): Promise<Float32Array> {
+  const { model } = await loadModel(path);
+  const weight = model.weights.get("text_projection");
+  const entries = weight ? readFloats(weight) : new Float32Array();
+  release(model);
+  return entries;
+}
+const mixed = async (wa: number, wb: number, wBase = 0): Promise<number[]> => {
+  const [one, two, from] = [await projection(a), await projection(b), await projection(base)];
+  return Array.from(one, (value, i) => wa * value + wb * (two[i] ?? 0) + wBase * (from[i] ?? 0));
+};
+const digest = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
+const evergreen = (...args: string[]) => captured(merge, ...args);
+const json = async (...args: string[]): Promise<ReturnType<typeof JSON.parse>> => JSON.parse((await evergreen(...args, "--json")).out);
+
+test("two models become the folder that OpenCLIP opens, with a record of what was merged", async () => {
+  const { exit, out, err } = await evergreen(a, b, "--base", base, "--weights", "0.25,0.75", "--out", at("mean"));
+  expect([exit, out]).toEqual([0, ""]);
+  expect(err).toMatch(/image: moved 0\.\d+ times as far from the base as its models\ntext: moved .*\nwrote .*: 2 models, float32, /);
+  expect(readdirSync(at("mean")).sort()).toEqual(["merge.json", "open_clip_config.json", "open_clip_model.safetensors"]);
+  expect(furthest(await projection(at("mean")), await mixed(0.25, 0.75))).toBeLessThan(1e-6);
+  const record = JSON.parse(readFileSync(at("mean/merge.json"), "utf8"));
+  expect(record).toMatchObject({
+    format: "evergreen-merge/1",
+    base,
+    models: [a, b],
+    image: { operator: { name: "linear" } },
+    dtype: "float32",
+  });
+  expect(record.growth.map(({ tower }: { tower: string }) => tower)).toEqual(["image", "text"]);
+});
+
+test("a merge file says the same as flags, bit for bit, and flags stand over it", async () => {
+  writeFileSync(
+    at("merge.yaml"),
+    [
+      "merge_method: ties",
+      "base_model: ./base.safetensors",
+      "models:",
+      "  - ./a.safetensors",
+      "  - model: ./b.safetensors",
+      "parameters:",
+      "  density: 0.4",
+      "  lambda: 0.5",
+      "",
+    ].join("\n"),
+  );
+  await evergreen("-C", at("merge.yaml"), "--out", at("file.safetensors"));
+  await evergreen(a, b, "--base", base, "--method", "ties", "--set", "remove=0.6", "--set", "lambda=0.5", "--out", at("flags.safetensors"));
+  expect(digest(at("file.safetensors"))).toBe(digest(at("flags.safetensors")));
+  await evergreen("-C", at("merge.yaml"), "--set", "lambda=1", "--out", at("other.safetensors"));
+  expect(digest(at("other.safetensors"))).not.toBe(digest(at("file.safetensors")));
+});
+
+test("towers have their own methods, models weights by tensor, and LiNeS its options in a file", async () => {
+  writeFileSync(
+    at("towers.yaml"),
+    [
+      "merge_method: linear",
+      "base_model: ./base.safetensors",
+      "models:",
+      "  - {model: ./a.safetensors, parameters: {weight: [{filter: text_projection, value: 1}, {value: 0.5}]}}",
+      "  - {model: ./b.safetensors, parameters: {weight: [{filter: text_projection, value: 3}, {value: 0.5}]}}",
+      "parameters: {normalize: true}",
+      "towers: {image: {merge_method: slerp}}",
+      "lines: {alpha: 0, beta: 0.5}",
+      "",
+    ].join("\n"),
+  );
+  const told = await json("-C", at("towers.yaml"), "--out", at("towers.safetensors"));
+  expect([told.image.operator.name, told.text.operator.name, told.text.modifier]).toEqual([
+    "slerp",
+    "linear",
+    { name: "lines", alpha: 0, beta: 0.5 },
+  ]);
+  // Half of the way from the base, since the projection lies behind the last block.
+  expect(furthest(await projection(at("towers.safetensors")), await mixed(0.125, 0.375, 0.5))).toBeLessThan(1e-6);
+});
+
+test("weights by age, with the base as the oldest", async () => {
+  await evergreen(a, b, "--base", base, "--by-age", "linear", "--include-base", "--out", at("age.safetensors"));
+  expect(furthest(await projection(at("age.safetensors")), await mixed(2 / 6, 3 / 6, 1 / 6))).toBeLessThan(1e-6);
+  await evergreen(a, b, "--by-age", "exp", "--reverse", "--out", at("old.safetensors"));
+  expect(furthest(await projection(at("old.safetensors")), await mixed(2 / 3, 1 / 3))).toBeLessThan(1e-6);
+});
+
+test("a dry run tells the cost and writes nothing", async () => {
+  const told = await json(a, b, "--base", base, "--method", "ties", "--out", at("dry"), "--dry-run");
+  expect(told).toMatchObject({ passes: 4, models: [a, b], dtype: "float32" });
+  const { size } = { size: readFileSync(a).length };
+  expect(Math.abs(told.bytesWritten - size)).toBeLessThan(10_000);
+  expect(told.bytesRead / told.bytesWritten).toBeCloseTo(12, 1);
+  expect(existsSync(at("dry"))).toBe(false);
+  const { out } = await evergreen(a, b, "--dry-run");
+  expect(out).toMatch(
+    /^image tower\tlinear\ntext tower\tlinear\nmodels\t2\nreads\t.* in at most 1 pass\nwrites\t.*, float32\nholds\tat most /,
+  );
+});
+
+test("a merge that moves too far is told, and with --guard stop not written", async () => {
+  const far = [a, b, "--base", base, "--method", "task-arithmetic", "--set", "lambda=4"] as const;
+  const { warnings } = await json(...far, "--out", at("far.safetensors"));
+  expect(warnings).toHaveLength(2);
+  expect(warnings[0]).toMatch(/image tower: the merged weights lie .* times as far from the base as the models do, more than 2/);
+  const { exit, failure } = await evergreen(...far, "--guard", "stop", "--out", at("stopped.safetensors"));
+  expect([exit, failure]).toEqual([7, expect.stringMatching(/^EG-7151 /)]);
+  expect(readdirSync(place).filter((name) => name.startsWith("stopped") || name.endsWith(".tmp"))).toEqual([]);
+});
+
+test("what cannot be merged is refused before anything is written", async () => {
+  const failures = async (...args: string[]): Promise<string> => (await evergreen(...args, "--out", at("no.safetensors"))).failure ?? "";
+  expect(await failures(a, "--method", "slerp")).toMatch(/^EG-3150 merge: slerp takes 2 models, got 1/);
+  expect(await failures(a, b, "--method", "ties")).toMatch(/^EG-3150 merge: ties needs the base/);
+  expect(await failures(a, b, "--method", "tis")).toMatch(/^EG-3004 unknown merge operator "tis"/);
+  expect(await failures(a, b, "--weights", "1")).toMatch(/^EG-2001 --weights 1: 1 numbers for 2 models/);
+  expect(await failures(a, b, "--weights", "1,1")).toMatch(/^EG-3150 merge: weights 1, 1 add up to 2/);
+  expect(await failures(a, b, "--method", "fisher")).toMatch(/^EG-3150 merge: fisher needs fisher statistics/);
+  expect(await failures(base, a, "--method", "model-stock", "--base", base)).toMatch(
+    /^EG-3150 merge: model-stock: model 1 of 2 is the base/,
+  );
+  expect((await evergreen(a, b, "--out", b)).failure).toMatch(/is one of the 2 models/);
+  expect((await evergreen(a, b)).failure).toMatch(/^EG-2001 where to write/);
+  expect(existsSync(at("no.safetensors"))).toBe(false);
+  writeFileSync(at("bad.yaml"), "merge_metod: ties\nmodels: [a]\n");
+  expect((await evergreen("-C", at("bad.yaml"), "--out", at("x"))).failure).toMatch(/^EG-3001 merge_metod: unknown key/);
+});
+
+test("ls lists every operator and the options of one", async () => {
+  const { operators, modifiers } = await json("ls");
+  expect(operators.map(({ name }: { name: string }) => name)).toContain("ties");
+  expect(modifiers.map(({ name }: { name: string }) => name)).toEqual(["lines"]);
+  const { options } = await json("ls", "dare");
+  expect(options).toContainEqual({ name: "remove", default: 0.8, about: "probability that an entry is dropped, at most 0.99" });
+  expect((await evergreen("ls", "tiess")).failure).toMatch(/no merge operator is called "tiess"/);
+});
