@@ -104,6 +104,7 @@ export function taskWork({ plan, stream, replay, data }: Resolved): readonly Tas
   const allPools = plan.tasks.map((_, task) => ({ update: updatePool(stream, task), buffer: replay[task] ?? poolOf([]) }));
   const groups = drawGroups(plan.spec, stream, (source, task) => allPools[task]?.[source] ?? poolOf([]));
   const draws = createRowDraws(random, { shards: shardSizes(data.pretraining) }, groups);
+  const tellerOf = plan.spec.data.captions === "shuffled" ? shuffledTellers(samples.all, random) : (record: SampleRecord) => record;
   let pretrainingDrawn = 0;
   return plan.tasks.map((planned, task): TaskWork => {
     const pools = allPools[task] ?? { update: poolOf([]), buffer: poolOf([]) };
@@ -113,7 +114,8 @@ export function taskWork({ plan, stream, replay, data }: Resolved): readonly Tas
     const row = (draw: RowDraw): TrainingRow => {
       const record = draw.source === "pretraining" ? pretraining.all[draw.sample] : samples.get(pools[draw.source].sample(draw.sample));
       if (!record) throw new Error(`internal: pretraining sample ${draw.sample} of ${pretraining.all.length}`);
-      const caption = pickCaption(random, { source: draw.source, task, position: draw.position }, record.captions);
+      const told = draw.source === "pretraining" ? record : tellerOf(record);
+      const caption = pickCaption(random, { source: draw.source, task, position: draw.position }, told.captions);
       return {
         request: {
           id: record.id,
@@ -123,7 +125,7 @@ export function taskWork({ plan, stream, replay, data }: Resolved): readonly Tas
         },
         caption,
         source: draw.source,
-        ...(record.className === undefined ? {} : { concept: `${datasetOf(record.id)}/${record.className}` }),
+        ...(told.className === undefined ? {} : { concept: `${datasetOf(told.id)}/${told.className}` }),
         pass: draw.pass,
       };
     };
@@ -135,6 +137,13 @@ export function taskWork({ plan, stream, replay, data }: Resolved): readonly Tas
       rowsAt: (step) => draws({ task, step, phases: planned.phases, pools: sizes, pretrainingDrawn: before }).map(row),
     };
   });
+}
+
+/** For each sample the one whose caption and class it is told by: a permutation of all (purpose `control/captions`). */
+function shuffledTellers(all: readonly SampleRecord[], random: Random): (record: SampleRecord) => SampleRecord {
+  const order = random.at("control/captions").permutation(all.length);
+  const tellers = new Map(all.map(({ id }, i) => [id, all[order[i] ?? i]]));
+  return (record) => tellers.get(record.id) ?? record;
 }
 
 /** The sources of a batch's rows, in its order. */

@@ -76,6 +76,10 @@ const data = z.strictObject({
     .union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
     .default("openclip")
     .describe("the name of an augmentation, or a map of its name and options"),
+  captions: z
+    .enum(["own", "shuffled"])
+    .default("own")
+    .describe("own, or shuffled: every streamed image is told by another one's caption and class, as a control that must not learn"),
   batch_size: z.int().min(1).default(512).describe("a whole number >= 1: rows of a step over all devices"),
   workers: z.union([z.literal("auto"), z.int().min(0).max(256)]).default("auto"),
   first_task_rule: z.enum(["split", "oversample-update"]).default("split"),
