@@ -52,6 +52,7 @@ export const scheduleSchema = z.discriminatedUnion("name", [
       plateau: z.number().gt(0).max(1).default(0.5),
       anneal: extent.default("10%"),
       floor: z.number().gt(0).max(1).default(0.001),
+      resume_from: z.enum(["plateau", "annealed"]).default("plateau"),
     })
     .refine(({ plateau, floor: end }) => end <= plateau, { error: "a number at or below schedule.plateau", path: ["floor"] }),
 ]);

@@ -76,7 +76,7 @@ describe("errors", () => {
     expect(problems([path])).toEqual([
       "4:7 seed: expected a whole number >= 0 <= 4294967295, got -1",
       '5:1 optimm: unknown key; expected one of version, extends, name, project, seed, model, stream, data, budget, methods, optim, schedule, loss, eval, checkpoint, engine; did you mean "optim"?',
-      '6:8 data.batchSize: unknown key; expected one of mixture, draws, pretraining, buffer, augment, batch_size, workers, first_task_rule, on_unreadable; did you mean "batch_size"?',
+      '6:8 data.batchSize: unknown key; expected one of mixture, draws, pretraining, buffer, augment, captions, batch_size, workers, first_task_rule, on_unreadable; did you mean "batch_size"?',
       '7:1 lr: unknown key; expected one of version, extends, name, project, seed, model, stream, data, budget, methods, optim, schedule, loss, eval, checkpoint, engine; did you mean "optim.lr"?',
       '8:1 model2: unknown key; expected one of version, extends, name, project, seed, model, stream, data, budget, methods, optim, schedule, loss, eval, checkpoint, engine; did you mean "model"?',
       "9:1 hf_token: looks like a secret, which a run file never holds; set it in the environment",
@@ -152,7 +152,7 @@ describe("errors", () => {
     ],
     [["data.mixture.update=0.5"], "data.mixture: shares add up to 0.5, expected 1 (update 0.5, buffer 0, pretraining 0)"],
     [["optim.name=adam"], 'optim.name: expected one of adamw, sgd, got "adam"; did you mean "adamw"?'],
-    [["methods=[{name: ewc}]"], 'methods[0].name: expected finetune, got "ewc"'],
+    [["methods=[{lambda: 3}]"], "methods[0].name: missing; expected a text"],
     [["model=null"], "model: missing; expected a map"],
     [["budget.total=5 steps"], 'budget: expected one of {per_task: "10 steps"} and {total: "6400 samples"}, got a map of per_task, total'],
     [["name=../x"], 'name: expected a word of letters, digits, dots, dashes and underscores, at most 64, got "../x"'],

@@ -23,6 +23,11 @@ export interface ScheduledRun {
 
 export interface ScheduleDefinition<S extends z.ZodType = z.ZodType> extends Component<S> {
   build(options: z.output<S>, run: ScheduledRun): Schedule;
+  /**
+   * First step of a task's branch: its end is what the task leaves, and the next task starts from the weights before it. Undefined where a task has none. A task is told by its steps
+   * and those of the first one. Absent where no task ever branches.
+   */
+  branchFrom?(options: z.output<S>, steps: { readonly first: number; readonly own: number }): number | undefined;
 }
 
 export const schedules = new Catalog<ScheduleDefinition>("schedule", [new URL("./curves/", import.meta.url)]);

@@ -13,13 +13,17 @@ const options = z
     plateau: z.number().gt(0).max(1).default(0.5).describe("what the rate stays at, as a share of the peak"),
     anneal: extent.default(0.1).describe(`at the end of each task, from the plateau to the floor: ${unit}`),
     floor: z.number().gt(0).max(1).default(0.001).describe("what each anneal ends at, as a share of the peak"),
+    resumeFrom: z
+      .enum(["plateau", "annealed"])
+      .default("plateau")
+      .describe("which weights the next task starts from: those before the anneal, which is a branch then, or those after it"),
   })
   .refine(({ plateau, floor }) => floor <= plateau, { error: "a floor at or below the plateau", path: ["floor"] });
 type Options = z.output<typeof options>;
 
 export default {
   summary: "Warm-up and cool-down to a plateau once in the run; each task ends with an anneal and the next one goes on at the plateau.",
-  source: "arXiv:2503.02844, section 3; every next task starts from annealed weights",
+  source: "arXiv:2503.02844, section 3",
   options,
   build: (given) => (at) => {
     const steps = stepsOfTask(at);
@@ -32,6 +36,10 @@ export default {
     if (at.step === steps - 1) return given.floor;
     return start * exp((ln(given.floor / start) * (at.step - from + 1)) / anneal);
   },
+  branchFrom: (given, { first, own }) => {
+    const anneal = annealSteps(given, { steps: [first, own] }, 1);
+    return given.resumeFrom === "annealed" || anneal === 0 ? undefined : own - anneal;
+  },
 } satisfies ScheduleDefinition<typeof options>;
 
 /** The rate at step n of those that are no anneal, over all tasks. */
@@ -43,6 +51,6 @@ function course({ warmup, cooldown, plateau }: Options, { steps }: Progress, n: 
 }
 
 /** Steps of a task's anneal. One step at least stands before it, so that there is something to anneal. */
-function annealSteps({ anneal }: Options, { steps }: Progress, task: number): number {
+function annealSteps({ anneal }: Options, { steps }: Pick<Progress, "steps">, task: number): number {
   return Math.max(0, Math.min(extentSteps(anneal, steps[0] ?? 0), (steps[task] ?? 0) - 1));
 }
