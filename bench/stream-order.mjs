@@ -44,21 +44,34 @@ function leastTree(distances, penalty) {
   const degree = new Int32Array(n);
   const near = new Float64Array(n).fill(Infinity);
   const parent = new Int32Array(n).fill(-1);
-  const left = new Set(penalty.keys());
+  // Rows that are left, at the front.
+  const left = Int32Array.from({ length: n }, (_, row) => row);
   let cost = 0;
-  for (let row = 0; left.size > 0; row = left.size > 0 ? [...left].reduce((a, b) => (near[b] < near[a] ? b : a)) : row) {
-    left.delete(row);
+  let row = 0;
+  let at = 0;
+  for (let count = n; count > 0; ) {
+    left[at] = left[--count];
     if (parent[row] >= 0) {
       cost += near[row];
       degree[row]++;
       degree[parent[row]]++;
     }
-    for (const other of left) {
+    let nearest = Infinity;
+    let next = 0;
+    for (let i = 0; i < count; i++) {
+      const other = left[i];
       const length = distances[row * n + other] + penalty[row] + penalty[other];
-      if (length >= near[other]) continue;
-      near[other] = length;
-      parent[other] = row;
+      if (length < near[other]) {
+        near[other] = length;
+        parent[other] = row;
+      }
+      if (near[other] < nearest) {
+        nearest = near[other];
+        next = i;
+      }
     }
+    at = next;
+    row = left[next];
   }
   return { cost, degree };
 }
@@ -67,7 +80,7 @@ function leastTree(distances, penalty) {
  * Held and Karp's bound (1970) on a path through all rows by subgradient steps: a least spanning tree under penalties, with a row at distance 0 from all that
  * joins the ends. `upper` is the cost of a known path.
  */
-function heldKarp(table, upper, rounds = 300) {
+function heldKarp(table, upper, rounds = 1000) {
   const n = table.rows;
   const distances = new Float64Array(n * n);
   for (let a = 0; a < n; a++) for (let b = 0; b < a; b++) distances[a * n + b] = distances[b * n + a] = 1 - cosine(table, a, b);
