@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import type { TrialResult } from "../runs/trial.ts";
+import { type SweptTrial, spreadOf, sweepCells, sweepTable } from "./sweep-summary.ts";
+
+const result = (ka: number, zs: number): TrialResult => ({
+  sweep: "s",
+  trial: "t",
+  labels: {},
+  set: [],
+  config: "c",
+  plan: "p",
+  code: "v",
+  model: { arch: "a", digest: "d" },
+  data: "f",
+  engine: { instructions: "i", libtorch: "l", threads: 1 },
+  tasks: 1,
+  steps: 1,
+  samples: 1,
+  evaluations: [
+    { task: -1, step: 0, ka: { value: 0.1 }, zs: { value: 0.9 }, gm: { value: 0.3 }, sets: {} },
+    { task: 0, step: 1, ka: { value: ka }, zs: { value: zs }, gm: { value: Math.sqrt(ka * zs) }, sets: {} },
+  ],
+});
+const trial = (order: string, seed: number, found?: TrialResult): SweptTrial => ({
+  trial: `${order}-${seed}`,
+  labels: { order, seed: String(seed) },
+  ...(found ? { result: found } : {}),
+});
+
+test("a spread is mean, sample deviation and Student's interval; of 1, 2, 3: 2 ± 1, 2 ± 4.303/√3", () => {
+  const spread = spreadOf([1, 2, 3]);
+  expect(spread?.mean).toBe(2);
+  expect(spread?.deviation).toBe(1);
+  expect(spread?.interval?.[1]).toBeCloseTo(2 + 4.303 / Math.sqrt(3), 12);
+  expect(spreadOf([5])).toEqual({ mean: 5, count: 1 });
+  expect(spreadOf([])).toBeUndefined();
+});
+
+test("trials gather over seeds; what has no result is missing and never counted as zero", () => {
+  const cells = sweepCells([
+    trial("random", 0, result(0.3, 0.6)),
+    trial("random", 1, result(0.4, 0.7)),
+    trial("time", 0),
+    trial("time", 1),
+    trial("given", 0, result(0.2, 0.5)),
+    trial("given", 1),
+  ]);
+  expect(sweepTable(["order", "seed"], cells).rows).toEqual([
+    ["random", "35.0 ± 7.1", "65.0 ± 7.1", "47.7 ± 7.4", "2"],
+    ["time", undefined, undefined, undefined, "missing"],
+    ["given", "20.0", "50.0", "31.6", "1 of 2"],
+  ]);
+  expect(cells[0]?.start.ka?.mean).toBeCloseTo(0.1, 12);
+});
