@@ -2,7 +2,9 @@ import { z } from "zod";
 import { zeros } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { Clip } from "../models/clip.ts";
+import type { Json } from "../util/json.ts";
 import type { Random } from "../util/random.ts";
+import type { PeftForm } from "./method.ts";
 import { type Site, siteDraws, uniformTensor } from "./sites.ts";
 
 /** Options of low-rank adapters with factors of their own at every site. */
@@ -44,3 +46,18 @@ export function loraParameters(
     ]),
   );
 }
+
+/** PEFT's LoRA, or its DoRA. */
+export const loraPeft = (useDora: boolean): PeftForm<LoraOptions> => ({
+  settings: ({ r, loraAlpha = r, rslora }) => ({
+    peft_type: "LORA",
+    r,
+    lora_alpha: loraAlpha,
+    lora_dropout: 0,
+    use_rslora: rslora,
+    use_dora: useDora,
+    init_lora_weights: true,
+  }),
+  options: ({ peft_type: type, r, lora_alpha: loraAlpha, use_rslora: rslora = false, use_dora: isDora = false }) =>
+    type === "LORA" && isDora === useDora ? { r: r as Json, loraAlpha: loraAlpha as Json, rslora } : undefined,
+});

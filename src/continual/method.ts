@@ -4,10 +4,12 @@ import type { SampleId } from "../data/source.ts";
 import type { StateTree, Tensor, Weights } from "../engine/tensor.ts";
 import type { BatchSource } from "../mixtures/mixture.ts";
 import type { Clip, Precision } from "../models/clip.ts";
+import type { TokenBatch } from "../models/text-transformer.ts";
 import type { Adapters } from "../nn/adapter.ts";
 import type { ObjectiveDefinition } from "../nn/objective.ts";
 import type { OptimizerState } from "../nn/optimizer.ts";
 import { Catalog, type Component } from "../util/component.ts";
+import type { Json } from "../util/json.ts";
 import type { Random } from "../util/random.ts";
 import type { PairBatch } from "./gradients.ts";
 
@@ -77,6 +79,10 @@ export interface TaskContext {
    */
   batches(request: { readonly maxSamples: number; readonly batchSize: number }): AsyncGenerator<PairBatch>;
   readonly experts: ExpertLibrary;
+  /** Rows of steps of the run. */
+  readonly seen: SeenRows;
+  /** Texts as the run's batches hold them, each distinct one once. */
+  tokens(texts: readonly string[]): TokenBatch;
   /** Tells the user something that does not end the run. */
   warn(code: string, message: string): void;
 }
@@ -92,8 +98,10 @@ export interface FeatureContext {
   readonly rows: readonly RowInfo[];
   /** The run's objective over some rows, a scalar. */
   contrastive(rows: readonly number[]): Tensor;
-  /** Unit-length features of the whole batch under weights of {@link teacherWeights}, without a graph; in parts as small as the run's own. */
-  embed(weights: Weights): { readonly image: Tensor; readonly text: Tensor };
+  /** Unit-length features of some rows, all when absent, under weights of {@link teacherWeights}: without a graph, in parts as small as the run's own. */
+  embed(weights: Weights, rows?: readonly number[]): { readonly image: Tensor; readonly text: Tensor };
+  /** The same of their images alone; the weights may be an image tower's and logit_scale. */
+  embedImages(weights: Weights, rows?: readonly number[]): Tensor;
 }
 
 /** A step that has been taken. */
@@ -200,7 +208,17 @@ export interface MethodBudget {
   readonly published?: string;
 }
 
+/** How PEFT's adapter_config.json tells adapters of one method; keys beside `target_modules`. */
+export interface PeftForm<Options> {
+  /** @throws {EvergreenError} for options that PEFT has no counterpart of. */
+  settings(options: Options): Readonly<Record<string, Json>>;
+  /** The options that settings mean, sites aside; undefined where they are another method's. */
+  options(settings: Readonly<Record<string, Json>>): Readonly<Record<string, Json>> | undefined;
+}
+
 export interface MethodDefinition<S extends z.ZodType = z.ZodType, State extends StateTree = StateTree> extends Component<S> {
+  /** For adapters that PEFT knows. */
+  readonly peft?: PeftForm<z.output<S>>;
   build(options: z.output<S>): Method<State>;
 }
 

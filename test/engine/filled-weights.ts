@@ -33,7 +33,7 @@ interface Spread {
 }
 
 /** Values uniform in (offset − amplitude, offset + amplitude), row by row. */
-function uniform(name: string, size: number, { amplitude, offset }: Spread): Float32Array {
+export function uniform(name: string, size: number, { amplitude, offset }: Spread): Float32Array {
   const out = new Float32Array(size);
   const scale = Math.fround(amplitude / 2 ** 24);
   const start = seed(name);

@@ -12,9 +12,13 @@ export function readVectors<Shape>(name: string): Shape {
 }
 
 /** Float32 tensors of a stored safetensors file, by name. */
-export async function readTensors(name: string): Promise<ReadonlyMap<string, Float32Array>> {
+export const readTensors = (name: string): Promise<ReadonlyMap<string, Float32Array>> =>
+  readTensorsAt(fileURLToPath(new URL(name, folder)));
+
+/** Float32 tensors of any safetensors file, by name. */
+export async function readTensorsAt(path: string): Promise<ReadonlyMap<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
-  for (const entry of (await openWeights(fileURLToPath(new URL(name, folder)))).entries) {
+  for (const entry of (await openWeights(path)).entries) {
     if (entry.dtype !== "F32") continue;
     const bytes = await readBytes(entry);
     found.set(entry.name, new Float32Array(bytes.slice().buffer));

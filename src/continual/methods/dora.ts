@@ -4,7 +4,7 @@ import { addProduct, addScaled, rowNorms } from "../../engine/linear-algebra.ts"
 import { clone, div, linear, mul, reshape, slice, to, transpose } from "../../engine/ops.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { Adapter } from "../../nn/adapter.ts";
-import { loraOptions, loraParameters, loraScale } from "../low-rank.ts";
+import { loraOptions, loraParameters, loraPeft, loraScale } from "../low-rank.ts";
 import { defineMethod } from "../method.ts";
 import { adaptersAt, applyParts, downProducts, foldParts, learnsBeside, partsWithin, type Site, siteOptions, sitesOf } from "../sites.ts";
 
@@ -15,6 +15,7 @@ export default defineMethod({
   summary: "Weights by length and direction: each row of V = W + s·B A is brought to a length that learns; W is frozen.",
   source: "arXiv:2402.09353, eq. 5, the norm held constant in the backward pass (its §4.3)",
   options: z.strictObject({ ...loraOptions, ...siteOptions }),
+  peft: loraPeft(true),
   build({ loraPlus, ...options }) {
     const scale = loraScale(options);
     return {

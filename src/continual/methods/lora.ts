@@ -3,7 +3,7 @@ import { addProduct } from "../../engine/linear-algebra.ts";
 import { linear, transpose } from "../../engine/ops.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { Adapter } from "../../nn/adapter.ts";
-import { loraOptions, loraParameters, loraScale } from "../low-rank.ts";
+import { loraOptions, loraParameters, loraPeft, loraScale } from "../low-rank.ts";
 import { defineMethod } from "../method.ts";
 import { adaptersAt, applyParts, downProducts, foldParts, learnsBeside, partsWithin, type Site, siteOptions, sitesOf } from "../sites.ts";
 
@@ -11,6 +11,7 @@ export default defineMethod({
   summary: "Low-rank adapters: each adapted weight W becomes W + s·B A with A [r, K], B [N, r]; everything else is frozen.",
   source: "arXiv:2106.09685; scale α/√r of rsLoRA arXiv:2312.03732; rate ratio of LoRA+ arXiv:2402.12354",
   options: z.strictObject({ ...loraOptions, ...siteOptions }),
+  peft: loraPeft(false),
   build({ loraPlus, ...options }) {
     const scale = loraScale(options);
     return {

@@ -34,6 +34,32 @@ export default defineMethod({
     bound: z.number().positive().optional().describe("most that ‖R − I‖ may be for each layer's part; no bound when absent"),
     ...siteOptions,
   }),
+  peft: {
+    settings({ block, bound }) {
+      if (bound === undefined)
+        return {
+          peft_type: "OFT",
+          r: 0,
+          oft_block_size: block,
+          use_cayley_neumann: false,
+          coft: false,
+          block_share: false,
+          module_dropout: 0,
+        };
+      throw new EvergreenError("oft: PEFT bounds rotations in another way, so adapters with a bound have no form of its own", {
+        code: "EG-3109",
+        exit: "config",
+        fix: "export the folded weights",
+      });
+    },
+    options: ({
+      peft_type: type,
+      oft_block_size: block,
+      use_cayley_neumann: isSeries = true,
+      coft = false,
+      block_share: isShared = false,
+    }) => (type === "OFT" && !isSeries && !coft && !isShared ? { block: block as number } : undefined),
+  },
   build(options) {
     return {
       adapt: (model) =>
