@@ -20,7 +20,7 @@ import type { Random } from "../util/random.ts";
 import { clipTokenizer, imagePreprocess } from "./assemble.ts";
 
 /** Pairs of the reference batch. */
-export const driftPairs = 1024;
+const driftPairs = 1024;
 
 /** One state of a model: the weights of a checkpoint, or of a file. */
 export interface DriftState {
