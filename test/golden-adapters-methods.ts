@@ -1,5 +1,11 @@
 import { z } from "zod";
 import { loraBound } from "../src/continual/low-rank.ts";
+import type { MethodDefinition } from "../src/continual/method.ts";
+import ewc from "../src/continual/methods/ewc.ts";
+import si from "../src/continual/methods/si.ts";
+import { scope } from "../src/engine/scope.ts";
+import type { StateTree, Weights } from "../src/engine/tensor.ts";
+import { pullOf, vector } from "./fixtures/continual/scalars.ts";
 import { trainedCount } from "./fixtures/training/adapted.ts";
 import { type Adapter, adapter, type Tree } from "./golden-runner.ts";
 
@@ -30,8 +36,20 @@ const trained = adapter(
   }),
 );
 
+/** What a penalty costs with this importance at these distances: its anchor lies at zero. */
+const penalty = (definition: MethodDefinition, stateOf: (importance: Weights, anchor: Weights) => StateTree): Adapter =>
+  adapter(z.strictObject({}), () =>
+    scope(() => {
+      const state = stateOf(new Map([["w", vector(0.5, 2)]]), new Map([["w", vector(0, 0)]]));
+      const method = definition.build(definition.options.parse({}));
+      return pullOf(method, state, { name: "w", weight: vector(0.5, -1) })?.value;
+    }),
+  );
+
 /** Product code of the rows of the page on methods; it needs the engine. */
 export const methodAdapters: readonly (readonly [string, Adapter])[] = [
   ["methods.g1", bounds],
   ["methods.g2", trained],
+  ["methods.g3", penalty(ewc, (fisher, anchor) => ({ ties: [{ fisher, anchor }] }))],
+  ["methods.g4", penalty(si, (importance, start) => ({ path: new Map(), start, importance, expert: null }))],
 ];

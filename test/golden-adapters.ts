@@ -197,4 +197,6 @@ export const engineRows: ReadonlySet<string> = new Set([
   "merging.g22",
   "methods.g1",
   "methods.g2",
+  "methods.g3",
+  "methods.g4",
 ]);

@@ -1,4 +1,4 @@
-import { abs } from "../engine/elementwise.ts";
+import { maximum } from "../engine/elementwise.ts";
 import {
   addInto,
   addRowsInto,
@@ -6,6 +6,7 @@ import {
   layerNorm,
   matmul,
   mul,
+  neg,
   select,
   slice,
   sumOver,
@@ -106,7 +107,8 @@ export class SampleSums {
   }
 
   private of(value: Tensor): Tensor {
-    return this.measure === "square" ? mul(value, value) : abs(value);
+    // libtorch knows no shape rule of `abs`, and a run is planned on shapes.
+    return this.measure === "square" ? mul(value, value) : maximum(value, neg(value));
   }
 
   /** Summed over the first axis, that of the samples. */

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { mulNumber } from "../../engine/ops.ts";
+import { release } from "../../engine/scope.ts";
+import type { Weights } from "../../engine/tensor.ts";
+import { anchorOptions, learnedSnapshot } from "../anchor.ts";
+import { meanOf, sampleOptions } from "../fisher.ts";
+import { defineMethod, type TaskContext } from "../method.ts";
+import { runningImportance } from "../running-importance.ts";
+import { addSampleGradients } from "../sample-gradients.ts";
+import { spring } from "../spring.ts";
+
+type Memory = { readonly importance: Weights | null; readonly anchor: Weights | null };
+
+export default defineMethod({
+  summary:
+    "Memory-aware synapses: a spring, stiff where features of earlier tasks' samples are sensitive to a weight. Needs no captions to be right.",
+  source: "arXiv:1711.09601, eqs. 2 and 3, over both towers",
+  options: z.strictObject({
+    lambda: z.number().min(0).default(0.1).describe("weight of the penalty: λ · Σ I (θ − θ*)²"),
+    alpha: z.number().min(0).max(1).default(0.5).describe("what the importance I keeps of earlier tasks: αI + (1 − α)I_new"),
+    ...anchorOptions,
+    ...sampleOptions,
+  }),
+  build: ({ lambda, alpha, anchor, maxSamples }) => ({
+    init: (): Memory => ({ importance: null, anchor: null }),
+    startTask: (task, { importance, anchor: last }: Memory): Memory => ({
+      importance,
+      anchor: importance && anchor === "start" ? learnedSnapshot(task) : last,
+    }),
+    penalty: (name, weight, { importance, anchor: from }: Memory) => {
+      const [start, own] = [from?.get(name), importance?.get(name)];
+      return start && own ? spring(weight, start, { stiffness: 2 * lambda, importance: own }) : undefined;
+    },
+    async endTask(task, { importance }: Memory): Promise<Memory> {
+      const fresh = await sensitivity(task, maxSamples);
+      const next = anchor === "expert" ? learnedSnapshot(task) : null;
+      if (!importance) return { importance: fresh, anchor: next };
+      const sum = runningImportance(importance, fresh, { keep: alpha, share: 1 - alpha });
+      release(fresh);
+      return { importance: sum, anchor: next };
+    },
+  }),
+});
+
+/** Mean over samples of |∂‖f‖²/∂θ|, f the features of the parameter's own tower before they are normalised: after that their length is 1 whatever the weights. */
+function sensitivity(task: TaskContext, maxSamples: number): Promise<Weights> {
+  const { microBatch } = task.run;
+  return meanOf(task, { measure: "magnitude", maxSamples }, (model, batch, sums) => {
+    addSampleGradients(model, batch, {
+      own: ({ image, text }) => ({ image: mulNumber(image, 2), text: mulNumber(text, 2) }),
+      sums,
+      ...(microBatch === undefined ? {} : { microBatch }),
+    });
+    return batch.textOf.length;
+  });
+}

@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { clampMin } from "../../engine/elementwise.ts";
+import { add, addNumber, div, mul, mulNumber, sub, to, zerosLike } from "../../engine/ops.ts";
+import { scope } from "../../engine/scope.ts";
+import type { Tensor, Weights } from "../../engine/tensor.ts";
+import { anchorOptions, learnedSnapshot } from "../anchor.ts";
+import { allWeights, learnedWeights } from "../learned.ts";
+import { type AppliedStep, defineMethod } from "../method.ts";
+import { runningImportance } from "../running-importance.ts";
+import { spring } from "../spring.ts";
+
+type Memory = {
+  /** What each entry's moves of this task have contributed to its loss so far: ω. */
+  readonly path: Weights;
+  /** Where the task started. */
+  readonly start: Weights;
+  /** Ω; null before the first task has ended. */
+  readonly importance: Weights | null;
+  /** Where the last task ended, if that is what weights are pulled to. */
+  readonly expert: Weights | null;
+};
+
+export default defineMethod({
+  summary: "Synaptic intelligence: a spring, stiff where moves along the way lowered the loss of earlier tasks.",
+  source: "arXiv:1703.04200, eqs. 3 to 5",
+  options: z.strictObject({
+    c: z.number().min(0).default(0.5).describe("weight of the penalty: c · Σ Ω (θ − θ*)²"),
+    xi: z
+      .number()
+      .positive()
+      .default(1)
+      .describe("ξ in Ω += max(ω, 0)/((θ_end − θ_start)² + ξ): keeps a weight that hardly moved from being all-important"),
+    form: z
+      .enum(["path", "published"])
+      .default("path")
+      .describe(
+        "path: ω −= gradient of the task · change really made; published: ω += rate · gradient², this penalty's own included, as arXiv:2408.14471's code",
+      ),
+    ...anchorOptions,
+  }),
+  build({ c, xi, form, anchor }) {
+    const pull = (name: string, weight: Tensor, { importance, start, expert }: Memory) => {
+      const [from, own] = [(expert ?? start).get(name), importance?.get(name)];
+      return from && own ? spring(weight, from, { stiffness: 2 * c, importance: own }) : undefined;
+    };
+    const contribution = (name: string, { step, memory, gradient }: { step: AppliedStep; memory: Memory; gradient: Tensor }): Tensor => {
+      const before = step.before?.get(name) as Tensor;
+      if (form === "path") return mul(gradient, sub(before, allWeights(step.model).get(name) as Tensor));
+      const own = pull(name, before, memory);
+      const whole = own ? add(gradient, own.gradient) : gradient;
+      return mulNumber(mul(whole, whole), step.learningRate(name));
+    };
+    return {
+      init: (): Memory => ({ path: new Map(), start: new Map(), importance: null, expert: null }),
+      startTask: (task, { importance, expert }: Memory): Memory => ({
+        path: new Map([...learnedWeights(task)].map(([name, weight]) => [name, zerosLike(weight)])),
+        start: learnedSnapshot(task),
+        importance,
+        expert,
+      }),
+      penalty: pull,
+      needsBefore: true,
+      afterStep: (step, memory: Memory): Memory => ({
+        ...memory,
+        path: new Map(
+          [...memory.path].map(([name, path]) => {
+            const gradient = step.gradients.get(name);
+            return [
+              name,
+              gradient ? scope(() => add(path, contribution(name, { step, memory, gradient: to(gradient, "float32") }))) : path,
+            ];
+          }),
+        ),
+      }),
+      endTask(task, { path, start, importance }: Memory): Memory {
+        const gained = (name: string, end: Tensor): Tensor =>
+          scope(() => {
+            const moved = sub(end, start.get(name) as Tensor);
+            return div(clampMin(path.get(name) as Tensor, 0), addNumber(mul(moved, moved), xi));
+          });
+        const fresh = new Map([...learnedWeights(task)].map(([name, end]) => [name, gained(name, end)]));
+        const sum = importance ? runningImportance(importance, fresh, { keep: 1, share: 1 }) : fresh;
+        return { path: new Map(), start: new Map(), importance: sum, expert: anchor === "expert" ? learnedSnapshot(task) : null };
+      },
+    };
+  },
+});
