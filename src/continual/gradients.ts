@@ -1,11 +1,12 @@
 import { grad, noGrad, requireGrad } from "../engine/grad.ts";
-import { add, concat, detach, exp, indexSelect, mulNumber, normalize, slice, sum, to, toDevice } from "../engine/ops.ts";
+import { add, concat, detach, exp, indexSelect, mulNumber, normalize, slice, sum, to } from "../engine/ops.ts";
 import { handOver, keep, release, scope } from "../engine/scope.ts";
-import { item, type Tensor, tensor } from "../engine/tensor.ts";
+import { item, type Tensor } from "../engine/tensor.ts";
 import { type ComputeWeights, imageTower, textTower } from "../models/clip.ts";
 import type { TokenBatch } from "../models/text-transformer.ts";
 import type { ObjectiveDefinition } from "../nn/objective.ts";
 import { recompute, run, runAndKeep, type Tower } from "../nn/tower.ts";
+import { picking } from "./picking.ts";
 
 /** A joined batch of B pairs. */
 export interface PairBatch {
@@ -91,7 +92,7 @@ function lossOf(
   const texts = normalize(features.text);
   const seen: Features = {
     image: normalize(features.image),
-    text: batch.texts.rows === batch.textOf.length ? texts : indexSelect(texts, 0, indices(batch.textOf, texts.device)),
+    text: batch.texts.rows === batch.textOf.length ? texts : indexSelect(texts, 0, picking(batch.textOf, texts.device)),
     scale: exp(model.weights.get("logit_scale") as Tensor),
   };
   const bias = model.weights.get("logit_bias");
@@ -116,7 +117,7 @@ export function contrastiveLoss(
 ): Tensor {
   const all = image.shape[0] ?? 0;
   const isWhole = pairs.over.length === all;
-  const rows = isWhole ? undefined : indices(pairs.over, image.device);
+  const rows = isWhole ? undefined : picking(pairs.over, image.device);
   const pick = (of: Tensor): Tensor => (rows ? indexSelect(of, 0, rows) : of);
   const excluded = isWhole ? pairs.excluded : remapped(pairs.excluded ?? [], pairs.over, all);
   return objective.loss({
@@ -136,9 +137,6 @@ function remapped(excluded: readonly number[], over: readonly number[], all: num
     return i === undefined || j === undefined ? [] : [i * over.length + j];
   });
 }
-
-const indices = (values: ArrayLike<number>, device: string): Tensor =>
-  toDevice(tensor(Int32Array.from(values), [values.length], "int32"), device);
 
 /** The second time that a batch goes through a tower leaves batch norm's running statistics alone. */
 const again = { statistics: "batch" } as const;

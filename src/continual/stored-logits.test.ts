@@ -1,16 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { featureContext, identity, matrix, turned } from "../../test/fixtures/continual/features.ts";
 import { grad, requireGrad } from "../engine/grad.ts";
 import { release, scope } from "../engine/scope.ts";
-import { item, readFloats, scalar, type Tensor, tensor } from "../engine/tensor.ts";
+import { item, readFloats, type Tensor } from "../engine/tensor.ts";
 import { createRandom } from "../util/random.ts";
 import type { AppliedStep, FeatureContext, RowInfo } from "./method.ts";
 import { slotOf } from "./reservoir.ts";
 import { type LogitsTerm, logitsTerm, nothingStored, type StoredFeatures, storeFeatures } from "./stored-logits.ts";
 
-const matrix = (rows: readonly (readonly number[])[]): Tensor =>
-  tensor(Float32Array.from(rows.flat()), [rows.length, rows[0]?.length ?? 0], "float32");
-// biome-ignore format: matrices
-const [identity, turned] = [[[1, 0], [0, 1]], [[0.6, 0.8], [0.8, -0.6]]];
 const term: LogitsTerm = { by: "der", use: "logits", logits: "scaled" };
 
 /** Two drawn rows, slots 2 and 0, behind one of the mixture. */
@@ -21,15 +18,15 @@ const rows: readonly RowInfo[] = [
 
 /** The batch: drawn pairs have cosines I now. The reservoir: they had [[.6, .8], [.8, −.6]] at scales 10 and 20. */
 function case2(broken = 0): { readonly batch: FeatureContext; readonly stored: StoredFeatures } {
-  const seen = { image: matrix([[0.6, 0.8], ...(identity as number[][])]), text: matrix([[0.8, 0.6], ...(identity as number[][])]) };
+  const seen = { image: matrix([[0.6, 0.8], ...identity]), text: matrix([[0.8, 0.6], ...identity]) };
   const unused = [7, 7];
   return {
-    batch: { at: { task: 0, step: 1 }, ...seen, scale: scalar(50), rows, contrastive: () => scalar(0), embed: () => seen },
+    batch: featureContext(seen, { rows }),
     stored: {
       seed: 0,
       offered: 3,
       image: matrix([[0, 1 + broken], unused, [1, 0]]),
-      text: matrix([turned?.[1] ?? [], unused, turned?.[0] ?? []]),
+      text: matrix([turned[1], unused, turned[0]]),
       scale: matrix([[20], [5], [10]]),
     },
   };

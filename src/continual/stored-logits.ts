@@ -2,8 +2,8 @@ import { abs, atMost, clampMin, where } from "../engine/elementwise.ts";
 import { concat, div, full, indexSelect, linear, mul, mulNumber, sub, sum, to, zeros, zerosLike } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { createRandom } from "../util/random.ts";
-import { picking } from "./distil.ts";
 import type { AppliedStep, FeatureContext, RunFacts } from "./method.ts";
+import { picking } from "./picking.ts";
 import { drawnFor, slotOf } from "./reservoir.ts";
 
 /** What a reservoir's samples looked like in the step that drew them, by slot; tensors are absent until one is held. */

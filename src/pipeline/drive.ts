@@ -13,7 +13,7 @@ import { createRandom } from "../util/random.ts";
 import { batchOptions, clipTokenizer, openLoader, runFacts, scheduleOf, stepOptions, taskWork } from "./assemble.ts";
 import { evaluateAll, evaluatedSets } from "./evaluate.ts";
 import { expertLibrary } from "./expert-library.ts";
-import { withMethodRows } from "./method-rows.ts";
+import { seenRows, withMethodRows } from "./method-rows.ts";
 import type { Resolved } from "./resolve.ts";
 import type { RunContext, RunOutcome } from "./run-context.ts";
 import { subsetSource } from "./subset-source.ts";
@@ -147,8 +147,10 @@ async function assembleTraining(
   };
   const step = await stepOptions(spec, resolved);
   const facts = runFacts({ spec, tasks: plan.tasks.length }, step);
+  const tasks = taskWork(resolved);
   return {
-    tasks: withMethodRows(taskWork(resolved), resolved.methods, facts),
+    tasks: withMethodRows(tasks, resolved.methods, facts),
+    seen: seenRows(tasks),
     loaded,
     step,
     methods: resolved.methods,

@@ -14,7 +14,8 @@ export function withMethodRows(tasks: readonly TaskWork[], methods: Methods, fac
   }));
 }
 
-function seenRows(tasks: readonly TaskWork[]): SeenRows {
+/** The mixture's rows of any step of a run. */
+export function seenRows(tasks: readonly TaskWork[]): SeenRows {
   const within = ({ task, step }: { readonly task: number; readonly step: number }): TaskWork | undefined => {
     const work = tasks[task];
     return work && step < work.steps ? work : undefined;

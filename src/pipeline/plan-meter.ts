@@ -54,7 +54,7 @@ export async function meterStep(
   let states: MethodStates = [];
   let learner: Learner | undefined;
   try {
-    if (planned) states = await steadyStates(methods, (task) => shapeContext(whole, planned.facts, task));
+    if (planned) states = await steadyStates(methods, (task) => shapeContext(whole, planned, task));
     const taken = createLearner(whole, options, { methods });
     learner = taken;
     const { flops, elements, metaPeakBytes } = scope(() => {
@@ -88,11 +88,13 @@ export async function steadyStates(methods: Methods, contextOf: (task: number) =
   return states;
 }
 
-/** A task of a model of shapes: one batch of its own, no files. */
-function shapeContext(model: Clip, facts: RunFacts, task: number): TaskContext {
+/** A task of a model of shapes: one batch of its own, the planned rows in each of its steps, no files. */
+function shapeContext(model: Clip, { facts, rows = [] }: PlannedMethods, task: number): TaskContext {
   return {
     task,
     steps: 2,
+    seen: Object.assign(() => rows, { roles: () => rows.map(({ role }) => role) }),
+    tokens: (texts) => fullBatch(model.config, texts.length).texts,
     run: facts,
     model,
     learns: () => true,

@@ -6,6 +6,7 @@ import { copyInto } from "../engine/ops.ts";
 import { borrow, keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { Tensor, Weights } from "../engine/tensor.ts";
 import type { Clip } from "../models/clip.ts";
+import { distinctTexts } from "../models/texts.ts";
 import { adapterName } from "../nn/adapter.ts";
 import type { CheckpointKind, RunEvent } from "../runs/event.ts";
 import { failpoint } from "../util/failpoint.ts";
@@ -101,6 +102,8 @@ export class Course {
       learns: (name) => this.learns(name),
       origin: run.origin,
       experts: run.experts,
+      seen: run.seen,
+      tokens: (texts) => distinctTexts(texts, run.batches.tokenize, run.batches.contextLength).batch,
       warn: (code, message) => this.warnings.push({ type: "warning", code, message }),
       batches: (request) => batchesOf(run, work, request),
     };

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { MethodStates, Methods } from "../continual/compose.ts";
-import type { ExpertLibrary, RowRole, RunFacts } from "../continual/method.ts";
+import type { ExpertLibrary, RowRole, RunFacts, SeenRows } from "../continual/method.ts";
 import type { Loader } from "../data/loader.ts";
 import { release } from "../engine/scope.ts";
 import type { Weights } from "../engine/tensor.ts";
@@ -56,6 +56,8 @@ export interface Training {
   readonly loader: Loader;
   readonly methods: Methods;
   readonly facts: RunFacts;
+  /** The mixture's rows of any step. */
+  readonly seen: SeenRows;
   /** The weights that the run began with; they live until the run ends. */
   origin(): Promise<Weights>;
   /** Tensors that the run was lent and that are not its own to free. */

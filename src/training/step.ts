@@ -9,7 +9,7 @@ import {
   type PairBatch,
 } from "../continual/gradients.ts";
 import type { AppliedStep, FeatureContext, RowInfo, StepIndex } from "../continual/method.ts";
-import { asTeacher, embedUnder } from "../continual/teacher.ts";
+import { asTeacher, embedImagesUnder, embedUnder, imagesOf, pairsOf } from "../continual/teacher.ts";
 import { noGrad, requireGrad, withGrad } from "../engine/grad.ts";
 import { add, clampInPlace, clone, copyInto, globalNorm, to } from "../engine/ops.ts";
 import { keep, release, scope } from "../engine/scope.ts";
@@ -113,7 +113,7 @@ export function closeLearner({ model, compute, moments, leaves }: Learner): void
 /** Moments before a first step; they live until they are released. */
 export function freshMoments({ options, slots }: Pick<Learner, "options" | "slots">): OptimizerState {
   const learning: Weights = new Map(slots.map((slot) => [slot.name, slot.weight]));
-  return scope(() => keep(options.optimizer.init(learning)));
+  return scope(() => keep(options.optimizer.init(learning, options.optimizerOptions)));
 }
 
 /** A slot with its gradient. */
@@ -188,12 +188,14 @@ function lossPlan({ methods, model, compute, options }: Learner, batch: PairBatc
   const over = rows.flatMap(({ role }, i) => (methods.isContrastive(role, at) ? [i] : []));
   const isWhole = over.length === rows.length;
   if (isWhole && !methods.hasTerms) return undefined;
+  const teacher = (weights: Weights): ComputeWeights => asTeacher(weights, options.precision, model);
   const contextOf = (seen: Features): FeatureContext => ({
     ...seen,
     at,
     rows,
     contrastive: (some) => contrastiveLoss(options.objective, withBias(compute, seen), { over: some, excluded: batch.excluded }),
-    embed: (weights) => embedUnder(asTeacher(weights, options.precision, model), batch, options.microBatch),
+    embed: (weights, some) => embedUnder(teacher(weights), pairsOf(batch, some), options.microBatch),
+    embedImages: (weights, some) => embedImagesUnder(teacher(weights), imagesOf(batch, some), options.microBatch),
   });
   return { ...(isWhole ? {} : { contrastive: over }), terms: (seen) => methods.terms(contextOf(seen), input.states ?? []) };
 }

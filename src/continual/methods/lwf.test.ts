@@ -1,34 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { drawnPairs, featureContext, identity, matrix, rowsWith, turned } from "../../../test/fixtures/continual/features.ts";
 import { digestOf, openWorld, run, stage, stepsOf, type World } from "../../../test/fixtures/training/stage.ts";
 import { tinyBatch, tinyModel, tinyOptions } from "../../../test/fixtures/training/tiny.ts";
 import { grad, requireGrad } from "../../engine/grad.ts";
 import { type Argument, operator } from "../../engine/operator.ts";
 import { mulNumber } from "../../engine/ops.ts";
 import { release, scope } from "../../engine/scope.ts";
-import { item, readFloats, scalar, type Tensor, tensor, type Weights } from "../../engine/tensor.ts";
+import { item, readFloats, scalar, type Tensor, type Weights } from "../../engine/tensor.ts";
 import { closeLearner, createLearner, learn, type StepOptions } from "../../training/step.ts";
 import { compose } from "../compose.ts";
-import type { FeatureContext, Method, RowInfo } from "../method.ts";
+import type { FeatureContext, Method } from "../method.ts";
 import { snapshot } from "../snapshot.ts";
 import lwf from "./lwf.ts";
 
 const built = (options: object = {}): Method => lwf.build(lwf.options.parse(options));
-const rowsOf = (...roles: RowInfo["role"][]): readonly RowInfo[] => roles.map((role, i) => ({ id: `set/${i}`, role, caption: `${i}` }));
-const matrix = (rows: readonly (readonly number[])[]): Tensor =>
-  tensor(Float32Array.from(rows.flat()), [rows.length, rows[0]?.length ?? 0], "float32");
-
-const identity = [[1, 0], [0, 1]] as const; // biome-ignore format: a matrix
-const turned = [[0.6, 0.8], [0.8, -0.6]] as const; // biome-ignore format: a matrix
-
-/** What the method's loss is handed, with a teacher's features as given. */
-function context(
-  seen: { readonly image: Tensor; readonly text: Tensor },
-  then: typeof seen,
-  rows = rowsOf("update", "buffer"),
-): FeatureContext {
-  return { at: { task: 1, step: 0 }, ...seen, scale: scalar(50), rows, contrastive: () => scalar(0), embed: () => then };
-}
-
 const teacherOf = (scale: number): Weights => new Map([["logit_scale", scalar(Math.log(scale))]]);
 const termOf = (method: Method, batch: FeatureContext, teacher: Weights | null): Tensor | undefined =>
   method.loss?.(batch, { teacher }).distillation;
@@ -40,7 +25,10 @@ describe("the term", () => {
       const p = Math.E / (1 + Math.E);
       const first = Math.log(Math.exp(0.6) + Math.exp(0.8)) - (p * 0.6 + (1 - p) * 0.8);
       const second = Math.log(Math.exp(0.8) + Math.exp(-0.6)) - ((1 - p) * 0.8 - p * 0.6);
-      const batch = context({ image: matrix(identity), text: matrix(turned) }, { image: matrix(identity), text: matrix(identity) });
+      const batch = featureContext(
+        { image: matrix(identity), text: matrix(turned) },
+        { before: { image: matrix(identity), text: matrix(identity) } },
+      );
       const term = termOf(built({ alpha: 0.5 }), batch, teacherOf(2));
       expect(item(term as Tensor)).toBeCloseTo(0.5 * 4 * ((first + second) / 2), 5);
       expect(item(term as Tensor)).toBeCloseTo(1.98825, 4);
@@ -49,10 +37,10 @@ describe("the term", () => {
 
   test("is PyTorch's kl_div of both ways, times T squared, but for the teacher's entropy", () => {
     scope(() => {
-      const features = (seed: number) => scope(() => embedded(seed));
+      const features = (seed: number) => scope(() => drawnPairs(seed));
       const [now, then] = [features(1), features(2)];
       const [scale, temperature] = [20, 3];
-      const term = item(termOf(built({ temperature }), context(now, then, rowsOf(...Array(8).fill("update"))), teacherOf(scale)) as Tensor);
+      const term = item(termOf(built({ temperature }), featureContext(now, { before: then }), teacherOf(scale)) as Tensor);
       const logits = ({ image, text }: typeof now): Tensor =>
         mulNumber(call("aten::matmul", image, call("aten::t", text)), scale / temperature);
       const [a, b] = [logits(now), logits(then)];
@@ -71,9 +59,9 @@ describe("the term", () => {
 
   test("pulls nowhere where student and teacher agree", () => {
     scope(() => {
-      const [now, then] = [embedded(1), embedded(1)];
+      const [now, then] = [drawnPairs(1), drawnPairs(1)];
       requireGrad([now.image, now.text]);
-      const term = termOf(built(), context(now, then, rowsOf(...Array(8).fill("update"))), teacherOf(20)) as Tensor;
+      const term = termOf(built(), featureContext(now, { before: then }), teacherOf(20)) as Tensor;
       for (const gradient of grad([term], [now.image, now.text]))
         expect(Math.max(...readFloats(gradient as Tensor).map(Math.abs))).toBeLessThan(2e-6);
     });
@@ -81,12 +69,14 @@ describe("the term", () => {
 
   test("leaves out rows that methods asked for", () => {
     scope(() => {
-      const pair = context({ image: matrix(identity), text: matrix(turned) }, { image: matrix(identity), text: matrix(identity) });
+      const pair = featureContext(
+        { image: matrix(identity), text: matrix(turned) },
+        { before: { image: matrix(identity), text: matrix(identity) } },
+      );
       const third = (rows: readonly (readonly number[])[]): Tensor => matrix([...rows, [0.28, 0.96]]);
-      const more = context(
+      const more = featureContext(
         { image: third(identity), text: third(turned) },
-        { image: third(identity), text: third(identity) },
-        rowsOf("update", "pretraining", "reservoir"),
+        { before: { image: third(identity), text: third(identity) }, rows: rowsWith("update", "pretraining", "reservoir") },
       );
       expect(item(termOf(built(), more, teacherOf(2)) as Tensor)).toBe(item(termOf(built(), pair, teacherOf(2)) as Tensor));
     });
@@ -135,7 +125,7 @@ describe("a step", () => {
         new Map([...teacher.weights].map(([name, weight]) => [name, name === "logit_scale" ? weight : mulNumber(weight, 0.9)])),
       );
       const one = createLearner(model, { ...tinyOptions, ...over }, { methods: compose([{ name: "lwf", method: built({ alpha }) }]) });
-      const rows = rowsOf(...Array(8).fill("update"));
+      const rows = rowsWith(...Array(8).fill("update"));
       const result = learn(one, tinyBatch(), { multiplier: 1, step: 0, rows, states: [{ teacher: own }] });
       closeLearner(one);
       release([model, teacher, own]);
@@ -155,15 +145,6 @@ describe("a step", () => {
     expect(plain.gradientNorm).not.toBe(taken({}).gradientNorm);
   });
 });
-
-/** Features of eight drawn pairs, as a tower would give them. */
-function embedded(seed: number): { readonly image: Tensor; readonly text: Tensor } {
-  const { pixels } = tinyBatch({ seed });
-  const unit = (part: Tensor): Tensor =>
-    operator("aten::div.Tensor")(part, call("aten::linalg_vector_norm", part, 2, [-1], true))[0] as Tensor;
-  const flat = call("aten::reshape", pixels, [8, 768]);
-  return { image: unit(call("aten::slice.Tensor", flat, 1, 0, 6)), text: unit(call("aten::slice.Tensor", flat, 1, 6, 12)) };
-}
 
 function call(name: string, ...args: readonly Argument[]): Tensor {
   return operator(name)(...args)[0] as Tensor;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { add, exp, linear, mul, mulNumber, transpose } from "../../engine/ops.ts";
 import type { Tensor, Weights } from "../../engine/tensor.ts";
-import { distilled, ofMixture } from "../distil.ts";
+import { distilled, mixtureRows, rowsOf } from "../distil.ts";
 import { defineMethod } from "../method.ts";
 import { teacherWeights } from "../teacher.ts";
 
@@ -22,9 +22,11 @@ export default defineMethod({
     // α · T² · ½[CE(A rows, softmax A' rows) + CE(A columns, softmax A' columns)], A and A' at the teacher's temperature.
     loss({ image, text, rows, embed }, { teacher }: Memory): Readonly<Record<string, Tensor>> {
       if (!teacher) return {};
+      const own = mixtureRows(rows);
       const scale = exp(teacher.get("logit_scale") as Tensor);
-      const [now, then] = ofMixture(rows, { image, text }, embed(teacher)).map((seen) => mul(linear(seen.image, seen.text), scale)); // [B, B]
-      if (!now || !then) return {};
+      const before = embed(teacher, own);
+      const now = mul(linear(rowsOf(image, own), rowsOf(text, own)), scale); // [B, B]
+      const then = mul(linear(before.image, before.text), scale);
       const ways = add(distilled(now, then, temperature), distilled(transpose(now, 0, 1), transpose(then, 0, 1), temperature));
       return { distillation: mulNumber(ways, alpha / 2) };
     },

@@ -39,6 +39,8 @@ async function scalars(options: object, experts: readonly number[]): Promise<{ r
       put: (name, weights) => void files.set(name, readFloats(weights.get("ln_final.bias") as Tensor)[0] ?? Number.NaN),
       get: async (name) => constant(model, files.get(name) ?? Number.NaN),
     },
+    seen: Object.assign(() => [], { roles: () => [] }),
+    tokens: () => ({ ids: new Int32Array(), rows: 0, length: 8 }),
     warn: () => undefined,
     batches: () => {
       throw new Error("merging asks for no batches");
