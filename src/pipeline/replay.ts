@@ -1,10 +1,10 @@
 import { statSync } from "node:fs";
-import type { SampleId } from "../data/source.ts";
 import { holdsPixels, pixelBytes } from "../data/pixel-location.ts";
+import type { SampleId } from "../data/source.ts";
 import { type BufferContext, buffers } from "../mixtures/buffer.ts";
 import { largestShares } from "../mixtures/course.ts";
 import type { RunSpec } from "../runs/spec.ts";
-import { conceptsBySample, type Pool, poolOf, replayPool, updatePool } from "../streams/pools.ts";
+import { conceptsBySample, type Pool, poolOf, unlimitedReplay, updatePool } from "../streams/pools.ts";
 import type { Stream } from "../streams/stream.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { issueText } from "../util/issues.ts";
@@ -29,7 +29,7 @@ export async function replayPools({ data: { buffer, mixture }, seed }: RunSpec, 
     });
   }
   if (largestShares(mixture).buffer === 0) return stream.tasks.map(() => poolOf([]));
-  if (policy.keepsAll) return stream.tasks.map((_, task) => replayPool(stream, task));
+  if (policy.keepsAll) return unlimitedReplay(stream);
   const about = contextOf(seed, stream, data);
   let held: readonly SampleId[] = [];
   let seen = 0;

@@ -13,10 +13,25 @@ export function updatePool(stream: Stream, task: number): Pool {
   return joined(inPoolOrder(stream, task));
 }
 
-/** All training samples of all earlier tasks, task by task; empty for task 0. Nothing is copied. */
-export function replayPool(stream: Stream, task: number): Pool {
-  return joined(stream.tasks.slice(0, task).flatMap((_, earlier) => inPoolOrder(stream, earlier)));
+/** Of every task, all training samples of all tasks before it; empty for task 0. Each is the beginning of the next, so one list of concepts serves them all. */
+export function unlimitedReplay(stream: Stream): readonly Pool[] {
+  const tasks = stream.tasks.map((_, task) => inPoolOrder(stream, task));
+  const whole = joined(tasks.flat());
+  let before = 0;
+  return tasks.map((concepts) => {
+    const pool = beginningOf(whole, before);
+    before += concepts.reduce((sum, { samples }) => sum + samples.length, 0);
+    return pool;
+  });
 }
+
+const beginningOf = (pool: Pool, size: number): Pool => ({
+  size,
+  sample(index) {
+    if (index >= size) throw new RangeError(`internal: pool: sample ${index} of ${size}`);
+    return pool.sample(index);
+  },
+});
 
 /** The samples listed. */
 export function poolOf(samples: readonly SampleId[]): Pool {

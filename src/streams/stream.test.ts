@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Concept } from "../data/source.ts";
 import { createRandom } from "../util/random.ts";
-import { replayPool, updatePool } from "./pools.ts";
+import { unlimitedReplay, updatePool } from "./pools.ts";
 import { cutIntoTasks, groupIntoTasks, orderings, StreamError, yearsIntoTasks } from "./stream.ts";
 
 const concept = (id: string, samples = 1, year?: number): Concept => {
@@ -88,8 +88,8 @@ describe("pools", () => {
           counts.map((count, i) => concept(`${"abc"[i % 3]}/${i}`, count)),
           tasks,
         );
-        for (let task = 0; task < tasks; task++) {
-          const held = all(replayPool(made, task));
+        for (const [task, pool] of unlimitedReplay(made).entries()) {
+          const held = all(pool);
           expect(held).toEqual(Array.from({ length: task }, (_, earlier) => all(updatePool(made, earlier))).flat());
           const own = new Set(all(updatePool(made, task)));
           expect(held.some((id) => own.has(id))).toBe(false);
@@ -99,7 +99,7 @@ describe("pools", () => {
   });
   test("a number outside the pool throws", () => {
     expect(() => updatePool(stream, 0).sample(5)).toThrow(RangeError);
-    expect(() => replayPool(stream, 0).sample(0)).toThrow(RangeError);
+    expect(() => unlimitedReplay(stream)[0]?.sample(0)).toThrow(RangeError);
   });
 });
 
