@@ -1,7 +1,5 @@
 import { native } from "./binding.ts";
-import { noGrad } from "./grad.ts";
 import { one, operator } from "./operator.ts";
-import { scope } from "./scope.ts";
 import { guard, type Tensor } from "./tensor.ts";
 
 /** U [m, k], singular values [k] in falling order and Vᵀ [k, n] of a matrix [m, n], k the shorter side. */
@@ -10,21 +8,21 @@ export function singularValues(matrix: Tensor): { readonly u: Tensor; readonly s
   return { u, s, vt };
 }
 
+/** Eigenvalues [n] of a symmetric matrix [n, n] in rising order, and their vectors as columns [n, n]. */
+export function eigen(matrix: Tensor): { readonly values: Tensor; readonly vectors: Tensor } {
+  const [values, vectors] = operator("aten::linalg_eigh")(matrix) as readonly [Tensor, Tensor];
+  return { values, vectors };
+}
+
 /** X with A X = B, for a square A. @throws {EngineError} when A is singular. */
 export const solve = (a: Tensor, b: Tensor): Tensor => one("aten::linalg_solve", operator("aten::linalg_solve")(a, b));
 
-/** c + scale · a b for a [M, K], b [K, N] and c [M, N], or a c that broadcasts to it: one product, written once. */
-export const addProduct = (c: Tensor, a: Tensor, b: Tensor, scale = 1): Tensor =>
-  one("aten::addmm", operator("aten::addmm")(c, a, b, 1, { float: scale }));
+/** keep · c + scale · a b for a [M, K], b [K, N] and c [M, N], or a c that broadcasts to it: one product, written once. */
+export const blendProduct = (c: Tensor, a: Tensor, b: Tensor, by: { readonly keep: number; readonly scale: number }): Tensor =>
+  one("aten::addmm", operator("aten::addmm")(c, a, b, { float: by.keep }, { float: by.scale }));
 
-/** Overwrites c with keep · c + scale · a b; only an owner of c may. */
-export const addProductInto = (c: Tensor, a: Tensor, b: Tensor, by: { readonly keep: number; readonly scale: number }): void => {
-  noGrad(() =>
-    scope(() => {
-      operator("aten::addmm_")(c, a, b, { float: by.keep }, { float: by.scale });
-    }),
-  );
-};
+/** c + scale · a b. */
+export const addProduct = (c: Tensor, a: Tensor, b: Tensor, scale = 1): Tensor => blendProduct(c, a, b, { keep: 1, scale });
 
 /** c + a ⊙ b, broadcast. */
 export const addScaled = (c: Tensor, a: Tensor, b: Tensor): Tensor => one("aten::addcmul", operator("aten::addcmul")(c, a, b));

@@ -1,0 +1,92 @@
+import { noGrad } from "../engine/grad.ts";
+import { hostDevice } from "../engine/host.ts";
+import { eigen, onOneThread } from "../engine/linear-algebra.ts";
+import { addInto, concat, matmul, normalize, reshape, slice, sub, sum, to, toDevice, transpose, zeros } from "../engine/ops.ts";
+import { keep, scope } from "../engine/scope.ts";
+import { item, readFloats, type Tensor, type Weights } from "../engine/tensor.ts";
+import { computeWeights, imageTower, textTower } from "../models/clip.ts";
+import { run } from "../nn/tower.ts";
+import type { WeightUse } from "../nn/view.ts";
+import type { PairBatch } from "./gradients.ts";
+import type { TaskContext } from "./method.ts";
+import { packedLayout } from "./sample-layout.ts";
+
+/** Σ x xᵀ [K, K] over all vectors that the task's samples put into each linear layer that learns, by its weight. They live until they are released. */
+export async function inputProducts(task: TaskContext, maxSamples: number): Promise<Weights> {
+  const sums = new Map<string, Tensor>();
+  const { batchSize, precision, microBatch = 128 } = task.run;
+  for await (const batch of task.batches({ maxSamples, batchSize: Math.min(batchSize, maxSamples) }))
+    scope(() => {
+      const model = computeWeights(task.model, precision);
+      const tokens = { count: 0 };
+      const watch = (use: WeightUse): void => {
+        if (use.kind === "linear" && task.learns(use.weight)) addProducts(sums, use, tokens.count);
+      };
+      noGrad(() => through({ ...model, watch }, batch, { microBatch, tokens }));
+    });
+  return sums;
+}
+
+function through(
+  model: Parameters<typeof imageTower>[0],
+  { pixels, texts }: PairBatch,
+  at: { readonly microBatch: number; readonly tokens: { count: number } },
+): void {
+  const images = pixels.shape[0] ?? 0;
+  for (let from = 0; from < images; from += at.microBatch)
+    scope(() => run(imageTower(model, slice(pixels, 0, from, Math.min(images, from + at.microBatch)))));
+  // What fills up a packed batch is nobody's token.
+  at.tokens.count = packedLayout(texts).sampleOf.length;
+  scope(() => run(textTower(model, texts)));
+}
+
+/** @param tokens How many of the vectors are real, where the batch is packed; 0 where all are. */
+function addProducts(sums: Map<string, Tensor>, { weight, input }: WeightUse, tokens: number): void {
+  const width = input.shape.at(-1) ?? 0;
+  const known = sums.get(weight);
+  const sumOf = known ?? scope(() => keep(zeros([width, width], "float32", input.device)));
+  if (!known) sums.set(weight, sumOf);
+  scope(() => {
+    const all = reshape(input, [-1, width]);
+    const own = to(tokens > 0 && (all.shape[0] ?? 0) > tokens ? slice(all, 0, 0, tokens) : all, "float32");
+    addInto(sumOf, matmul(transpose(own, 0, 1), own));
+  });
+}
+
+/**
+ * An orthonormal basis [K, r] extended by the fewest directions with which it holds a share of Σ ‖x‖² of new inputs; the basis itself, as a copy, where it holds so much already.
+ * @param products Σ x xᵀ of the new inputs.
+ */
+export function extendedBasis(basis: Tensor | undefined, products: Tensor, share: number): Tensor {
+  const [width = 0] = products.shape;
+  // On shapes alone nobody knows how many directions there will be: the most there can be are counted.
+  if (products.device === "meta") return zeros([width, width], "float32", products.device);
+  const outside = basis ? withoutRows(transpose(withoutRows(products, basis), 0, 1), basis) : products;
+  const total = trace(products);
+  const { values, vectors } = onOneThread(() => eigen(to(toDevice(outside, hostDevice), "float64")));
+  const rising = readFloats(to(values, "float32"));
+  let held = total - trace(outside);
+  let count = 0;
+  while (count < width && held < share * total && (rising[width - 1 - count] ?? 0) > 0) {
+    held += rising[width - 1 - count] ?? 0;
+    count += 1;
+  }
+  const found = toDevice(to(slice(vectors, 1, width - count, width), "float32"), products.device); // [K, count]
+  if (!basis) return found;
+  // Rounding leaves a little of the old directions in the new ones.
+  const fresh = transpose(normalize(withoutRows(transpose(found, 0, 1), basis)), 0, 1);
+  return concat([basis, fresh], 1);
+}
+
+/** Rows [N, K] less what of them lies in the span of a basis [K, r]. */
+export const withoutRows = (rows: Tensor, basis: Tensor): Tensor => sub(rows, matmul(matmul(rows, basis), transpose(basis, 0, 1)));
+
+function trace(matrix: Tensor): number {
+  const [width = 0] = matrix.shape;
+  return scope(() => {
+    const diagonal = reshape(matrix, [-1]);
+    const every = reshape(slice(diagonal, 0, 0, width * width - 1), [width - 1, width + 1]);
+    const first = sum(slice(every, 1, 0, 1));
+    return item(first) + item(slice(diagonal, 0, width * width - 1, width * width));
+  });
+}

@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { clone, to } from "../../engine/ops.ts";
+import { release, scope } from "../../engine/scope.ts";
+import type { Weights } from "../../engine/tensor.ts";
+import { extendedBasis, inputProducts, withoutRows } from "../input-basis.ts";
+import { defineMethod } from "../method.ts";
+
+type Memory = { readonly bases: Weights };
+
+export default defineMethod({
+  summary:
+    "Gradient projection memory: gradients of linear layers lose what would change the layers' outputs on earlier tasks' inputs. Memory is bounded by the layers' widths, not by the number of tasks. Other parameters learn freely, and an optimizer that rescales entries bends the directions.",
+  source: "arXiv:2103.09762, §4",
+  options: z.strictObject({
+    threshold: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.97)
+      .describe(
+        "share of the squared length of a layer's inputs that the directions kept of them hold: the higher, the less is forgotten and the less can be learned",
+      ),
+    maxSamples: z.int().min(1).default(512).describe("samples of the task whose inputs are looked at, at most"),
+  }),
+  build: ({ threshold, maxSamples }) => ({
+    init: (): Memory => ({ bases: new Map() }),
+    gradients: (gradients, _, { bases }: Memory) =>
+      new Map(
+        [...gradients].map(([name, gradient]) => {
+          const basis = bases.get(name);
+          return [name, basis ? scope(() => withoutRows(to(gradient, "float32"), basis)) : gradient];
+        }),
+      ),
+    async endTask(task, { bases }: Memory): Promise<Memory> {
+      const products = await inputProducts(task, maxSamples);
+      const next = new Map([...products].map(([name, sums]) => [name, scope(() => extendedBasis(bases.get(name), sums, threshold))]));
+      release(products);
+      const left = [...bases].filter(([name]) => !next.has(name)).map(([name, basis]) => [name, scope(() => clone(basis))] as const);
+      return { bases: new Map([...left, ...next]) };
+    },
+  }),
+});
