@@ -24,6 +24,8 @@ export const below = (a: Tensor, limit: number): Tensor => call("aten::lt.Scalar
 export const atMost = (a: Tensor, limit: number): Tensor => call("aten::le.Scalar", a, fraction(limit));
 export const equals = (a: Tensor, value: number): Tensor => call("aten::eq.Scalar", a, fraction(value));
 export const both = (a: Tensor, b: Tensor): Tensor => call("aten::logical_and", a, b);
+/** The k-th largest entry of [N], a scalar tensor. */
+export const kthLargest = (a: Tensor, k: number): Tensor => call("aten::min", operator("aten::topk")(a, k)[0] as Tensor);
 /** Largest entry. */
 export const largest = (a: Tensor): number => item(call("aten::max", a));
 /** True when every entry is finite. */
