@@ -1,4 +1,3 @@
-import { add } from "../engine/ops.ts";
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { StateTree, Tensor, Weights } from "../engine/tensor.ts";
 import type { Clip } from "../models/clip.ts";
@@ -19,6 +18,7 @@ import type {
   TaskContext,
   WeightFlow,
 } from "./method.ts";
+import { type Pull, sumOfPulls } from "./spring.ts";
 
 /** A method by the name that the run file gives it. */
 export interface NamedMethod {
@@ -162,9 +162,8 @@ export class Methods {
   }
 
   /** Sum of all pulls on one weight. */
-  penalty(name: string, weight: Tensor, states: MethodStates): { readonly value: Tensor; readonly gradient: Tensor } | undefined {
-    const pulls = this.parts.flatMap((part, i) => part.penalty?.(name, weight, states[i] ?? null) ?? []);
-    return pulls.length < 2 ? pulls[0] : pulls.reduce((a, b) => ({ value: add(a.value, b.value), gradient: add(a.gradient, b.gradient) }));
+  penalty(name: string, weight: Tensor, states: MethodStates): Pull | undefined {
+    return sumOfPulls(this.parts.flatMap((part, i) => part.penalty?.(name, weight, states[i] ?? null) ?? []));
   }
 
   gradients(gradients: Weights, batch: GradientContext, states: MethodStates): Weights {

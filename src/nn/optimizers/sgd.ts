@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { copyInto, fusedSgd, mul, to, zerosLike } from "../../engine/ops.ts";
+import { contiguous, copyInto, fusedSgd, mul, to, zerosLike } from "../../engine/ops.ts";
 import { scope } from "../../engine/scope.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { OptimizerDefinition, Slot } from "../optimizer.ts";
@@ -21,7 +21,7 @@ const sgd: OptimizerDefinition<typeof options> = {
         const members = group.map((i) => slots[i] as Slot);
         fusedSgd({
           weights: members.map((slot) => slot.weight),
-          gradients: group.map((i) => mul(to(gradients[i] as Tensor, "float32"), at.scale)),
+          gradients: group.map((i) => contiguous(mul(to(gradients[i] as Tensor, "float32"), at.scale))),
           momenta: members.map(({ name }) => state.momentum_buffer?.get(name) as Tensor),
           rate: learningRate,
           decay,
