@@ -1,7 +1,7 @@
 import { noGrad } from "./grad.ts";
 import { hostDevice } from "./host.ts";
+import { inPlace } from "./in-place.ts";
 import { type Argument, one, operator } from "./operator.ts";
-import { scope } from "./scope.ts";
 import type { Device, DType, Tensor, Weights } from "./tensor.ts";
 
 // One line each: the operator's own schema converts and checks. Shapes broadcast as in PyTorch.
@@ -113,6 +113,11 @@ export const expand = (a: Tensor, shape: readonly number[]): Tensor => call("ate
 export const slice = (a: Tensor, dim: number, from: number, to: number): Tensor => call("aten::slice.Tensor", a, dim, from, to);
 export const select = (a: Tensor, dim: number, index: number): Tensor => call("aten::select.int", a, dim, index);
 export const indexSelect = (a: Tensor, dim: number, indices: Tensor): Tensor => call("aten::index_select", a, dim, indices);
+/** Zeros around the last two axes. */
+export const pad = (a: Tensor, by: number): Tensor => call("aten::constant_pad_nd", a, [by, by, by, by], fraction(0));
+/** Windows of `size` along `dim`, one every `step`: the axis counts them, a last axis holds them. A view. */
+export const unfold = (a: Tensor, at: { readonly dim: number; readonly size: number; readonly step: number }): Tensor =>
+  call("aten::unfold", a, at.dim, at.size, at.step);
 export const concat = (parts: readonly Tensor[], dim: number): Tensor => call("aten::cat", parts, dim);
 export const stack = (parts: readonly Tensor[], dim: number): Tensor => call("aten::stack", parts, dim);
 export const argmax = (a: Tensor, dim: number): Tensor => call("aten::argmax", a, dim);
@@ -146,15 +151,6 @@ export const addInto = (target: Tensor, source: Tensor, factor = 1): void => inP
 export const addRowsInto = (target: Tensor, rows: Tensor, source: Tensor): void => inPlace("aten::index_add_", target, 0, rows, source);
 /** Multiplies in place; only an owner may. */
 export const scaleInPlace = (target: Tensor, factor: number): void => inPlace("aten::mul_.Scalar", target, fraction(factor));
-
-/** What an operator in place gives back is another handle of its target, and is let go at once. */
-const inPlace = (name: string, ...args: readonly Argument[]): void => {
-  noGrad(() =>
-    scope(() => {
-      operator(name)(...args);
-    }),
-  );
-};
 
 /** L2 norm over all entries of all tensors: a float32 scalar with the same bits for any number of threads. */
 export const globalNorm = (gradients: readonly Tensor[]): Tensor => call("evergreen::global_norm", gradients);
@@ -192,8 +188,9 @@ export interface SgdStep {
   /** The momenta are empty: they become the gradients. */
   readonly isFirst: boolean;
 }
-/** One step of gradient descent with momentum, in place. */
+/** One step of gradient descent with momentum, in place. It needs no memory of its own, so shapes alone have nothing to tell of it. */
 export const fusedSgd = (at: SgdStep): void => {
+  if (at.weights[0]?.device === "meta") return;
   const { weights, gradients, momenta, rate, decay, momentum, isFirst } = at;
   noGrad(() =>
     operator("aten::_fused_sgd_")(weights, gradients, momentum > 0 ? momenta : [], decay, momentum, rate, 0, false, false, isFirst),

@@ -18,7 +18,7 @@ export type OptimizerState = Readonly<Record<string, Weights>>;
 
 export interface OptimizerDefinition<S extends z.ZodType = z.ZodType> extends Component<S> {
   /** Moments before the first step. They live until they are released. */
-  init(weights: Weights): OptimizerState;
+  init(weights: Weights, options: z.output<S>): OptimizerState;
   /**
    * Moves every slot by its gradient times `scale` (clipping), in place.
    * @param step Counts from 1 since the moments were made.

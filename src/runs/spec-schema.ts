@@ -36,6 +36,8 @@ const word = z
   .describe("a word of letters, digits, dots, dashes and underscores, at most 64");
 const rate = z.number().min(0);
 const beta = z.number().min(0).max(0.999_999_999);
+const betas = (first: number, second: number) => z.tuple([beta, beta]).default([first, second]);
+const eps = z.number().gt(0).default(1e-8);
 const step = {
   lr: rateSchema,
   wd: rate.default(0.2),
@@ -96,6 +98,11 @@ const evaluation = z.strictObject({
         .union([z.literal(["task", "never"]), z.int().min(1)])
         .default("task")
         .describe("task, never or a number of tasks"),
+      inside: z
+        .array(z.int().min(1))
+        .min(1)
+        .optional()
+        .describe("a list of steps, as [1, 5, 25]: after each of them in every task the weights are evaluated too, on the subset"),
       subset: z
         .string()
         .refine((text) => (parseWarmup(text) ?? 0) > 0)
@@ -172,13 +179,29 @@ export const runSchema = z.strictObject({
     .default([])
     .describe("a list of methods, each a map of its name and options, as [{name: ewc, lambda: 100}]"),
   optim: z.discriminatedUnion("name", [
-    z.strictObject({
-      name: z.literal("adamw"),
-      ...step,
-      betas: z.tuple([beta, beta]).default([0.9, 0.999]),
-      eps: z.number().gt(0).default(1e-8),
-    }),
+    z.strictObject({ name: z.literal("adamw"), ...step, betas: betas(0.9, 0.999), eps }),
     z.strictObject({ name: z.literal("sgd"), ...step, momentum: z.number().min(0).lt(1).default(0.9) }),
+    z.strictObject({ name: z.literal("lion"), ...step, betas: betas(0.9, 0.99) }),
+    z.strictObject({
+      name: z.literal("muon"),
+      ...step,
+      momentum: beta.default(0.95),
+      nesterov: z.boolean().default(true),
+      ns_steps: z.int().min(1).max(99).default(5),
+      scale: z.enum(["match-adamw", "original"]).default("match-adamw").describe("of a matrix's step, by its sides"),
+      betas: betas(0.9, 0.95),
+      eps,
+    }),
+    z.strictObject({
+      name: z.literal("galore"),
+      ...step,
+      r: z.int().min(1).default(128).describe("dimensions that gradients are projected to"),
+      gap: z.int().min(1).default(200).describe("steps between two projections"),
+      scale: z.number().gt(0).default(0.25),
+      moments_at_gap: z.enum(["keep", "reset"]).default("keep"),
+      betas: betas(0.9, 0.999),
+      eps,
+    }),
   ]),
   schedule: scheduleSchema,
   loss: z.discriminatedUnion("name", [

@@ -151,7 +151,7 @@ describe("errors", () => {
       "loss.clamp_logit_scale: has no effect: model.train.logit_scale is false; remove it",
     ],
     [["data.mixture.update=0.5"], "data.mixture: shares add up to 0.5, expected 1 (update 0.5, buffer 0, pretraining 0)"],
-    [["optim.name=adam"], 'optim.name: expected one of adamw, sgd, got "adam"; did you mean "adamw"?'],
+    [["optim.name=adam"], 'optim.name: expected one of adamw, sgd, lion, muon, galore, got "adam"; did you mean "adamw"?'],
     [["methods=[{lambda: 3}]"], "methods[0].name: missing; expected a text"],
     [["model=null"], "model: missing; expected a map"],
     [["budget.total=5 steps"], 'budget: expected one of {per_task: "10 steps"} and {total: "6400 samples"}, got a map of per_task, total'],

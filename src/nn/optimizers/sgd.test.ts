@@ -6,7 +6,7 @@ import sgd from "./sgd.ts";
 // g + λp = (1, 0); buf = (1, 0); p = (0.9, −2). Then g + λp = (−0.55, −0.75); buf = 0.9·(1, 0) + that = (0.35, −0.75); p = (0.865, −1.925).
 test("two steps with momentum and decay are those of torch.optim.SGD", () => {
   const weight = tensor([1, -2], [2], "float32");
-  const state = sgd.init(new Map([["w", weight]]));
+  const state = sgd.init(new Map([["w", weight]]), { momentum: 0.9 });
   const slots = [{ name: "w", weight, learningRate: 0.1, decay: 0.5 }];
   const at = (step: number) => ({ step, scale: scalar(1), options: { momentum: 0.9 } });
   sgd.step(slots, [tensor([0.5, 1], [2], "float32")], state, at(1));
@@ -17,7 +17,7 @@ test("two steps with momentum and decay are those of torch.optim.SGD", () => {
 
 test("clipping scales the gradient, not the decay", () => {
   const weight = tensor([1], [1], "float32");
-  const state = sgd.init(new Map([["w", weight]]));
+  const state = sgd.init(new Map([["w", weight]]), { momentum: 0 });
   sgd.step([{ name: "w", weight, learningRate: 1, decay: 0.5 }], [tensor([2], [1], "float32")], state, {
     step: 1,
     scale: scalar(0.25),

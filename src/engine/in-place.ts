@@ -1,0 +1,31 @@
+import { noGrad } from "./grad.ts";
+import { type Argument, operator } from "./operator.ts";
+import { scope } from "./scope.ts";
+import type { Tensor } from "./tensor.ts";
+
+// Overwrites its first tensor, outside of any graph; only an owner of it may.
+
+/** Runs an operator that changes its first argument. What it gives back is another handle of that tensor, and is let go at once. */
+export const inPlace = (name: string, ...args: readonly Argument[]): void => {
+  noGrad(() =>
+    scope(() => {
+      operator(name)(...args);
+    }),
+  );
+};
+const fraction = (value: number): Argument => ({ float: value });
+
+/** target ← factor · target. */
+export const scaleInto = (target: Tensor, factor: number): void => inPlace("aten::mul_.Scalar", target, fraction(factor));
+
+/** target ← target + factor · other. */
+export const addInto = (target: Tensor, other: Tensor, factor: number): void =>
+  inPlace("aten::add_.Tensor", target, other, fraction(factor));
+
+/** target ← target + share · (other − target). */
+export const lerpInto = (target: Tensor, other: Tensor, share: number): void =>
+  inPlace("aten::lerp_.Scalar", target, other, fraction(share));
+
+/** c ← keep · c + scale · a b. */
+export const addProductInto = (c: Tensor, a: Tensor, b: Tensor, by: { readonly keep: number; readonly scale: number }): void =>
+  inPlace("aten::addmm_", c, a, b, fraction(by.keep), fraction(by.scale));
