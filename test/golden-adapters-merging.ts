@@ -11,7 +11,7 @@ import opcm from "../src/merging/operators/opcm.ts";
 import { outsideOf } from "../src/merging/projection.ts";
 import { resolveMerge } from "../src/merging/settings.ts";
 import { stockRatio } from "../src/merging/stock-ratio.ts";
-import { magnitudeTrim } from "../src/merging/trim.ts";
+import { exactTrim } from "../src/merging/trim.ts";
 import type { ComponentSpec } from "../src/util/component.ts";
 import { mergeToy, mergeToysBy, workedVectors } from "./engine/toy-merges.ts";
 import { type Adapter, adapter, type Tree } from "./golden-runner.ts";
@@ -45,11 +45,11 @@ const both = (operator: ComponentSpec) => ({ image: { operator }, text: { operat
 async function electedAt(remove: number): Promise<readonly string[]> {
   const signs = await look({
     plan: (tower) => {
-      const trim = magnitudeTrim(tower, { remove, top: 0 }, "tower");
-      return { trim, majority: planMajority(tower, trim, "tower") };
+      const trim = exactTrim(tower, { remove, top: 0 }, "tower");
+      return { trim, majority: planMajority(tower, trim, { scope: "tower" }) };
     },
     merge: (input, _, plan) => {
-      const { trim, majority } = plan as { trim: ReturnType<typeof magnitudeTrim>; majority: ReturnType<typeof planMajority> };
+      const { trim, majority } = plan as { trim: ReturnType<typeof exactTrim>; majority: ReturnType<typeof planMajority> };
       return electedSigns(
         sumOf(input.count, (i) => trim(input, i)),
         majority(input),

@@ -13,18 +13,19 @@ export type Agreement = (typeof agreements)[number];
 /** The sign that stands where the trimmed entries cancel: 1, −1, or 0 where no sign leads. */
 export type Majority = (input: MergeInput) => number;
 
-/** Positive and negative entries of all models apart, so that no model's block need be held: their sums, counts and extremes, [size] each. */
-interface Sides {
-  readonly sums: readonly [Tensor, Tensor];
-  readonly counts: readonly [Tensor, Tensor];
-  readonly extremes: readonly [Tensor, Tensor];
-}
+/** Positive and negative entries of all models apart, so that no model's block need be held. */
+type Sides = readonly [positive: Tensor, negative: Tensor];
 
-/** Sums the elected signs over the scope; one pass over the files. */
-export function planMajority(tower: Tower, trim: Trim, scope: Scope): Majority {
+/** Sums the elected signs over the scope; one pass over the files, in which `locate` hears of every input before it is trimmed. */
+export function planMajority(
+  tower: Tower,
+  trim: Trim,
+  { scope, locate }: { readonly scope: Scope; readonly locate?: (input: MergeInput) => void },
+): Majority {
   const totals = new Map<string, number>();
   const keyOf = (input: MergeInput): string => (scope === "tower" ? "" : input.tensor.name);
   tower.visit((input) => {
+    locate?.(input);
     const [positive, negative] = fold<readonly [Tensor, Tensor]>(
       [zeros([input.size]), zeros([input.size])],
       input.count,
@@ -43,29 +44,34 @@ export function planMajority(tower: Tower, trim: Trim, scope: Scope): Majority {
 
 /** Merges the entries that agree with the elected sign: their mean over the non-zero ones, their sum, or the largest of them. */
 export function electedMerge(input: MergeInput, trim: Trim, how: { readonly merge: Agreement; readonly majority: Majority }): Tensor {
-  const { sums, counts, extremes } = sidesOf(input, trim);
+  const pair = (): Sides => [zeros([input.size]), zeros([input.size])];
+  // The sums elect; beside them what the agreeing entries become.
+  const { sums, others } = fold<{ sums: Sides; others: Sides | undefined }>(
+    { sums: pair(), others: how.merge === "sum" ? undefined : pair() },
+    input.count,
+    (before, i) => {
+      const entries = trim(input, i);
+      const sides: Sides = [clampMin(entries, 0), clampMax(entries, 0)];
+      return {
+        sums: [add(before.sums[0], sides[0]), add(before.sums[1], sides[1])],
+        others: before.others && (how.merge === "max" ? furthest(before.others, sides) : counted(before.others, entries)),
+      };
+    },
+  );
+  const merged = others === undefined ? sums : how.merge === "max" ? others : [meanOf(sums[0], others[0]), meanOf(sums[1], others[1])];
   const elected = electedSigns(add(...sums), how.majority(input));
-  const values = { sum: sums, max: extremes, mean: [meanOf(sums[0], counts[0]), meanOf(sums[1], counts[1])] as const }[how.merge];
-  return where(above(elected, 0), values[0], where(below(elected, 0), values[1], zeros([input.size])));
+  return where(above(elected, 0), merged[0] as Tensor, where(below(elected, 0), merged[1] as Tensor, zeros([input.size])));
 }
+
+const furthest = ([high, low]: Sides, [up, down]: Sides): Sides => [maximum(high, up), minimum(low, down)];
+const counted = ([up, down]: Sides, entries: Tensor): Sides => [
+  add(up, to(above(entries, 0), "float32")),
+  add(down, to(below(entries, 0), "float32")),
+];
+const meanOf = (total: Tensor, count: Tensor): Tensor => div(total, clampMin(count, 1));
 
 /** Signs of the totals; the majority's where one is 0. */
 export function electedSigns(totals: Tensor, majority: number): Tensor {
   const signs = sign(totals);
   return where(equals(signs, 0), full(totals.shape, majority), signs);
-}
-
-const meanOf = (total: Tensor, count: Tensor): Tensor => div(total, clampMin(count, 1));
-
-function sidesOf(input: MergeInput, trim: Trim): Sides {
-  const pair = (): readonly [Tensor, Tensor] => [zeros([input.size]), zeros([input.size])];
-  return fold<Sides>({ sums: pair(), counts: pair(), extremes: pair() }, input.count, ({ sums, counts, extremes }, i) => {
-    const entries = trim(input, i);
-    const [up, down] = [clampMin(entries, 0), clampMax(entries, 0)];
-    return {
-      sums: [add(sums[0], up), add(sums[1], down)],
-      counts: [add(counts[0], to(above(entries, 0), "float32")), add(counts[1], to(below(entries, 0), "float32"))],
-      extremes: [maximum(extremes[0], up), minimum(extremes[1], down)],
-    };
-  });
 }

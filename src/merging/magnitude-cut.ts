@@ -32,6 +32,10 @@ export interface Cuts {
   of(input: MergeInput, i: number): MagnitudeCut;
   /** Place of the input's first entry in its scope. */
   placeOf(input: MergeInput): number;
+  /** True while equal magnitudes lie on both sides of some limit and their places are not known. */
+  readonly isOpen: boolean;
+  /** Finds such places. Inputs must come in order, all of them, before `of` is right for any; it is right for those that came already. */
+  locate(input: MergeInput): void;
 }
 
 /** Number of entries that a share of `size` takes, rounded down; the addend undoes the product's own rounding. */
@@ -43,8 +47,8 @@ const lowMask = (1 << lowBits) - 1;
 const magnitudeMask = 0x7fffffff;
 
 /**
- * The exact cuts of every task vector, in two passes over the files, and a third where equal magnitudes lie on both sides of a limit.
- * Holds 65,536 counters a task vector.
+ * The exact cuts of every task vector, in two passes over the files; where equal magnitudes lie on both sides of a limit a third must
+ * {@link Cuts.locate} them. Holds 65,536 counters a task vector.
  */
 export function planCuts(tower: Tower, shares: CutShares, scope: Scope): Cuts {
   const placeOf = (input: MergeInput): number => (scope === "tower" ? input.tensor.start : 0) + input.offset;
@@ -58,12 +62,12 @@ export function planCuts(tower: Tower, shares: CutShares, scope: Scope): Cuts {
     searches.set(keyOf(input), made);
     return made;
   };
-  const pass = (look: (search: Search, bits: Int32Array, place: number) => void): void => {
+  const pass = (look: (search: Search, bits: Int32Array) => void): void => {
     let current = "";
     tower.visit((input) => {
       if (scope === "tensor" && keyOf(input) !== current) for (const search of searches.get(current) ?? []) search.close();
       current = keyOf(input);
-      for (const [i, search] of ensure(input).entries()) look(search, bitsOf(input, i), placeOf(input));
+      for (const [i, search] of ensure(input).entries()) look(search, bitsOf(input, i));
       return undefined;
     });
     for (const list of searches.values()) for (const search of list) search.close();
@@ -71,9 +75,16 @@ export function planCuts(tower: Tower, shares: CutShares, scope: Scope): Cuts {
   if (shares.remove > 0 || shares.top > 0) {
     pass((search, bits) => search.countHigh(bits));
     pass((search, bits) => search.countLow(bits));
-    if ([...searches.values()].flat().some((search) => search.isUndecided)) pass((search, bits, place) => search.locate(bits, place));
   }
-  return { placeOf, of: (input, i) => searches.get(keyOf(input))?.[i]?.cut ?? { low: undefined, high: undefined } };
+  return {
+    placeOf,
+    isOpen: [...searches.values()].flat().some((search) => search.isOpen),
+    locate(input) {
+      for (const [i, search] of (searches.get(keyOf(input)) ?? []).entries())
+        if (search.isOpen) search.locate(bitsOf(input, i), placeOf(input));
+    },
+    of: (input, i) => searches.get(keyOf(input))?.[i]?.cut ?? { low: undefined, high: undefined },
+  };
 }
 
 function bitsOf(input: MergeInput, i: number): Int32Array {
@@ -117,11 +128,12 @@ class Search {
   private readonly highCount: number;
   private readonly size: number;
   private counters: Uint32Array | undefined;
-  private phase: "upper" | "lower" | "places" | "done" = "upper";
+  private phase: "upper" | "lower" | "done" = "upper";
   private lowFound: Limit | undefined;
   private highFound: Limit | undefined;
   private lowSeen = 0;
   private highSeen = 0;
+  private highEnd: number | undefined;
 
   constructor(size: number, { remove, top }: CutShares) {
     this.size = size;
@@ -158,7 +170,10 @@ class Search {
       if (high && magnitude === high.bits) {
         this.highSeen++;
         if (this.highSeen === this.highFrom + 1) this.highFound = limit(high, place + i, Number.POSITIVE_INFINITY);
-        if (this.highSeen === this.highFrom + this.highTies) this.highFound = { ...(this.highFound as Limit), to: place + i + 1 };
+        if (this.highSeen === this.highFrom + this.highTies) {
+          this.highEnd = place + i + 1;
+          this.highFound = { ...(this.highFound as Limit), to: this.highEnd };
+        }
       }
     }
   }
@@ -176,25 +191,33 @@ class Search {
         rank.equal = count;
         rank.counters = undefined;
       }
-      this.phase = this.isUndecided ? "places" : "done";
+      this.phase = "done";
     }
   }
 
-  /** True when some of the equal ones go and some stay. Zeros may all go: they add nothing. */
-  get isUndecided(): boolean {
-    const { low, high } = this;
-    const lowSplit = low !== undefined && low.bits !== 0 && this.lowTies < low.equal;
-    return lowSplit || (high !== undefined && high.bits !== 0 && (this.highFrom > 0 || this.highTies < high.equal));
+  /** True while places of equal ones are to be found: some of them go and some stay. Zeros may all go, they add nothing. */
+  get isOpen(): boolean {
+    return (this.isLowSplit && !this.lowFound) || (this.isHighSplit && this.highEnd === undefined);
   }
 
+  /** Until the places are found: no lower equal one was kept yet, and no upper one dropped. */
   get cut(): MagnitudeCut {
     const all = (rank: Rank): Limit => limit(rank, 0, Number.POSITIVE_INFINITY);
+    const none = (rank: Rank): Limit => limit(rank, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    const { low, high } = this;
     return {
-      low: this.low && (this.lowFound ?? all(this.low)),
-      high: this.high && (this.highFound ?? all(this.high)),
+      low: low && (this.lowFound ?? all(low)),
+      high: high && (this.highFound ?? (this.isHighSplit ? none(high) : all(high))),
     };
   }
 
+  private get isLowSplit(): boolean {
+    return this.low !== undefined && this.low.bits !== 0 && this.lowTies < this.low.equal;
+  }
+  private get isHighSplit(): boolean {
+    const { high } = this;
+    return high !== undefined && high.bits !== 0 && (this.highFrom > 0 || this.highTies < high.equal);
+  }
   private ranks(): readonly Rank[] {
     return [this.low, this.high].filter((rank) => rank !== undefined);
   }

@@ -2,15 +2,37 @@ import { above, abs, atLeast, atMost, below } from "../engine/elementwise.ts";
 import { concat, divNumber, mul, slice, to } from "../engine/ops.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
 import { keptEntries } from "./entry-draws.ts";
-import { type CutShares, type Limit, planCuts, type Scope } from "./magnitude-cut.ts";
+import { type CutShares, type Cuts, type Limit, planCuts, type Scope } from "./magnitude-cut.ts";
 import type { MergeInput, Tower } from "./operator.ts";
 
 /** Task vector i with the entries that are dropped set to 0. */
 export type Trim = (input: MergeInput, i: number) => Tensor;
 
+/** A trim that a pass over all inputs, in order, makes exact; each input must be located before it is trimmed. */
+export interface OpenTrim {
+  readonly trim: Trim;
+  readonly isOpen: boolean;
+  locate(input: MergeInput): void;
+}
+
 /** Drops exactly the shares of smallest and largest entries; a share of 0 drops none. */
-export function magnitudeTrim(tower: Tower, shares: CutShares, scope: Scope): Trim {
+export function magnitudeTrim(tower: Tower, shares: CutShares, scope: Scope): OpenTrim {
   const cuts = planCuts(tower, shares, scope);
+  return { trim: trimBy(cuts), isOpen: cuts.isOpen, locate: cuts.locate };
+}
+
+/** The same, made exact with a pass of its own where it needs one. */
+export function exactTrim(tower: Tower, shares: CutShares, scope: Scope): Trim {
+  const { trim, isOpen, locate } = magnitudeTrim(tower, shares, scope);
+  if (isOpen)
+    tower.visit((input) => {
+      locate(input);
+      return undefined;
+    });
+  return trim;
+}
+
+function trimBy(cuts: Cuts): Trim {
   return (input, i) => {
     const { low, high } = cuts.of(input, i);
     const vector = input.vector(i);

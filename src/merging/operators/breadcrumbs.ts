@@ -3,7 +3,7 @@ import { sumOf } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import { scopes } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
-import { magnitudeTrim, type Trim } from "../trim.ts";
+import { exactTrim, type Trim } from "../trim.ts";
 import { checkTrims, twoSided } from "../two-sided.ts";
 
 const options = checkTrims(z.strictObject({ ...twoSided, lambda: lambdaOption, scope: z.enum(scopes).default("tensor") }));
@@ -16,7 +16,7 @@ export default {
   weights: "factors",
   usesBase: true,
   passes: ({ remove, top }) => (remove + top > 0 ? 3 : 1),
-  plan: (tower, { remove, top, scope }) => magnitudeTrim(tower, { remove, top }, scope),
+  plan: (tower, { remove, top, scope }) => exactTrim(tower, { remove, top }, scope),
   merge: (input, { lambda }, trim) =>
     fromBase(
       input,

@@ -20,7 +20,7 @@ export default {
   weights: "factors",
   usesBase: true,
   passes: () => 2,
-  plan: (tower, { remove, scope }) => planMajority(tower, randomTrim(remove), scope),
+  plan: (tower, { remove, scope }) => planMajority(tower, randomTrim(remove), { scope }),
   merge: (input, { remove, merge, lambda }, majority) =>
     fromBase(input, electedMerge(input, randomTrim(remove), { merge, majority }), lambda),
 } satisfies MergeOperator<typeof options, Majority>;

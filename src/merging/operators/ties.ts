@@ -22,8 +22,8 @@ export default {
   usesBase: true,
   passes: ({ remove }) => (remove > 0 ? 4 : 2),
   plan: (tower, { remove, scope }) => {
-    const trim = magnitudeTrim(tower, { remove, top: 0 }, scope);
-    return { trim, majority: planMajority(tower, trim, scope) };
+    const { trim, locate } = magnitudeTrim(tower, { remove, top: 0 }, scope);
+    return { trim, majority: planMajority(tower, trim, { scope, locate }) };
   },
   merge: (input, { merge, lambda }, { trim, majority }) => fromBase(input, electedMerge(input, trim, { merge, majority }), lambda),
 } satisfies MergeOperator<typeof options, { readonly trim: Trim; readonly majority: Majority }>;
