@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { clipLoss } from "../../../test/fixtures/continual/features.ts";
 import { openWorld, type World } from "../../../test/fixtures/training/stage.ts";
 import { type StepEvent, stepsUnder } from "../../../test/fixtures/training/steps.ts";
-import { item, readFloats, type Tensor } from "../../engine/tensor.ts";
+import { item, type Tensor } from "../../engine/tensor.ts";
 import { compose } from "../compose.ts";
-import type { FeatureContext, Method } from "../method.ts";
+import type { Method } from "../method.ts";
 import er from "./er.ts";
 
 let world: World;
@@ -13,20 +14,6 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const built = (options: object = {}): Method => er.build(er.options.parse(options));
-/** ½[mean CE of rows + mean CE of columns] of scale · f gᵀ over some rows, in double precision. */
-function clipLoss({ image, text, scale }: FeatureContext, rows: readonly number[]): number {
-  const [f, g] = [image, text].map((features) => {
-    const width = features.shape[1] ?? 0;
-    const entries = readFloats(features);
-    return rows.map((row) => entries.subarray(row * width, (row + 1) * width));
-  }) as [Float32Array[], Float32Array[]];
-  const by = item(scale);
-  const logits = f.map((a) => g.map((b) => by * a.reduce((sum, entry, i) => sum + entry * (b[i] ?? 0), 0)));
-  const cost = (of: readonly (readonly number[])[]): number =>
-    of.reduce((sum, row, i) => sum + Math.log(row.reduce((total, entry) => total + Math.exp(entry), 0)) - (row[i] ?? 0), 0) / of.length;
-  return (cost(logits) + cost(logits.map((row, i) => row.map((_, j) => logits[j]?.[i] ?? 0)))) / 2;
-}
-
 describe("experience replay", () => {
   test("of an empty reservoir is plain fine-tuning, and no first step is another", async () => {
     const [replayed, plain] = [await stepsUnder(world, compose([{ name: "er", method: built() }])), await stepsUnder(world, compose([]))];
