@@ -1,23 +1,23 @@
 import { afterEach, expect, test } from "vitest";
 import { smallModel } from "../../../test/engine/small-models.ts";
 import {
+  afterOneStep,
   disturb,
   featuresOf,
   folded,
   methodsOf,
-  movedNames,
+  movedByTenSteps,
+  ratesUnder,
   shapesOf,
-  tenSteps,
   trainedCount,
   withAdapters,
   worstOf,
 } from "../../../test/fixtures/training/adapted.ts";
-import { tinyBatch, tinyModel, tinyOptions } from "../../../test/fixtures/training/tiny.ts";
+import { tinyModel } from "../../../test/fixtures/training/tiny.ts";
 import { memory } from "../../engine/memory.ts";
 import { release, scope } from "../../engine/scope.ts";
 import { readFloats, type Tensor } from "../../engine/tensor.ts";
 import type { Clip } from "../../models/clip.ts";
-import { closeLearner, createLearner, learn } from "../../training/step.ts";
 
 const all = ["q", "k", "v", "out", "fc", "proj"];
 const own = (model: Clip, name: string): Float32Array => readFloats(model.adapters?.weights.get(`adapter.${name}`) as Tensor);
@@ -101,45 +101,29 @@ test.each([[all], [["q", "k", "v", "proj"]], [["k", "v"]], [["v"]], [["q", "v", 
 );
 
 test("ten steps move adapters alone, the model's bits stay", async () => {
-  const trained = await tenSteps("lora");
-  const moved = movedNames(trained);
-  expect(moved).toEqual([...(trained.learner.model.adapters?.weights.keys() ?? [])]);
-  closeLearner(trained.learner);
-  release(trained.learner.model);
+  const { moved, adapters } = await movedByTenSteps("lora");
+  expect(moved).toEqual(adapters);
 });
 
 test("logit_scale learns when asked", async () => {
-  const trained = await tenSteps("lora", { tuneLogitScale: true, blocks: { image: [1], text: [] } });
-  expect(movedNames(trained).filter((name) => !name.startsWith("adapter.visual.transformer.resblocks.1."))).toEqual(["logit_scale"]);
-  closeLearner(trained.learner);
-  release(trained.learner.model);
+  const { moved } = await movedByTenSteps("lora", { tuneLogitScale: true, blocks: { image: [1], text: [] } });
+  expect(moved.filter((name) => !name.startsWith("adapter.visual.transformer.resblocks.1."))).toEqual(["logit_scale"]);
 });
 
 test("LoRA+ moves B at a multiple of A's rate", async () => {
-  const methods = await methodsOf("lora", { loraPlus: 16 });
-  const model = withAdapters(tinyModel(), methods);
-  const learner = createLearner(model, tinyOptions, { methods });
-  const rates = new Set(learner.slots.map(({ name, learningRate }) => `${name.split(".").at(-1)} ${learningRate}`));
-  closeLearner(learner);
-  release(model);
-  expect(rates).toEqual(new Set(["lora_A 0.001", "lora_B 0.016"]));
+  const rates = [...(await ratesUnder("lora", { loraPlus: 16 }))].map(([name, rate]) => `${name.split(".").at(-1)} ${rate}`);
+  expect(new Set(rates)).toEqual(new Set(["lora_A 0.001", "lora_B 0.016"]));
 });
 
 test("gradients are the same however the batch is cut", async () => {
-  const ends = [];
-  for (const microBatch of [undefined, 3]) {
-    const methods = await methodsOf("lora", { targetModules: all });
-    const model = withAdapters(tinyModel(), methods);
-    disturb(model, /lora_B/, 0.05);
-    const learner = createLearner(model, { ...tinyOptions, ...(microBatch ? { microBatch } : {}), clipNorm: 0 }, { methods });
-    scope(() => learn(learner, tinyBatch(), { multiplier: 1, step: 0 }));
-    ends.push(new Map([...(model.adapters?.weights ?? [])].map(([name, weight]) => [name, readFloats(weight)])));
-    closeLearner(learner);
-    release(model);
-  }
+  const [whole, cut] = await Promise.all(
+    [{}, { microBatch: 3 }].map((more) => afterOneStep("lora", { targetModules: all }, { ...more, clipNorm: 0, disturbed: /lora_B/ })),
+  );
   // Adam's first step has the gradient's sign alone: entries whose gradient is round-off may differ by two rates.
-  const [whole, cut] = ends as [Map<string, Float32Array>, Map<string, Float32Array>];
-  const far = [...whole].flatMap(([name, entries]) => Array.from(entries, (x, i) => Math.abs(x - (cut.get(name)?.[i] ?? Number.NaN))));
+  const far = [...(whole?.ends ?? [])].flatMap(([name, entries]) =>
+    Array.from(entries, (x, i) => Math.abs(x - (cut?.ends.get(name)?.[i] ?? Number.NaN))),
+  );
+  expect(far.length).toBeGreaterThan(1000);
   expect(far.filter((x) => !(x < 1e-5)).length / far.length).toBeLessThan(2e-3);
 });
 
@@ -179,10 +163,8 @@ test("a ResNet's adapters stand in its text tower, and where that is left out no
   );
 });
 
-test("what a step makes is freed", async () => {
+test("what steps make is freed", async () => {
   const before = memory().tensors;
-  const trained = await tenSteps("lora", { targetModules: all });
-  closeLearner(trained.learner);
-  release(trained.learner.model);
+  await movedByTenSteps("lora", { targetModules: all });
   expect(memory().tensors).toBe(before);
 });
