@@ -7,7 +7,7 @@ import { drawnFor, replaying, reservoirOptions } from "../reservoir.ts";
 export default defineMethod({
   summary:
     "Experience replay: beside each batch the run's loss over a draw from a reservoir of earlier samples, at the learned temperature.",
-  source: "arXiv:1902.10486, algorithm 1 with the reservoir of algorithm 3; here batch and draw are two losses, not one joined batch",
+  source: "arXiv:1902.10486, algorithm 1 with a reservoir; here batch and draw have a loss each in place of one joined batch",
   options: z.strictObject({
     alpha: z.number().min(0).default(1).describe("weight of the loss over the draw"),
     ...reservoirOptions,

@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { add, addNumber, mean, mul, mulNumber, neg, sub, sumOver } from "../../engine/ops.ts";
+import type { Tensor, Weights } from "../../engine/tensor.ts";
+import { mixtureRows, rowsOf } from "../distil.ts";
+import { defineMethod } from "../method.ts";
+import { teacherWeights } from "../teacher.ts";
+
+type Memory = { readonly teacher: Weights | null };
+
+export default defineMethod({
+  summary:
+    "Feature distillation: on every batch each image and text is to keep the direction it had in the model shipped after the last task.",
+  source:
+    "arXiv:1607.00122 (less-forgetting: squared distance of features to the old model's); here features of unit length, of both towers",
+  options: z.strictObject({
+    alpha: z.number().min(0).default(1).describe("weight of the term"),
+    distance: z
+      .enum(["cosine", "mse"])
+      .default("cosine")
+      .describe("mean over rows of 1 − cosine; or mean over all E entries of the squared difference, 2/E as much"),
+  }),
+  build({ alpha, distance }) {
+    const away = distance === "mse" ? meanSquare : cosineDistance;
+    return {
+      init: (): Memory => ({ teacher: null }),
+      shipped: (deployed, { model, run }): Memory => ({ teacher: teacherWeights(deployed, run.precision, model) }),
+      // α · ½[d(f, f') + d(g, g')], f and g unit-length features of images and texts.
+      loss({ image, text, rows, embed }, { teacher }: Memory): Readonly<Record<string, Tensor>> {
+        if (!teacher) return {};
+        const own = mixtureRows(rows);
+        const before = embed(teacher, own);
+        const sides = add(away(rowsOf(image, own), before.image), away(rowsOf(text, own), before.text));
+        return { features: mulNumber(sides, alpha / 2) };
+      },
+    };
+  },
+});
+
+const cosineDistance = (now: Tensor, before: Tensor): Tensor => addNumber(neg(mean(sumOver(mul(now, before), [1]))), 1);
+
+function meanSquare(now: Tensor, before: Tensor): Tensor {
+  const difference = sub(now, before);
+  return mean(mul(difference, difference));
+}
