@@ -71,7 +71,8 @@ export class Story {
         this.row.push(event);
         return;
       case "scored":
-        this.scored(event.task, event.scores);
+        if (event.state === "inside") this.inside(event.task, event.scores);
+        else this.scored(event.task, event.scores);
         return;
       case "saved":
         this.lastSaved = `last save ${event.checkpoint} (${formatBytes(event.bytes)})`;
@@ -158,6 +159,14 @@ export class Story {
       `${name.toUpperCase()} ${share(scores[name])}${change(since?.[name], scores[name])}`;
     this.line(`  ${pc.bold(`${entry("ka")}   ${entry("zs")}   ${entry("gm")}`)}`);
     this.baseline ??= scores;
+  }
+
+  /** An evaluation in the midst of a task is one line. */
+  private inside(task: number, scores: Scores): void {
+    this.row.splice(0);
+    const entry = (name: "ka" | "zs"): string =>
+      `${name.toUpperCase()} ${share(scores[name])}${change(this.baseline?.[name], scores[name])}`;
+    this.line(`${pc.dim(`inside ${this.nameOf(task)}, step ${this.pace.steps}`)}  ${entry("ka")}   ${entry("zs")}`);
   }
 
   private redraw(lines: readonly string[]): void {

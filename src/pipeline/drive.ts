@@ -41,15 +41,17 @@ export async function drive(resolved: Resolved, opened: Opened, context: RunCont
   context.onPlan?.(resolved.plan);
   const tell = teller(opened, context);
   let start: Start | undefined;
-  let loader: Loader | undefined;
+  const loaders: Loader[] = [];
   const origin = new Origin(resolved);
   try {
     for (const event of [...opened.first, ...leftOutOf(resolved)]) tell(event);
     start = await opened.load();
     const { spec } = resolved.plan;
     const most = Math.max(spec.data.batchSize + resolved.methods.mostRows(spec.data.batchSize), spec.eval.batchSize ?? 0);
-    loader = await openLoader(spec, start.loaded.preprocess, most);
-    const training = await assembleTraining(resolved, { writer, loaded: start.loaded, loader, origin }, context);
+    // An evaluation in the midst of a task must not take the training's batches from it.
+    for (const _ of spec.eval.during.inside ? ["training", "evaluation"] : ["both"])
+      loaders.push(await openLoader(spec, start.loaded.preprocess, most));
+    const training = await assembleTraining(resolved, { writer, loaded: start.loaded, loaders, origin }, context);
     let last: RunEvent | undefined;
     for await (const event of train(training, start.from)) {
       // The writer has stored `saved` already, with the checkpoint.
@@ -64,7 +66,7 @@ export async function drive(resolved: Resolved, opened: Opened, context: RunCont
     recordFailure(writer, error, context);
     throw error;
   } finally {
-    await loader?.close();
+    for (const loader of loaders) await loader.close();
     if (start) release(start.loaded.model);
     origin.close();
   }
@@ -117,16 +119,17 @@ async function assembleTraining(
   {
     writer,
     loaded,
-    loader,
+    loaders,
     origin,
-  }: { readonly writer: RunWriter; readonly loaded: LoadedModel; readonly loader: Loader; readonly origin: Origin },
+  }: { readonly writer: RunWriter; readonly loaded: LoadedModel; readonly loaders: readonly Loader[]; readonly origin: Origin },
   context: RunContext,
 ): Promise<Training> {
   const { plan, data, stream } = resolved;
   const { spec } = plan;
   const tokenizer = clipTokenizer();
   const streamed = new Set(stream.tasks.flatMap(({ concepts }) => concepts.map(({ dataset }) => dataset)));
-  const { every, subset } = spec.eval.during;
+  const { every, subset, inside } = spec.eval.during;
+  const [loader, images] = [loaders[0] as Loader, loaders.at(-1) as Loader];
   const random = createRandom(spec.seed);
   const sets = await evaluatedSets(data.evaluated, streamed);
   const fraction = subset === undefined ? undefined : parseWarmup(subset);
@@ -136,7 +139,7 @@ async function assembleTraining(
     task < 0 || task === last || (every !== "never" && (task + 1) % (every === "task" ? 1 : every) === 0);
   const evaluation = {
     preprocess: loaded.preprocess,
-    images: loader,
+    images,
     tokenize: tokenizer,
     batchSize: spec.eval.batchSize ?? spec.data.batchSize,
     random,
@@ -161,10 +164,16 @@ async function assembleTraining(
     batches: batchOptions(spec, loaded, tokenizer),
     schedule: await scheduleOf(spec),
     loader,
-    evaluate: async ({ task, step, compute, state }) =>
-      isDue(task)
-        ? evaluateAll(compute, { task, step, state }, { ...evaluation, sets: task < 0 || task === last ? sets : parts }, streamed)
-        : [],
+    ...(inside ? { evaluatesAfter: (step: number) => inside.includes(step) } : {}),
+    evaluate: async ({ compute, ...at }) => {
+      if (at.state === "inside") {
+        const saveItems: typeof evaluation.saveItems = (key, flags) => evaluation.saveItems({ ...key, state: `inside-${at.step}` }, flags);
+        return evaluateAll(compute, at, { ...evaluation, saveItems, sets: parts }, streamed);
+      }
+      return isDue(at.task)
+        ? evaluateAll(compute, at, { ...evaluation, sets: at.task < 0 || at.task === last ? sets : parts }, streamed)
+        : [];
+    },
     sink: { save: (request) => writer.saveCheckpoint(request), draw: (row) => writer.draw(row) },
     ...(spec.checkpoint.everyMs === undefined ? {} : { saveEveryMs: spec.checkpoint.everyMs }),
     stopRequested: context.stopRequested,

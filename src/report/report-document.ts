@@ -7,6 +7,7 @@ import { groupedSets, matrixFigure } from "./matrix-figure.ts";
 import { points, score, withInterval } from "./numbers.ts";
 import { planeFigure } from "./plane-figure.ts";
 import { scoresFigure, scoresReading } from "./scores-figure.ts";
+import { stabilityFigure } from "./stability-figure.ts";
 import type { Table } from "./table.ts";
 
 /** A piece of a report, told apart from how it looks. */
@@ -33,7 +34,7 @@ export interface ReportDocument {
 
 /** All figures that a run's numbers allow. */
 export function reportFigures(content: ReportContent): readonly Figure[] {
-  return [scoresFigure, planeFigure, matrixFigure, lossFigure, rateFigure].flatMap((make) => make(content) ?? []);
+  return [scoresFigure, planeFigure, matrixFigure, stabilityFigure, lossFigure, rateFigure].flatMap((make) => make(content) ?? []);
 }
 
 /** The report of a run. Pure: the same content gives the same document. */

@@ -1,7 +1,7 @@
 import type { Measurement } from "./measurement.ts";
 
-/** Which weights were evaluated. */
-export type WeightsState = "live" | "deployed" | "ema" | "merged";
+/** Which weights were evaluated; `inside` are those in training in the middle of a task. */
+export type WeightsState = "live" | "deployed" | "ema" | "merged" | "inside";
 /** Why a checkpoint was made. */
 export type CheckpointKind = "interval" | "task_end" | "stop" | "finish";
 

@@ -28,6 +28,8 @@ export interface Position {
   readonly step: number;
   /** `evaluate`: the task's steps are done, its evaluation is not. */
   readonly phase: "train" | "evaluate";
+  /** True when the evaluation after the step was interrupted, and is to be made first of all. */
+  readonly unevaluated?: true;
 }
 
 /** What a checkpoint's own JSON holds. */

@@ -171,3 +171,51 @@ function poisonWeights(model: Clip): void {
     if (weight) copyInto(weight, mulNumber(tensor(new Float32Array(weight.size).fill(3e38), weight.shape, "float32"), 10));
   });
 }
+
+test("points inside of a task change nothing of the training, and one that was interrupted is made first when it goes on", () =>
+  withModel(async (model) => {
+    await run(stage(model).training);
+    const whole = digest(model);
+    const places: string[] = [];
+    const evaluatesAfter = (step: number): boolean => step === 1;
+    const telling = (answer: () => readonly RunEvent[] | undefined): Partial<Training> => ({
+      evaluatesAfter,
+      evaluate: async ({ task, step, state }) => {
+        places.push(`${state} ${task} ${step}`);
+        return state === "inside" ? answer() : [];
+      },
+    });
+    await withModel(async (other) => {
+      await run(
+        stage(
+          other,
+          telling(() => []),
+        ).training,
+      );
+      expect(places).toEqual(["live -1 0", "inside 0 1", "live 0 3", "inside 1 4", "live 1 5"]);
+      expect(digest(other)).toBe(whole);
+    });
+    await withModel(async (other) => {
+      const { training, saved } = stage(
+        other,
+        telling(() => undefined),
+      );
+      await run(training);
+      expect(saved.map(({ position }) => position)).toEqual([{ task: 0, step: 1, phase: "train", unevaluated: true }]);
+      const [stopped] = saved;
+      if (!stopped) throw new Error("nothing was saved");
+      const { methods: _, ...position } = stopped.position;
+      const { loaded, ...found } = await readState(stopped.folder, undefined);
+      places.length = 0;
+      await run(
+        stage(
+          loaded.model,
+          telling(() => []),
+        ).training,
+        { position, ...found },
+      );
+      expect(places).toEqual(["inside 0 1", "live 0 3", "inside 1 4", "live 1 5"]);
+      expect(digest(loaded.model)).toBe(whole);
+      release(loaded.model);
+    });
+  }));

@@ -63,6 +63,8 @@ export interface Training {
   /** Tensors that the run was lent and that are not its own to free. */
   borrowed(): unknown;
   readonly experts: ExpertLibrary;
+  /** Whether the weights are evaluated after so many steps of each task, in its midst. Training is the same with and without. */
+  evaluatesAfter?(step: number): boolean;
   /** Events of one evaluation, made whole before any is told; undefined when it was interrupted. */
   evaluate(at: EvaluationPlace): Promise<readonly RunEvent[] | undefined>;
   readonly sink: ArtifactSink;
@@ -129,6 +131,10 @@ async function* steps(course: Course, from: Position): AsyncGenerator<RunEvent> 
     steps: work.steps,
   };
   failpoint("phase:task-start");
+  if (from.unevaluated) {
+    yield* inside(course, from);
+    if (course.stopped) return;
+  }
   run.loader.start({
     firstStep: from.step,
     rowsAt: (step) => (step < work.steps ? work.rowsAt(step).map(({ request }) => request) : undefined),
@@ -138,15 +144,37 @@ async function* steps(course: Course, from: Position): AsyncGenerator<RunEvent> 
     failpoint("phase:step");
     // Lets messages in: a request to stop is one.
     await new Promise((resolve) => setImmediate(resolve));
-    const position: Position = { task, step: step + 1, phase: step + 1 === work.steps ? "evaluate" : "train" };
-    if (run.stopRequested()) {
-      yield* course.stop(position);
-      return;
-    }
-    if (position.phase === "train" && course.isDue()) yield course.save(position, "interval");
+    yield* between(course, task, step + 1);
+    if (course.stopped) return;
   }
   failpoint("phase:end-task");
   yield { type: "task-ended", task, step: before + work.steps };
+}
+
+/** What lies between two steps of a task: a stop that was asked for, an evaluation on the way, a checkpoint that is due. */
+async function* between(course: Course, task: number, step: number): AsyncGenerator<RunEvent> {
+  const { run } = course;
+  const isLast = step === run.tasks[task]?.steps;
+  const position: Position = { task, step, phase: isLast ? "evaluate" : "train" };
+  const isEvaluated = !isLast && run.evaluatesAfter?.(step) === true;
+  if (run.stopRequested()) {
+    yield* course.stop(isEvaluated ? { ...position, unevaluated: true } : position);
+    return;
+  }
+  if (isEvaluated) {
+    yield* inside(course, position);
+    if (course.stopped) return;
+  }
+  if (!isLast && course.isDue()) yield course.save(position, "interval");
+}
+
+/** An evaluation in the midst of a task. */
+async function* inside(course: Course, position: Position): AsyncGenerator<RunEvent> {
+  const { task } = position;
+  const place = { task, step: course.stepOf(position), state: "inside", compute: course.learner.compute } as const;
+  const events = await course.run.evaluate(place);
+  if (events) yield* events;
+  else yield* course.stop({ ...position, unevaluated: true });
 }
 
 function oneStep(course: Course, at: { readonly task: number; readonly step: number; readonly before: number }): RunEvent {

@@ -6,7 +6,14 @@ import { sayJson, sayTable } from "../output.ts";
 import { openStore } from "../places.ts";
 
 /** Figures by what people ask for, and their names in a report. */
-const names = { trajectory: "plane", matrix: "matrix", scores: "scores", loss: "loss", schedule: "learning-rate" } as const;
+const names = {
+  trajectory: "plane",
+  matrix: "matrix",
+  scores: "scores",
+  stability: "stability",
+  loss: "loss",
+  schedule: "learning-rate",
+} as const;
 
 export const usage = {
   synopsis: "figure NAME RUN [--out FILE.svg|FILE.png]",
