@@ -1,11 +1,12 @@
 import { z } from "zod";
+import type { AdapterForm } from "../budget/step-flops.ts";
 import { zeros } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { Clip } from "../models/clip.ts";
 import type { Json } from "../util/json.ts";
 import type { Random } from "../util/random.ts";
-import type { PeftForm } from "./method.ts";
-import { type Site, siteDraws, uniformTensor } from "./sites.ts";
+import type { MethodBudget, PeftForm } from "./method.ts";
+import { arePublished, type Site, type SiteOptions, siteDraws, uniformTensor } from "./sites.ts";
 
 /** Options of low-rank adapters with factors of their own at every site. */
 export const loraOptions = {
@@ -29,6 +30,10 @@ export const loraScale = ({ r, loraAlpha = r, rslora }: Omit<LoraOptions, "init"
 /** Bound of A's uniform entries: Kaiming's with a = √5 as PEFT has it, or with a = √r (arXiv:2408.14471's code). */
 export const loraBound = ({ r, init }: Pick<LoraOptions, "r" | "init">, inputs: number): number =>
   init === "peft" ? 1 / Math.sqrt(inputs) : Math.sqrt(6 / ((1 + r) * inputs));
+
+/** What low-rank adapters cost: the closed form of their kind at the published sites, the table's memory at its ranks. */
+export const lowRankBudget = (form: AdapterForm, options: SiteOptions & { readonly r: number }): MethodBudget =>
+  arePublished(options) ? { learns: { kind: "adapter", form, rank: options.r }, published: `${form}-${options.r}` } : { learns: "metered" };
 
 /** Fresh factors of all parts of a site: `q.lora_A` [r, K], drawn, and `q.lora_B` [N, r], zero. */
 export function loraParameters(

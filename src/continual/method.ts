@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Learning } from "../budget/step-flops.ts";
+import type { Learning, LearningSides } from "../budget/step-flops.ts";
 import type { SampleId } from "../data/source.ts";
 import type { StateTree, Tensor, Weights } from "../engine/tensor.ts";
 import type { BatchSource } from "../mixtures/mixture.ts";
@@ -200,8 +200,8 @@ export interface GradientContext {
 
 /** What a plan takes from a method that it cannot meter on shapes. */
 export interface MethodBudget {
-  /** What learns, for the closed form of a step's FLOPs. */
-  readonly learns?: Learning;
+  /** What learns in both towers or in each, for the closed form of a step's FLOPs; `metered` where there is none. */
+  readonly learns?: Learning | LearningSides | "metered";
   /** Batches that the end of a task works through, each at a step's cost, given the samples of a task and the rows of a batch. */
   batchesAtTaskEnd?(of: { readonly samples: number; readonly batchSize: number }): number;
   /** Row of arXiv:2408.14471, table 4, whose memory is this method's. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { globPattern } from "../util/glob.ts";
+import type { MethodBudget } from "./method.ts";
 
 /** Options of methods that train a part of the model's own parameters. */
 export const selectionOptions = {
@@ -23,3 +24,7 @@ export function selecting(rule: (name: string) => boolean, { select, tuneLogitSc
     return rule(name) && (patterns?.some((pattern) => pattern.test(name)) ?? true);
   };
 }
+
+/** What training vectors alone costs: the closed form and the row of the table where nothing narrows it. */
+export const vectorsBudget = (published: string, { select }: SelectionOptions): MethodBudget =>
+  select ? { learns: "metered" } : { learns: { kind: "vectors" }, published };

@@ -28,6 +28,10 @@ export const siteOptions = {
   tuneLogitScale: z.boolean().default(false).describe("whether logit_scale learns as well"),
 } as const;
 
+/** Whether the sites are those of arXiv:2408.14471's table, whose closed forms and memories are of no others. */
+export const arePublished = ({ targetModules: targets, blocks }: SiteOptions): boolean =>
+  [...targets].sort().join() === "k,proj,q,v" && blocks.image === "all" && blocks.text === "all";
+
 export type SiteOptions = {
   readonly targetModules: readonly TargetModule[];
   readonly blocks: { readonly image: "all" | readonly number[]; readonly text: "all" | readonly number[] };

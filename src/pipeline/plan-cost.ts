@@ -71,11 +71,15 @@ function closedFormOf(spec: RunSpec, config: ClipConfig, methods: Methods): numb
   const flops = knownClosedForm(spec, config, methods);
   if (flops !== undefined) return flops;
   const { train } = spec.model;
-  throw new EvergreenError(`budget: no closed form for model.train.image ${shown(train.image)}, text ${shown(train.text)} of this model`, {
-    code: "EG-3122",
-    exit: "config",
-    fix: "set budget.accounting.steps_from to metered",
-  });
+  const listed = methods.list.map(({ name }) => ` with ${name}`).join("");
+  throw new EvergreenError(
+    `budget: no closed form for model.train.image ${shown(train.image)}, text ${shown(train.text)}${listed} of this model`,
+    {
+      code: "EG-3122",
+      exit: "config",
+      fix: "set budget.accounting.steps_from to metered",
+    },
+  );
 }
 
 /** The same; undefined where there is none. */
@@ -90,7 +94,9 @@ export function learningSides({ model: { train } }: RunSpec, config: ClipConfig,
   const [learns, ...others] = methods.budgets.flatMap((of) => of.learns ?? []);
   if (!learns) return sidesOf(train, config);
   const isWhole = train.image === "all" && train.text === "all" && others.length === 0;
-  return isWhole && config.vision.kind === "vit" ? { image: learns, text: learns } : undefined;
+  if (!isWhole || learns === "metered") return undefined;
+  if (!("kind" in learns)) return learns;
+  return config.vision.kind === "vit" ? { image: learns, text: learns } : undefined;
 }
 
 /** What learns, where the closed form can say it: not a list of patterns, and no last blocks of a ResNet. */

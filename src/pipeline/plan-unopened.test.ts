@@ -43,6 +43,14 @@ const published: readonly (readonly [preset: string, title: string, set: readonl
   ["fomo-b16", "full fine-tuning", [], { 20: 1420, 50: 568, 100: 284, 200: 142 }],
   ["fomo-b16", "a locked text tower", lockedText, { 20: 1949, 200: 195 }],
   ["fomo-b16", "a locked image tower", ["model.train.image=none"], { 20: 12_982, 200: 1298 }],
+  ["fomo-b16", "lora of rank 4", ["methods=[{name: lora, r: 4}]"], { 20: 1898, 50: 759, 100: 380, 200: 190 }],
+  ["fomo-b16", "lora of rank 64", ["methods=[{name: lora, r: 64}]"], { 20: 1891, 200: 189 }],
+  ["fomo-b16", "dora of rank 4", ["methods=[{name: dora, r: 4}]"], { 20: 1893, 200: 189 }],
+  ["fomo-b16", "vera of rank 64", ["methods=[{name: vera, r: 64}]"], { 20: 1896, 200: 190 }],
+  ["fomo-b16", "lnfit", ["methods=[{name: lnfit}]"], { 20: 3179, 50: 1272, 100: 636, 200: 318 }],
+  ["fomo-b16", "bitfit", ["methods=[{name: bitfit}]"], { 20: 3179, 200: 318 }],
+  ["fomo-b16", "locked-text", ["methods=[{name: locked-text}]"], { 20: 1949, 200: 195 }],
+  ["fomo-b16", "locked-image", ["methods=[{name: locked-image}]"], { 20: 12_982, 200: 1298 }],
   ["fomo-b32", "full fine-tuning", [], { 20: 1259, 50: 504, 100: 252, 200: 126 }],
 ];
 for (const [preset, title, set, steps] of published)
@@ -50,6 +58,13 @@ for (const [preset, title, set, steps] of published)
     const found = Object.keys(steps).map(async (tasks) => [tasks, await stepsOf(preset, Number(tasks), ...set)] as const);
     expect(Object.fromEntries(await Promise.all(found))).toEqual(steps);
   });
+
+test("adapters that the table does not know are refused under its memories, and told why", async () => {
+  await expect(stepsOf("fomo-b16", 20, "methods=[{name: lora, r: 4, target_modules: [k, v]}]")).rejects.toMatchObject({
+    exit: "config",
+    message: expect.stringContaining("lora"),
+  });
+});
 
 test("compute is scaled as published: a quarter and six times the budget", async () => {
   const budgets = [0.25, 6].map((factor) => `budget.total="${1.8 * factor}e9 GMAF"`);

@@ -4,7 +4,7 @@ import { addProduct, addScaled, rowNorms } from "../../engine/linear-algebra.ts"
 import { clone, div, linear, mul, reshape, slice, to, transpose } from "../../engine/ops.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { Adapter } from "../../nn/adapter.ts";
-import { loraOptions, loraParameters, loraPeft, loraScale } from "../low-rank.ts";
+import { loraOptions, loraParameters, loraPeft, loraScale, lowRankBudget } from "../low-rank.ts";
 import { defineMethod } from "../method.ts";
 import { adaptersAt, applyParts, downProducts, foldParts, learnsBeside, partsWithin, type Site, siteOptions, sitesOf } from "../sites.ts";
 
@@ -19,6 +19,7 @@ export default defineMethod({
   build({ loraPlus, ...options }) {
     const scale = loraScale(options);
     return {
+      budget: lowRankBudget("dora", options),
       adapt: (model, at) =>
         adaptersAt(sitesOf(model, options), {
           own: (site, index) => {

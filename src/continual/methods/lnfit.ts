@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { defineMethod } from "../method.ts";
-import { selecting, selectionOptions } from "../selection.ts";
+import { selecting, selectionOptions, vectorsBudget } from "../selection.ts";
 
 export default defineMethod({
   summary: "Norm tuning: scale and shift of every layer norm learn, everything else is frozen.",
   source: "arXiv:2408.14471, §4.1 (LNFit)",
   options: z.strictObject(selectionOptions),
-  build: (options) => ({ trainable: selecting((name) => /(^|\.)ln_[a-z0-9]+\.(weight|bias)$/.test(name), options) }),
+  build: (options) => ({
+    budget: vectorsBudget("lnfit", options),
+    trainable: selecting((name) => /(^|\.)ln_[a-z0-9]+\.(weight|bias)$/.test(name), options),
+  }),
 });

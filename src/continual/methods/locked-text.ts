@@ -5,5 +5,8 @@ export default defineMethod({
   summary: "The text tower is frozen, and logit_scale with it; the image tower learns.",
   source: "arXiv:2111.07991, the other way round; arXiv:2408.14471, §4.1",
   options: z.strictObject({}),
-  build: () => ({ trainable: (name) => name.startsWith("visual.") }),
+  build: () => ({
+    budget: { learns: { image: { kind: "all" }, text: { kind: "none" } }, published: "locked-text" },
+    trainable: (name) => name.startsWith("visual."),
+  }),
 });

@@ -3,7 +3,7 @@ import { addProduct } from "../../engine/linear-algebra.ts";
 import { linear, transpose } from "../../engine/ops.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { Adapter } from "../../nn/adapter.ts";
-import { loraOptions, loraParameters, loraPeft, loraScale } from "../low-rank.ts";
+import { loraOptions, loraParameters, loraPeft, loraScale, lowRankBudget } from "../low-rank.ts";
 import { defineMethod } from "../method.ts";
 import { adaptersAt, applyParts, downProducts, foldParts, learnsBeside, partsWithin, type Site, siteOptions, sitesOf } from "../sites.ts";
 
@@ -15,6 +15,7 @@ export default defineMethod({
   build({ loraPlus, ...options }) {
     const scale = loraScale(options);
     return {
+      budget: lowRankBudget("lora", options),
       adapt: (model, at) =>
         adaptersAt(sitesOf(model, options), {
           own: (site, index) => loraParameters({ site, index }, options, { ...at, model }),

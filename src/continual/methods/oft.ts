@@ -62,6 +62,7 @@ export default defineMethod({
   },
   build(options) {
     return {
+      budget: { learns: "metered" },
       adapt: (model) =>
         adaptersAt(sitesOf(model, options), {
           own: (site) => {

@@ -5,7 +5,7 @@ import type { Tensor } from "../../engine/tensor.ts";
 import type { Adapter } from "../../nn/adapter.ts";
 import { EvergreenError } from "../../util/errors.ts";
 import { philoxKey, type Random } from "../../util/random.ts";
-import { loraScale } from "../low-rank.ts";
+import { loraScale, lowRankBudget } from "../low-rank.ts";
 import { defineMethod, type RunFacts } from "../method.ts";
 import { adaptersAt, applyParts, foldParts, learnsBeside, type Site, siteOptions, sitesOf, uniformTensor } from "../sites.ts";
 
@@ -26,6 +26,7 @@ export default defineMethod({
     const scale = loraScale(options);
     const start = starts[options.init];
     return {
+      budget: lowRankBudget("vera", options),
       adapt: (model, { random }) => {
         const sites = sitesOf(model, options);
         const pairs = sharedPairs(sites, options.r, { random, like: model.weights.get("logit_scale") as Tensor });
