@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { grad, requireGrad } from "../engine/grad.ts";
-import { add, concat, detach, exp, mulNumber, normalize, scaleInPlace, slice } from "../engine/ops.ts";
+import { add, concat, contiguous, detach, exp, expand, mulNumber, normalize, scaleInPlace, slice } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
 import type { Tensor, Weights } from "../engine/tensor.ts";
 import { type ComputeWeights, computeWeights } from "../models/clip.ts";
@@ -88,51 +88,53 @@ interface Losses {
  * Gradients of each sample's own loss by its own features: ½ (its image among all texts + its text among all images), the other samples' features fixed. What the temperature and the bias
  * have of it is added to the sums at once.
  */
-function ownLossGradients(raw: RawFeatures, { model, batch, sums, objective }: Losses): RawFeatures {
+function ownLossGradients(raw: RawFeatures, at: Losses): RawFeatures {
   const leaves = { image: detach(raw.image), text: detach(raw.text) };
   requireGrad([leaves.image, leaves.text]);
   const unit = { image: normalize(leaves.image), text: normalize(leaves.text) };
   const seen = { image: detach(unit.image), text: detach(unit.text) };
   requireGrad([seen.image, seen.text]);
+  const { objective, model } = at;
+  const isPlain = objective.ownLosses !== undefined && !model.weights.has("logit_bias");
+  const own = isPlain ? atOnce(seen, at) : pairByPair(seen, at);
+  const [image, text] = grad([unit.image, unit.text], [leaves.image, leaves.text], [own.image, own.text]);
+  return { image: image as Tensor, text: text as Tensor };
+}
+
+function atOnce({ image, text }: RawFeatures, { model, batch, sums, objective }: Losses): RawFeatures {
+  const logitScales = contiguous(expand(detach(model.weights.get("logit_scale") as Tensor), [image.shape[0] ?? 0, 1]));
+  requireGrad([logitScales]);
+  const input = { image, text, scale: exp(logitScales), excluded: batch.excluded ?? [] };
+  const [ofImage, ofText, ofScales] = grad([objective.ownLosses?.(input) as Tensor], [image, text, logitScales]);
+  sums.addEach("logit_scale", ofScales as Tensor);
+  return { image: ofImage as Tensor, text: ofText as Tensor };
+}
+
+function pairByPair(seen: RawFeatures, at: Losses): RawFeatures {
+  const { model, sums } = at;
   const others = ["logit_scale", "logit_bias"].flatMap((name) => {
     const leaf = model.weights.get(name);
     return leaf ? [{ name, leaf }] : [];
   });
-  const samples = raw.image.shape[0] ?? 0;
-  const rows = Array.from({ length: samples }, (_, sample) =>
+  const rows = Array.from({ length: seen.image.shape[0] ?? 0 }, (_, sample) =>
     scope(() => {
-      const loss = ownLoss(seen, { model, objective, excluded: batch.excluded ?? [], sample });
-      const [image, text, ...rest] = grad([loss], [seen.image, seen.text, ...others.map(({ leaf }) => leaf)]);
+      const [image, text, ...rest] = grad([ownLoss(seen, at, sample)], [seen.image, seen.text, ...others.map(({ leaf }) => leaf)]);
       for (const [i, { name }] of others.entries()) if (rest[i]) sums.add(name, rest[i]);
       const own = (of: Tensor | undefined): Tensor => slice(of as Tensor, 0, sample, sample + 1);
       return { image: own(image), text: own(text) };
     }),
   );
-  const joined = [
+  const joined = (side: keyof RawFeatures): Tensor =>
     concat(
-      rows.map(({ image }) => image),
+      rows.map((row) => row[side]),
       0,
-    ),
-    concat(
-      rows.map(({ text }) => text),
-      0,
-    ),
-  ]; // [B, E]
-  const [image, text] = grad([unit.image, unit.text], [leaves.image, leaves.text], joined);
-  return { image: image as Tensor, text: text as Tensor };
+    );
+  return { image: joined("image"), text: joined("text") };
 }
 
 /** The gathered form of an objective answers for one pair as it answers for a share of a batch; both ways, for objectives that look from the images alone. */
-function ownLoss(
-  { image, text }: RawFeatures,
-  at: {
-    readonly model: ComputeWeights;
-    readonly objective: ObjectiveDefinition;
-    readonly excluded: readonly number[];
-    readonly sample: number;
-  },
-): Tensor {
-  const { model, objective, excluded, sample } = at;
+function ownLoss({ image, text }: RawFeatures, { model, objective, batch }: Losses, sample: number): Tensor {
+  const { excluded = [] } = batch;
   const pairs = image.shape[0] ?? 0;
   const bias = model.weights.get("logit_bias");
   const share = { from: sample, to: sample + 1 };

@@ -59,8 +59,8 @@ function addProducts(sums: Map<string, Tensor>, { weight, input }: WeightUse, to
  */
 export function extendedBasis(basis: Tensor | undefined, products: Tensor, share: number): Tensor {
   const [width = 0] = products.shape;
-  // On shapes alone nobody knows how many directions there will be: the most there can be are counted.
-  if (products.device === "meta") return zeros([width, width], "float32", products.device);
+  // On shapes alone nobody knows how many directions there will be: half of the most there can be are counted.
+  if (products.device === "meta") return zeros([width, Math.ceil(width / 2)], "float32", products.device);
   const outside = basis ? withoutRows(transpose(withoutRows(products, basis), 0, 1), basis) : products;
   const total = trace(products);
   const { values, vectors } = onOneThread(() => eigen(to(toDevice(outside, hostDevice), "float64")));

@@ -7,6 +7,8 @@ import {
   matmul,
   mul,
   neg,
+  permute,
+  reshape,
   select,
   slice,
   sumOver,
@@ -17,14 +19,15 @@ import {
 } from "../engine/ops.ts";
 import { keep, scope } from "../engine/scope.ts";
 import { read, type Tensor, tensor, type Weights } from "../engine/tensor.ts";
+import { pad, unfold } from "../engine/windows.ts";
 import { normEpsilon, type WeightUse } from "../nn/view.ts";
 import type { SampleLayout } from "./sample-layout.ts";
 
 /** What is summed over samples: the square of each entry of a sample's gradient, or its magnitude. */
 export type Measure = "square" | "magnitude";
 
-/** Entries of the largest product that is made before it is summed: 8 MB stay in the caches of a processor. */
-const blockEntries = 2 ** 21;
+/** Entries of the largest product that is made before it is summed: 2 MB stay in a core's cache. */
+const blockEntries = 2 ** 19;
 
 /** Sums over samples of a measure of each one's own gradient, float32, by parameter. They live until they are released. */
 export class SampleSums {
@@ -47,19 +50,42 @@ export class SampleSums {
     if (sum) addInto(sum, this.of(to(gradient, "float32")));
   }
 
+  /** Gradients of all samples of a batch, one after another along the first axis. */
+  addEach(name: string, gradients: Tensor): void {
+    const sum = this.sums.get(name);
+    if (sum) addInto(sum, reshape(this.over(to(gradients, "float32")), sum.shape));
+  }
+
   /** The gradients of all samples of a batch in one parameter's use, from what went into it and the gradient of what came out. */
   addUse(use: WeightUse, gradient: Tensor, layout: SampleLayout): void {
+    const weight = this.sums.get(use.weight);
+    const bias = use.bias === undefined ? undefined : this.sums.get(use.bias);
     if (use.kind === "rows") {
-      this.addTable(use, gradient, layout);
+      if (weight) this.addTable(weight, { input: use.input, gradient, layout });
       return;
     }
-    const flowing = layout.group(gradient); // [B, L, N]
-    const bias = use.bias === undefined ? undefined : this.sums.get(use.bias);
+    const flowing = use.kind === "convolution" ? places(gradient) : layout.group(gradient); // [B, L, N]
     if (bias) addInto(part(bias, use.rows), this.over(sumOver(flowing, [1])));
-    const weight = this.sums.get(use.weight);
     if (!weight) return;
-    if (use.kind === "linear") this.addProducts(part(weight, use.rows), layout.group(use.input), flowing);
-    else addInto(weight, this.over(sumOver(mul(flowing, layout.group(normalised(use.input))), [1])));
+    switch (use.kind) {
+      case "linear":
+        this.addProducts(part(rows(weight), use.rows), layout.group(use.input), flowing);
+        return;
+      case "projection":
+        this.addProducts(weight, flowing, layout.group(use.input));
+        return;
+      case "convolution":
+        this.addProducts(rows(weight), readPlaces(use, weight.shape[2] ?? 1), flowing);
+        return;
+      case "norm":
+        addInto(weight, this.over(sumOver(mul(flowing, layout.group(normalised(use.input))), [1])));
+        return;
+      case "shared":
+        addInto(weight, reshape(this.over(flowing), weight.shape));
+        return;
+      default:
+        use.kind satisfies never;
+    }
   }
 
   /** Σ over samples of the measure of gᵀ x, for x [B, L, K] and g [B, L, N]. */
@@ -84,9 +110,10 @@ export class SampleSums {
   }
 
   /** A sample's gradient of a table's row is the sum over its tokens that read the row. */
-  private addTable({ weight, input }: WeightUse, gradient: Tensor, layout: SampleLayout): void {
-    const sum = this.sums.get(weight);
-    if (!sum) return;
+  private addTable(
+    sum: Tensor,
+    { input, gradient, layout }: { readonly input: Tensor; readonly gradient: Tensor; readonly layout: SampleLayout },
+  ): void {
     // On shapes alone nobody knows which tokens are the same: a sample's are counted as one.
     const numbers = input.device === "meta" ? [] : Array.from(read(input), Number);
     const groups = new Map<string, number>();
@@ -119,6 +146,22 @@ export class SampleSums {
 
 const part = (of: Tensor, rows: WeightUse["rows"]): Tensor => (rows ? slice(of, 0, ...rows) : of);
 const squeeze = (of: Tensor): Tensor => select(of, 1, 0);
+
+/** A weight as a matrix: its first axis, and all others as one. */
+const rows = (of: Tensor): Tensor => reshape(of, [of.shape[0] ?? 0, -1]);
+
+/** Maps [B, C, H, W] as vectors, float32 [B, H · W, C]. */
+const places = (maps: Tensor): Tensor => {
+  const [samples = 0, channels = 0] = maps.shape;
+  return transpose(reshape(to(maps, "float32"), [samples, channels, -1]), 1, 2);
+};
+
+/** What a kernel of `size` reads at each place of its output, float32 [B, H · W, C · size · size]. */
+function readPlaces({ input, stride = 1, padding = 0 }: WeightUse, size: number): Tensor {
+  const [samples = 0, channels = 0] = input.shape;
+  const read = unfold(unfold(pad(to(input, "float32"), padding), { dim: 2, size, step: stride }), { dim: 3, size, step: stride }); // [B, C, H, W, size, size]
+  return reshape(permute(read, [0, 2, 3, 1, 4, 5]), [samples, -1, channels * size * size]);
+}
 
 /** A layer norm's output before its own weight and bias. */
 function normalised(x: Tensor): Tensor {

@@ -1,6 +1,6 @@
-import { add, indexSelect, linear, to, toDevice, transpose } from "../engine/ops.ts";
+import { add, embedding, indexSelect, to, toDevice } from "../engine/ops.ts";
 import { type DType, type Tensor, tensor } from "../engine/tensor.ts";
-import { block, norm, pooledBlock } from "../nn/block.ts";
+import { block, norm, pooledBlock, projected } from "../nn/block.ts";
 import type { Tower } from "../nn/tower.ts";
 import type { View } from "../nn/view.ts";
 import type { TextConfig } from "./architecture.ts";
@@ -41,13 +41,16 @@ export function textTransformer(batch: TokenBatch, weights: View, config: TextCo
   const last = blocks.pop() as View;
   return {
     start: () => {
-      const places = indexSelect(weights.get("positional_embedding"), 0, positions);
-      return to(add(weights.rows("token_embedding.weight", ids), places), config.dtype); // [N, D]
+      const row = { kind: "rows", weight: "positional_embedding", input: positions } as const;
+      const places = weights.use(row, indexSelect(weights.get("positional_embedding"), 0, positions));
+      const table = "token_embedding.weight";
+      const tokens = weights.use({ kind: "rows", weight: table, input: ids }, embedding(weights.get(table), ids));
+      return to(add(tokens, places), config.dtype); // [N, D]
     },
     stages: [
       ...blocks.map((view) => (x: Tensor) => block(x, view, options)),
       (x) => pooledBlock(x, last, { ...options, pooling }),
-      (x) => linear(norm(x, weights.at("ln_final")), transpose(weights.get("text_projection"), 0, 1)),
+      (x) => projected(norm(x, weights.at("ln_final")), weights, "text_projection"),
     ],
   };
 }

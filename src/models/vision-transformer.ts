@@ -1,6 +1,6 @@
-import { add, concat, conv2d, expand, linear, permute, reshape, toDevice, transpose } from "../engine/ops.ts";
+import { add, concat, conv2d, expand, linear, permute, reshape, toDevice } from "../engine/ops.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
-import { activation, block, norm, pooledBlock } from "../nn/block.ts";
+import { activation, block, norm, pooledBlock, projected } from "../nn/block.ts";
 import type { Tower } from "../nn/tower.ts";
 import type { View } from "../nn/view.ts";
 import type { VitConfig } from "./architecture.ts";
@@ -22,7 +22,7 @@ export function visionTransformer(pixels: Tensor, weights: View, config: VitConf
     stages: [
       ...blocks.map((view) => (x: Tensor) => block(x, view, options)),
       (x) => pooledBlock(x, last, { ...options, pooling: { tokens: classTokens } }),
-      (x) => linear(norm(x, weights.at("ln_post")), transpose(weights.get("proj"), 0, 1)),
+      (x) => projected(norm(x, weights.at("ln_post")), weights, "proj"),
     ],
   };
 }
@@ -32,21 +32,26 @@ function tokens(pixels: Tensor, weights: View, config: VitConfig & { readonly qu
   let maps = pixels;
   config.convStem.forEach((_, i) => {
     const layer = weights.at(`stem.${i}`);
-    maps = activation(conv2d(maps, layer.get("weight"), { stride: 2, padding: 1, bias: layer.get("bias") }), config.quickGelu);
+    const about = { kind: "convolution", weight: "weight", bias: "bias", input: maps, stride: 2, padding: 1 } as const;
+    const output = conv2d(maps, layer.get("weight"), { stride: 2, padding: 1, bias: layer.get("bias") });
+    maps = activation(layer.use(about, output), config.quickGelu);
   });
-  const patches = patchEmbedding(maps, weights.get("conv1.weight"));
+  const patches = patchEmbedding(maps, weights, "conv1.weight");
   const [batch = 0, , width = 0] = patches.shape;
-  const first = expand(reshape(weights.get("class_embedding"), [1, 1, width]), [batch, 1, width]);
-  return add(concat([first, patches], 1), weights.get("positional_embedding"));
+  const shared = (weight: string, output: Tensor): Tensor => weights.use({ kind: "shared", weight, input: weights.get(weight) }, output);
+  const first = shared("class_embedding", expand(reshape(weights.get("class_embedding"), [1, 1, width]), [batch, 1, width]));
+  return shared("positional_embedding", add(concat([first, patches], 1), weights.get("positional_embedding")));
 }
 
 /** A convolution whose stride is its kernel is a product: each patch is read once. [B, N, D] */
-function patchEmbedding(maps: Tensor, kernel: Tensor): Tensor {
+function patchEmbedding(maps: Tensor, weights: View, name: string): Tensor {
+  const kernel = weights.get(name);
   const [batch = 0, channels = 0, height = 0, width = 0] = maps.shape;
   const [outputs = 0, , size = 0] = kernel.shape;
   const rows = Math.floor(height / size);
   const columns = Math.floor(width / size);
   const cut = reshape(maps, [batch, channels, rows, size, columns, size]);
   const patches = reshape(permute(cut, [0, 2, 4, 1, 3, 5]), [batch, rows * columns, channels * size * size]);
-  return linear(patches, reshape(kernel, [outputs, channels * size * size]));
+  const output = linear(patches, reshape(kernel, [outputs, channels * size * size]));
+  return weights.use({ kind: "linear", weight: name, input: patches }, output);
 }

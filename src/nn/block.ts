@@ -1,4 +1,4 @@
-import { add, attention, gelu, indexSelect, linearGelu, permute, quickGelu, reshape, select, transpose } from "../engine/ops.ts";
+import { add, attention, gelu, indexSelect, linear, linearGelu, permute, quickGelu, reshape, select, transpose } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { View } from "./view.ts";
 
@@ -40,6 +40,10 @@ export const norm = (x: Tensor, weights: View): Tensor => weights.norm(x);
 
 /** x [..., K] through the weights `weight` [N, K] and `bias` [N] of the view. */
 export const dense = (x: Tensor, weights: View): Tensor => weights.linear(x, { weight: "weight", bias: "bias" });
+
+/** x [..., K] times the matrix `name` [K, N]. */
+export const projected = (x: Tensor, weights: View, name: string): Tensor =>
+  weights.use({ kind: "projection", weight: name, input: x }, linear(x, transpose(weights.get(name), 0, 1)));
 
 /** Names of the fused product that gives queries, keys and values. */
 const inProjection = { weight: "in_proj_weight", bias: "in_proj_bias" } as const;

@@ -22,6 +22,11 @@ export interface ObjectiveInput {
 export interface ObjectiveDefinition extends Component {
   /** A scalar whose gradient reaches features, scale and bias. */
   loss(input: ObjectiveInput): Tensor;
+  /**
+   * Sum over all pairs of each one's own loss, ½ (its image among all texts + its text among all images), where the other pairs' features are fixed; `scale` is one for each pair, [B, 1].
+   * Absent: the pairs are asked one by one, each as a share.
+   */
+  ownLosses?(input: Omit<ObjectiveInput, "share">): Tensor;
 }
 
 export const objectives = new Catalog<ObjectiveDefinition>("objective", [new URL("./objectives/", import.meta.url)]);

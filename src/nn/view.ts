@@ -1,4 +1,4 @@
-import { embedding, layerNorm, linear, slice } from "../engine/ops.ts";
+import { layerNorm, linear, slice } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { type Adapter, adapterName } from "./adapter.ts";
 
@@ -11,13 +11,20 @@ export interface LinearNames {
 
 /** A use of a weight by a forward pass: what went in, and what came out of it. */
 export interface WeightUse {
-  readonly kind: "linear" | "norm" | "rows";
+  /**
+   * linear: x weightᵀ + bias, the weight's axes after its first as one; projection: x weight; norm: normalised x · weight + bias; rows: rows of a table; convolution; shared: the weight as it
+   * is, for each sample.
+   */
+  readonly kind: "linear" | "projection" | "norm" | "rows" | "convolution" | "shared";
   /** Full names. */
   readonly weight: string;
   readonly bias?: string;
   /** Output rows of the weight that were asked for, where not all were. */
   readonly rows?: readonly [from: number, to: number];
-  /** x [..., K], or the numbers of a table's rows. */
+  /** Of a convolution. */
+  readonly stride?: number;
+  readonly padding?: number;
+  /** x [..., K], the numbers of a table's rows, or a shared weight itself. */
   readonly input: Tensor;
   readonly output: Tensor;
 }
@@ -37,8 +44,8 @@ export interface View {
   linear(x: Tensor, names: LinearNames): Tensor;
   /** Layer norm of x [..., D] with the weights `weight` and `bias`. Statistics are float32 in any precision. */
   norm(x: Tensor): Tensor;
-  /** Rows of the table `name` by their numbers. */
-  rows(name: string, numbers: Tensor): Tensor;
+  /** What comes out of a weight that is used otherwise; names are those of the view. */
+  use(about: Omit<WeightUse, "output">, output: Tensor): Tensor;
   /** False where no more is asked of a linear layer than its output: no adapter stands beside it, and nobody watches. */
   isMore(weight: string): boolean;
 }
@@ -58,26 +65,26 @@ export function viewOf(weights: ReadonlyMap<string, Tensor>, prefix = "", beside
     if (!found) throw new Error(`internal: the model has no weight named ${name}`);
     return found;
   };
-  const told = (use: Omit<WeightUse, "weight" | "bias">, names: { readonly weight: string; readonly bias?: string }): Tensor => {
-    watch?.({ ...use, weight: prefix + names.weight, ...(names.bias ? { bias: prefix + names.bias } : {}) });
-    return use.output;
+  const use = ({ weight, bias, ...about }: Omit<WeightUse, "output">, output: Tensor): Tensor => {
+    watch?.({ ...about, output, weight: prefix + weight, ...(bias ? { bias: prefix + bias } : {}) });
+    return output;
   };
   return {
     get: (name) => find(prefix + name),
     at: (rest) => viewOf(weights, `${prefix}${rest}.`, beside),
     isMore: (name) => watch !== undefined || sites?.has(prefix + name) === true,
+    use,
     norm: (input) => {
       const output = layerNorm(input, find(`${prefix}weight`), find(`${prefix}bias`), normEpsilon);
-      return told({ kind: "norm", input, output }, { weight: "weight", bias: "bias" });
+      return use({ kind: "norm", weight: "weight", bias: "bias", input }, output);
     },
-    rows: (name, input) => told({ kind: "rows", input, output: embedding(find(prefix + name), input) }, { weight: name }),
     linear: (x, { rows, ...names }) => {
       const site = prefix + names.weight;
       const [weight, bias, adapter] = [find(site), find(prefix + names.bias), sites?.get(site)];
       const some = rows ? { rows } : {};
       if (adapter) return adapter.apply(x, { weight, bias, own: (name) => find(adapterName(site, name)), ...some });
       const output = rows ? linear(x, slice(weight, 0, ...rows), slice(bias, 0, ...rows)) : linear(x, weight, bias);
-      return told({ kind: "linear", input: x, output, ...some }, names);
+      return use({ kind: "linear", ...names, input: x, ...some }, output);
     },
   };
 }

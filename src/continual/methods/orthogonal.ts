@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { clone, to } from "../../engine/ops.ts";
+import { clone, reshape, to } from "../../engine/ops.ts";
 import { release, scope } from "../../engine/scope.ts";
-import type { Weights } from "../../engine/tensor.ts";
+import type { Tensor, Weights } from "../../engine/tensor.ts";
 import { extendedBasis, inputProducts, withoutRows } from "../input-basis.ts";
 import { defineMethod } from "../method.ts";
 
@@ -9,7 +9,7 @@ type Memory = { readonly bases: Weights };
 
 export default defineMethod({
   summary:
-    "Gradient projection memory: gradients of linear layers lose what would change the layers' outputs on earlier tasks' inputs. Memory is bounded by the layers' widths, not by the number of tasks. Other parameters learn freely, and an optimizer that rescales entries bends the directions.",
+    "Gradient projection memory: gradients of linear layers (of the towers' blocks and the patches) lose what would change the layers' outputs on earlier tasks' inputs. Memory is bounded by the layers' widths, not by the number of tasks. Other parameters learn freely, and an optimizer that rescales entries bends the directions.",
   source: "arXiv:2103.09762, §4",
   options: z.strictObject({
     threshold: z
@@ -28,7 +28,7 @@ export default defineMethod({
       new Map(
         [...gradients].map(([name, gradient]) => {
           const basis = bases.get(name);
-          return [name, basis ? scope(() => withoutRows(to(gradient, "float32"), basis)) : gradient];
+          return [name, basis ? scope(() => edited(gradient, basis)) : gradient];
         }),
       ),
     async endTask(task, { bases }: Memory): Promise<Memory> {
@@ -40,3 +40,7 @@ export default defineMethod({
     },
   }),
 });
+
+/** A gradient as a matrix, its first axis the outputs, without what of its rows lies in the span of a basis. */
+const edited = (gradient: Tensor, basis: Tensor): Tensor =>
+  reshape(withoutRows(reshape(to(gradient, "float32"), [gradient.shape[0] ?? 0, -1]), basis), gradient.shape);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { add, arange, crossEntropy, linear, mul, mulNumber, slice } from "../../engine/ops.ts";
+import { add, arange, crossEntropy, detach, linear, mul, mulNumber, slice, sub, sumOver } from "../../engine/ops.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { type ObjectiveDefinition, type ObjectiveInput, ownRows, pairMatrix } from "../objective.ts";
 
@@ -11,6 +11,9 @@ const clip: ObjectiveDefinition = {
   loss(input) {
     return mulNumber(add(oneWay(input, false), oneWay(input, true)), 0.5);
   },
+  ownLosses(input) {
+    return mulNumber(add(ownWay(input, false), ownWay(input, true)), (input.image.shape[0] ?? 0) / 2);
+  },
 };
 export default clip;
 
@@ -19,8 +22,24 @@ function oneWay(input: ObjectiveInput, fromText: boolean): Tensor {
   const [asking, answering] = fromText ? [text, image] : [image, text];
   const own = ownRows(asking, share);
   const logits = mul(linear(own, answering), scale); // [rows, B]
-  // A finite number: an infinite one would make 0 · ∞ in the backward pass. exp(-1e4) is 0 in float32.
-  const masked = excluded?.length ? add(logits, pairMatrix(input, { excluded: -1e4, otherwise: 0, transposed: fromText })) : logits;
+  const masked = excluded?.length ? add(logits, exclusion(input, fromText)) : logits;
   const labels = slice(arange(image.shape[0] ?? 0, image.device), 0, share?.from ?? 0, share?.to ?? image.shape[0] ?? 0);
   return crossEntropy(masked, labels);
+}
+
+/** A finite number: an infinite one would make 0 · ∞ in the backward pass. exp(-1e4) is 0 in float32. */
+const exclusion = (input: ObjectiveInput, transposed: boolean): Tensor => pairMatrix(input, { excluded: -1e4, otherwise: 0, transposed });
+
+/** The same where each asks fixed answers but for its own. */
+function ownWay(input: ObjectiveInput, fromText: boolean): Tensor {
+  const { image, text, scale, excluded } = input;
+  const [asking, answering] = fromText ? [text, image] : [image, text];
+  const fixed = detach(answering);
+  // Zero, with the gradient of an answer that is not fixed.
+  const moved = sub(sumOver(mul(asking, answering), [1], true), sumOver(mul(asking, fixed), [1], true)); // [B, 1]
+  const pairs = image.shape[0] ?? 0;
+  const diagonal = Array.from({ length: pairs }, (_, i) => i * pairs + i);
+  const itself = pairMatrix({ ...input, excluded: diagonal }, { excluded: 1, otherwise: 0 });
+  const logits = mul(add(linear(asking, fixed), mul(itself, moved)), scale); // [B, B]
+  return crossEntropy(excluded?.length ? add(logits, exclusion(input, fromText)) : logits, arange(pairs, image.device));
 }
