@@ -25,7 +25,7 @@ export default defineMethod({
 });
 
 /** g − min(g·r, 0)/(r·r) r over all parameters together: where g does not oppose r it stays, bit for bit. */
-export function project(gradients: Weights, reference: Weights): Weights {
+function project(gradients: Weights, reference: Weights): Weights {
   const product = dot(gradients, reference);
   const length = dot(reference, reference);
   if (!product || !length) return gradients;
