@@ -1,12 +1,27 @@
 import { z } from "zod";
 import type { AdapterForm } from "../budget/step-flops.ts";
-import { zeros } from "../engine/ops.ts";
+import { addProduct } from "../engine/linear-algebra.ts";
+import { linear, transpose, zeros } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { Clip } from "../models/clip.ts";
+import type { Adapter } from "../nn/adapter.ts";
 import type { Json } from "../util/json.ts";
 import type { Random } from "../util/random.ts";
-import type { MethodBudget, PeftForm } from "./method.ts";
-import { arePublished, type Site, type SiteOptions, siteDraws, uniformTensor } from "./sites.ts";
+import type { Method, MethodBudget, PeftForm } from "./method.ts";
+import {
+  adaptersAt,
+  applyParts,
+  arePublished,
+  downProducts,
+  foldParts,
+  learnsBeside,
+  partsWithin,
+  type Site,
+  type SiteOptions,
+  siteDraws,
+  sitesOf,
+  uniformTensor,
+} from "./sites.ts";
 
 /** Options of low-rank adapters with factors of their own at every site. */
 export const loraOptions = {
@@ -50,6 +65,40 @@ export function loraParameters(
       [`${name}.lora_B`, zeros([to - from, r], "float32", like.device)],
     ]),
   );
+}
+
+/** The hooks of plain low-rank adapters, whose parameters stay while tasks go on from the last one's weights. */
+export function loraHooks(options: LoraOptions & SiteOptions & { readonly loraPlus: number }) {
+  const scale = loraScale(options);
+  return {
+    budget: lowRankBudget("lora", options),
+    adapt: (model, at) =>
+      adaptersAt(sitesOf(model, options), {
+        own: (site, index) => loraParameters({ site, index }, options, { ...at, model }),
+        adapter: (site) => loraAdapter(site, scale),
+      }),
+    trainable: learnsBeside(options),
+    group: (name) => (name.endsWith(".lora_B") ? { rate: options.loraPlus } : {}),
+  } satisfies Method;
+}
+
+/** x Wᵀ + s·(x Aᵀ) Bᵀ of each part. */
+function loraAdapter(site: Site, scale: number): Adapter {
+  return {
+    apply(x, layer) {
+      const names = partsWithin(site, layer.rows);
+      const downs = downProducts(
+        x,
+        names.map((name) => layer.own(`${name}.lora_A`)),
+      );
+      return applyParts(site, { x, layer }, (name, { weight, bias }) => {
+        const down = downs[names.indexOf(name)] as Tensor;
+        return addProduct(linear(x, weight, bias), down, transpose(layer.own(`${name}.lora_B`), 0, 1), scale);
+      });
+    },
+    fold: ({ weight, own }) =>
+      foldParts(site, weight, (name, part) => addProduct(part, own(`${name}.lora_B`), own(`${name}.lora_A`), scale)),
+  };
 }
 
 /** PEFT's LoRA, or its DoRA. */

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { add, divNumber } from "../../engine/ops.ts";
+import { keep, scope } from "../../engine/scope.ts";
+import type { Tensor, Weights } from "../../engine/tensor.ts";
+import { type Adapters, adapterName } from "../../nn/adapter.ts";
+import { loraHooks, loraOptions } from "../low-rank.ts";
+import { defineMethod, type TaskContext } from "../method.ts";
+import { siteOptions } from "../sites.ts";
+import { snapshot } from "../snapshot.ts";
+
+export default defineMethod({
+  summary: "Fresh low-rank adapters beside the first weights for every task; shipped is the mean of what all of them learned.",
+  source: "the variant of arXiv:2408.14471's code; adapters of arXiv:2106.09685",
+  options: z.strictObject({
+    ...loraOptions,
+    deploy: z
+      .enum(["mean-product", "mean-factor"])
+      .default("mean-product")
+      .describe("mean of the products B A of all tasks, or product of the means of B and A, as published"),
+    ...siteOptions,
+  }),
+  build({ deploy, ...options }) {
+    const { trainable, ...hooks } = loraHooks(options);
+    return {
+      ...hooks,
+      trainable,
+      init: (): Memory => ({ experts: [] }),
+      endTask: ({ model }: TaskContext, { experts }: Memory): Memory => {
+        const learned = new Map([...model.weights, ...(model.adapters?.weights ?? [])]);
+        return { experts: [...experts, snapshot(learned, trainable)] };
+      },
+      async flow(_: Weights, { model, origin }: TaskContext, { experts }: Memory) {
+        const start = await origin();
+        const { adapters } = model;
+        if (!adapters) throw new Error("internal: a task of lora-per-task ended without adapters");
+        return { deploy: merged(adapters, { start, experts, deploy }), start };
+      },
+    };
+  },
+});
+
+/** What each task learned, oldest first. */
+type Memory = { readonly experts: readonly Weights[] };
+
+interface Merge extends Memory {
+  readonly start: Weights;
+  readonly deploy: "mean-product" | "mean-factor";
+}
+
+/** The first weights with the mean of the tasks' adapters folded in; new tensors, the caller's to release, where something was learned. */
+function merged(adapters: Adapters, { start, experts, deploy }: Merge): Weights {
+  const meanOver = (of: (expert: Weights) => Tensor): Tensor => scope(() => divNumber(experts.map(of).reduce(add), experts.length));
+  const entries = [...start].map(([name, weight]): readonly [string, Tensor] => {
+    const site = adapters.sites.get(name);
+    const isLearned = experts.every((expert) => expert.has(name));
+    if (!site) return [name, isLearned ? scope(() => keep(meanOver((expert) => expert.get(name) as Tensor))) : weight];
+    const own = (expert: Weights) => (part: string) => expert.get(adapterName(name, part)) as Tensor;
+    const product = (): Tensor => meanOver((expert) => site.fold({ weight, own: own(expert) }));
+    const factor = (): Tensor => site.fold({ weight, own: (part) => meanOver((expert) => own(expert)(part)) });
+    return [name, scope(() => keep(deploy === "mean-product" ? product() : factor()))];
+  });
+  return new Map(entries);
+}
