@@ -20,7 +20,10 @@ function firstWords(input: MergeInput, purpose: string, step: number): Uint32Arr
 
 /** 1 for the entries of model i that stay when each is dropped with probability `drop`, else 0. */
 export function keptEntries(input: MergeInput, i: number, drop: number): Float32Array {
-  return Float32Array.from(firstWords(input, "merge/dare", i), (word) => ((word >>> 8) * 2 ** -24 < drop ? 0 : 1));
+  const words = firstWords(input, "merge/dare", i);
+  const kept = new Float32Array(words.length);
+  for (let at = 0; at < kept.length; at++) kept[at] = ((words[at] as number) >>> 8) * 2 ** -24 < drop ? 0 : 1;
+  return kept;
 }
 
 /** For every entry one of the models, all equally likely. */

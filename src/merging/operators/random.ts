@@ -17,7 +17,7 @@ export default {
   usesBase: true,
   passes: () => 1,
   merge: (input, { lambda }) => {
-    const chosen = tensor(Int32Array.from(chosenModels(input)), [input.size], "int32");
+    const chosen = tensor(new Int32Array(chosenModels(input)), [input.size], "int32");
     const vector = fold(input.vector(0), input.count - 1, (before, i) => where(equals(chosen, i + 1), input.vector(i + 1), before));
     return fromBase(input, vector, lambda);
   },
