@@ -23,7 +23,7 @@ export default defineMethod({
   summary:
     "ZSCL: pretraining images stay to reference texts what they were to the run's first weights, and a task leaves the mean of its weights.",
   source:
-    "arXiv:2303.06628, eqs. 3-6; T² of arXiv:1503.02531 where its code has (T/s)² (published); a task shorter than we_freq leaves its last weights",
+    "arXiv:2303.06628: distillation on reference data, pull to the start, weight ensemble; T² of arXiv:1503.02531 where its code has (T/s)²; a task shorter than we_freq leaves its last weights",
   options: z.strictObject({
     texts: z
       .string()

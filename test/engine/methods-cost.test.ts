@@ -1,0 +1,58 @@
+import { afterAll, expect, test } from "vitest";
+import { compose, type Methods } from "../../src/continual/compose.ts";
+import { methods as catalogue, type RowInfo, type RowRole } from "../../src/continual/method.ts";
+import { embedImagesUnder, embedUnder } from "../../src/continual/teacher.ts";
+import { meter } from "../../src/engine/meter.ts";
+import { zeros } from "../../src/engine/ops.ts";
+import { release, scope } from "../../src/engine/scope.ts";
+import { computeWeights } from "../../src/models/clip.ts";
+import { fullBatch, meterStep } from "../../src/pipeline/plan-meter.ts";
+import { createRandom } from "../../src/util/random.ts";
+import { shapesOf } from "../fixtures/training/adapted.ts";
+import { tinyOptions } from "../fixtures/training/tiny.ts";
+
+// What a method that looks back costs a step beside the step itself, metered on shapes of a ViT-B/32.
+
+const batchSize = 16;
+const model = shapesOf("ViT-B-32");
+const { config } = model;
+afterAll(() => release(model));
+
+const facts = { tasks: 2, precision: "fp32", objective: tinyOptions.objective, batchSize, seed: 0, random: createRandom(0) } as const;
+const batch = (rows: number) => ({ ...fullBatch(config, rows), pixels: zeros([rows, 3, 224, 224], "float32", "meta") });
+
+async function methodsOf(name: string, options: object = {}): Promise<Methods> {
+  const definition = await catalogue.load(name);
+  return compose([{ name, method: definition.build(definition.options.parse(options)) }]);
+}
+
+/** FLOPs of a step of the second task, whose rows have these roles. */
+async function stepUnder(methods: Methods, roles: readonly RowRole[]): Promise<number> {
+  const rows = roles.map((role, i): RowInfo => {
+    const mark = { by: "er", slot: i, uses: ["replay"] };
+    return { id: `set/${i}`, role, caption: `${i}`, ...(role === "reservoir" ? { mark } : {}) };
+  });
+  return (await meterStep(config, tinyOptions, fullBatch(config, roles.length), { methods, facts, rows })).flops;
+}
+
+const forward = (work: () => unknown): number => scope(() => meter(() => void work()).flops);
+const mixture: readonly RowRole[] = Array.from({ length: batchSize }, (_, i) => (i < 12 ? "update" : "pretraining"));
+
+test.each(["lwf", "feature-distillation"])("%s adds one forward of the batch through the teacher", async (name) => {
+  const more = (await stepUnder(await methodsOf(name), mixture)) - (await stepUnder(compose([]), mixture));
+  const once = forward(() => embedUnder(computeWeights(model, "fp32"), batch(batchSize)));
+  expect(more / once).toBeGreaterThan(0.9999);
+  expect(more / once).toBeLessThan(1.001);
+});
+
+test("zscl adds one forward of the reference images through the first image tower", async () => {
+  const more = (await stepUnder(await methodsOf("zscl"), mixture)) - (await stepUnder(compose([]), mixture));
+  const once = forward(() => embedImagesUnder(computeWeights(model, "fp32"), batch(4).pixels));
+  expect(Math.abs(more / once - 1)).toBeLessThan(0.001);
+});
+
+test("er costs what a batch does that is longer by the draw", async () => {
+  const replayed = await stepUnder(await methodsOf("er"), [...mixture, ...Array<RowRole>(8).fill("reservoir")]);
+  const longer = await stepUnder(compose([]), Array<RowRole>(batchSize + 8).fill("update"));
+  expect(Math.abs(replayed / longer - 1)).toBeLessThan(0.001);
+});
