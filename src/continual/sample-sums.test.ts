@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import { zeros } from "../engine/ops.ts";
 import { release, scope } from "../engine/scope.ts";
 import { readFloats, type Tensor, tensor, type Weights } from "../engine/tensor.ts";
 import type { WeightUse } from "../nn/view.ts";
+import { createRandom } from "../util/random.ts";
 import { evenLayout } from "./sample-layout.ts";
 import { type Measure, SampleSums } from "./sample-sums.ts";
 
@@ -71,3 +73,32 @@ test("a sample of two vectors has one gradient: its entries are summed before th
 test("a use of some output rows adds to these alone", () => {
   expect(sumsOf("square", { x: [[1, 2]], g: [[3]], samples: 1, rows: [1, 2] })).toEqual({ w: [0, 0, 9, 36, 0, 0], b: [0, 9, 0] });
 });
+
+test.each(["square", "magnitude"] as const)(
+  "a weight that is summed block by block, its blocks of unlike size, has the same sums of every %s",
+  (measure) => {
+    const [outputs, inputs, samples, length] = [1030, 512, 2, 2];
+    const draws = createRandom(1).at("validation");
+    const drawn = (columns: number): Float32Array => Float32Array.from({ length: samples * length * columns }, () => draws.normal());
+    const [x, g] = [drawn(inputs), drawn(outputs)];
+    const worst = scope(() => {
+      const sums = new SampleSums(new Map([["w", zeros([outputs, inputs])]]), measure);
+      const [input, output] = [tensor(x, [samples * length, inputs], "float32"), tensor(g, [samples * length, outputs], "float32")];
+      sums.addUse({ kind: "linear", weight: "w", input, output }, output, evenLayout(samples));
+      const found = readFloats(sums.sums.get("w") as Tensor);
+      release(sums.sums);
+      return found.reduce((most, value, at) => {
+        const [n, k] = [Math.floor(at / inputs), at % inputs];
+        let expected = 0;
+        for (let sample = 0; sample < samples; sample++) {
+          let own = 0;
+          for (let token = sample * length; token < (sample + 1) * length; token++)
+            own += (g[token * outputs + n] ?? 0) * (x[token * inputs + k] ?? 0);
+          expected += measure === "square" ? own * own : Math.abs(own);
+        }
+        return Math.max(most, Math.abs(value - expected) / Math.max(1, expected));
+      }, 0);
+    });
+    expect(worst).toBeLessThan(1e-5);
+  },
+);

@@ -1,4 +1,5 @@
 import { maximum } from "../engine/elementwise.ts";
+import { addTermsInto } from "../engine/in-place.ts";
 import {
   addInto,
   addRowsInto,
@@ -28,6 +29,8 @@ export type Measure = "square" | "magnitude";
 
 /** Entries of the largest product that is made before it is summed: 2 MB stay in a core's cache. */
 const blockEntries = 2 ** 19;
+/** From so many entries on a pass over them takes longer than to ask for it. */
+const manyEntries = 2 ** 16;
 
 /** Sums over samples of a measure of each one's own gradient, float32, by parameter. They live until they are released. */
 export class SampleSums {
@@ -105,7 +108,7 @@ export class SampleSums {
         scope(() => {
           const [end, last] = [Math.min(outputs, row + rows), Math.min(samples, from + most)];
           const block = slice(slice(turned, 0, from, last), 1, row, end);
-          addInto(slice(sum, 0, row, end), this.over(matmul(block, slice(x, 0, from, last))));
+          this.addOver(slice(sum, 0, row, end), matmul(block, slice(x, 0, from, last)));
         });
   }
 
@@ -136,6 +139,16 @@ export class SampleSums {
   private of(value: Tensor): Tensor {
     // libtorch knows no shape rule of `abs`, and a run is planned on shapes.
     return this.measure === "square" ? mul(value, value) : maximum(value, neg(value));
+  }
+
+  /** The same into a part of a sum; one sample after another where each has many entries, which leaves out two passes over them. */
+  private addOver(sum: Tensor, value: Tensor): void {
+    if (this.measure === "square" && sum.size >= manyEntries)
+      for (let sample = 0; sample < (value.shape[0] ?? 0); sample++) {
+        const own = select(value, 0, sample);
+        addTermsInto(sum, own, own);
+      }
+    else addInto(sum, this.over(value));
   }
 
   /** Summed over the first axis, that of the samples. */

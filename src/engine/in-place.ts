@@ -22,6 +22,9 @@ export const scaleInto = (target: Tensor, factor: number): void => inPlace("aten
 export const addInto = (target: Tensor, other: Tensor, factor: number): void =>
   inPlace("aten::add_.Tensor", target, other, fraction(factor));
 
+/** target ← target + a · b, entry by entry. */
+export const addTermsInto = (target: Tensor, a: Tensor, b: Tensor): void => inPlace("aten::addcmul_", target, a, b);
+
 /** target ← target + share · (other − target). */
 export const lerpInto = (target: Tensor, other: Tensor, share: number): void =>
   inPlace("aten::lerp_.Scalar", target, other, fraction(share));
