@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import { airy, draw, type Figure } from "./drawing.ts";
+import { airy, draw, type Figure, short } from "./drawing.ts";
 import { ink } from "./palette.ts";
 import { gmContours } from "./plane-figure.ts";
 import { cellName, type SweepCell, sweepTable } from "./sweep-summary.ts";
@@ -27,8 +27,11 @@ export function sweepFigure(
     id: "sweep",
     title: about.name,
     legend:
-      "Up is more knowledge, right is more retention. The star is the model before training; bars are 95 % intervals of the mean over seeds; along a thin line the geometric mean stays the same.",
-    reading: missing.length === 0 ? "Every trial is there." : `Missing: ${missing.map(cellName).join("; ")}.`,
+      "Up is more knowledge, right is more retention. Bars are 95 % intervals of the mean over seeds; along a thin line the geometric mean stays the same. A star, where it lies within, is the model before training.",
+    reading: [
+      ...start.map(({ zs, ka }) => `Before training: KA ${ka.toFixed(1)} %, ZS ${zs.toFixed(1)} %.`),
+      missing.length === 0 ? "Every trial is there." : `Missing: ${missing.map(cellName).join("; ")}.`,
+    ].join(" "),
     table: sweepTable(about.axes, cells),
     svg: drawSpots(about.name, spots, start),
   };
@@ -44,17 +47,17 @@ function spotOf(name: string, { ka, zs }: SweepCell["scores"]): readonly Spot[] 
 }
 
 function drawSpots(title: string, spots: readonly Spot[], start: readonly Spot[]): string {
-  const all = [...spots, ...start];
-  const x = airy(all.flatMap(({ zs, zsLow, zsHigh }) => (spots.length > 0 ? [zs, zsLow, zsHigh] : [zs])));
-  const y = airy(all.flatMap(({ ka, kaLow, kaHigh }) => [ka, kaLow, kaHigh]));
+  const x = airy(spots.flatMap(({ zsLow, zsHigh }) => [zsLow, zsHigh]));
+  const y = airy(spots.flatMap(({ kaLow, kaHigh }) => [kaLow, kaHigh]));
+  const shown = start.filter(({ zs, ka }) => zs >= x[0] && zs <= x[1] && ka >= y[0] && ka <= y[1]);
   const colour = ink("knowledge");
-  const halo = { stroke: ink("paper"), strokeWidth: 4 };
+  const keys = spots.map(({ name }, i) => ({ zs: x[1], ka: y[1], text: `${i + 1}  ${short(name, 30)}`, line: i }));
   return draw(`${title}: the cells in the plane of zero-shot retention and knowledge. The numbers are in the table.`, {
-    width: 760,
-    height: 560,
+    width: 820,
+    height: Math.max(460, 120 + 18 * spots.length),
     marginLeft: 48,
     marginBottom: 44,
-    marginRight: 120,
+    marginRight: 220,
     x: { domain: x },
     y: { domain: y },
     marks: [
@@ -62,35 +65,30 @@ function drawSpots(title: string, spots: readonly Spot[], start: readonly Spot[]
       Plot.axisX({ ticks: 7, fill: ink("quiet"), stroke: ink("line"), label: "zero-shot retention (ZS), % →" }),
       Plot.axisY({ ticks: 7, fill: ink("quiet"), stroke: ink("line"), label: "↑ knowledge (KA), %" }),
       ...gmContours(x, y).map(({ path }) => Plot.line(path, { stroke: ink("line"), strokeWidth: 1 })),
-      Plot.ruleX(spots, { x: "zs", y1: "kaLow", y2: "kaHigh", stroke: colour, strokeOpacity: 0.45 }),
-      Plot.ruleY(spots, { y: "ka", x1: "zsLow", x2: "zsHigh", stroke: colour, strokeOpacity: 0.45 }),
-      Plot.dot(spots, { x: "zs", y: "ka", r: 4.5, fill: colour }),
-      Plot.dot(start, { x: "zs", y: "ka", symbol: "star", r: 9, fill: ink("ink"), stroke: ink("paper") }),
-      Plot.text(labelsOf(spots, x, y), {
+      Plot.ruleX(spots, { x: "zs", y1: "kaLow", y2: "kaHigh", stroke: colour, strokeOpacity: 0.3 }),
+      Plot.ruleY(spots, { y: "ka", x1: "zsLow", x2: "zsHigh", stroke: colour, strokeOpacity: 0.3 }),
+      Plot.dot(shown, { x: "zs", y: "ka", symbol: "star", r: 9, fill: ink("ink"), stroke: ink("paper") }),
+      Plot.dot(spots, { x: "zs", y: "ka", r: 9, fill: colour, stroke: ink("paper") }),
+      Plot.text(spots, {
         x: "zs",
         y: "ka",
-        text: "text",
-        dx: 9,
-        textAnchor: "start",
-        fontSize: 11,
-        fill: ink("ink"),
-        ...halo,
+        text: (_: Spot, i: number) => String(i + 1),
+        fill: ink("paper"),
+        fontSize: 10,
+        fontWeight: 600,
       }),
+      ...keys.map((key) =>
+        Plot.text([key], {
+          x: "zs",
+          y: "ka",
+          text: "text",
+          dx: 16,
+          dy: 8 + 18 * key.line,
+          textAnchor: "start",
+          fontSize: 12,
+          fill: ink("ink"),
+        }),
+      ),
     ],
   });
-}
-
-/** A label beside each spot, the names of those that would cover each other in one text. */
-function labelsOf(
-  spots: readonly Spot[],
-  x: readonly [number, number],
-  y: readonly [number, number],
-): readonly { zs: number; ka: number; text: string }[] {
-  const groups: { zs: number; ka: number; names: string[] }[] = [];
-  for (const { zs, ka, name } of spots) {
-    const near = groups.find((each) => Math.abs(each.zs - zs) < 0.06 * (x[1] - x[0]) && Math.abs(each.ka - ka) < 0.022 * (y[1] - y[0]));
-    if (near) near.names.push(name);
-    else groups.push({ zs, ka, names: [name] });
-  }
-  return groups.map(({ zs, ka, names }) => ({ zs, ka, text: names.join(" · ") }));
 }
