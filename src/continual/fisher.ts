@@ -16,6 +16,12 @@ export const sampleOptions = {
   maxSamples: z.int().min(1).default(50_000).describe("samples of the task that importance is measured on, at most, in whole batches"),
 } as const;
 
+/** Batches that importance is measured on at a task's end. */
+export const importanceBatches =
+  (maxSamples: number) =>
+  ({ samples, batchSize }: { readonly samples: number; readonly batchSize: number }): number =>
+    Math.min(Math.ceil(maxSamples / batchSize), Math.max(Math.min(1, samples), Math.floor(samples / batchSize)));
+
 /** How the Fisher information is estimated. */
 export const fisherOptions = {
   fisher: z

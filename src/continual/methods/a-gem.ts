@@ -16,6 +16,7 @@ export default defineMethod({
       .describe("what replayed rows are for: constraint, the projection alone, as in the paper; both, the loss as well"),
   }),
   build: ({ replay }) => ({
+    budget: { learns: "metered" },
     contrastive: (role) => role === "update" || role === "pretraining" || (role === "buffer" && replay === "both"),
     gradients(gradients, { rows, gradientsOf }) {
       const replayed = rows.flatMap(({ role }, i) => (role === "buffer" ? [i] : []));

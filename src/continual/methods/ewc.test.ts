@@ -89,6 +89,16 @@ describe("a task's Fisher", () => {
     expect(few.asked).toEqual([{ maxSamples: 98 * 512, batchSize: 512, given: 2 }]);
   });
 
+  test.each([
+    [88_000, 98],
+    [50_000, 97],
+    [1_100, 2],
+    [300, 1],
+    [0, 0],
+  ])("of %i samples is planned with %i batches of 512", (samples, batches) => {
+    expect(methodOf().budget?.batchesAtTaskEnd?.({ samples, batchSize: 512 })).toBe(batches);
+  });
+
   test("is of what learns alone, and nothing of the pass stays", async () => {
     const before = memory().tensors;
     const learns = (name: string): boolean => name.startsWith("visual.ln_post") || name === "logit_scale";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { release } from "../../engine/scope.ts";
 import type { Tensor, Weights } from "../../engine/tensor.ts";
 import { anchorOptions, learnedSnapshot } from "../anchor.ts";
-import { diagonalFisher, fisherOptions } from "../fisher.ts";
+import { diagonalFisher, fisherOptions, importanceBatches } from "../fisher.ts";
 import { defineMethod } from "../method.ts";
 import { runningImportance } from "../running-importance.ts";
 import { type Pull, spring, sumOfPulls } from "../spring.ts";
@@ -38,6 +38,7 @@ export default defineMethod({
   build({ lambda, memory, gamma, accumulate, anchor, ...how }) {
     const share = accumulate === "sum" ? 1 : 1 - gamma;
     return {
+      budget: { batchesAtTaskEnd: importanceBatches(how.maxSamples), ...(memory === "online" ? { published: "ewc" } : {}) },
       init: (): Memory => ({ ties: [] }),
       startTask: (task, { ties }: Memory): Memory => ({
         ties: anchor === "expert" ? ties : ties.map((tie, i) => (i === ties.length - 1 ? { ...tie, anchor: learnedSnapshot(task) } : tie)),

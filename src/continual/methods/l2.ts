@@ -20,6 +20,8 @@ export default defineMethod({
       ),
   }),
   build: ({ lambda, to }) => ({
+    // Its copy of the weights is in no published table.
+    budget: {},
     init: async (task): Promise<Memory> => ({
       anchor: to === "run" ? snapshot(await task.origin(), (name) => task.learns(name)) : new Map(),
     }),

@@ -3,7 +3,7 @@ import { mulNumber } from "../../engine/ops.ts";
 import { release } from "../../engine/scope.ts";
 import type { Weights } from "../../engine/tensor.ts";
 import { anchorOptions, learnedSnapshot } from "../anchor.ts";
-import { meanOf, sampleOptions } from "../fisher.ts";
+import { importanceBatches, meanOf, sampleOptions } from "../fisher.ts";
 import { defineMethod, type TaskContext } from "../method.ts";
 import { runningImportance } from "../running-importance.ts";
 import { addSampleGradients } from "../sample-gradients.ts";
@@ -22,6 +22,7 @@ export default defineMethod({
     ...sampleOptions,
   }),
   build: ({ lambda, alpha, anchor, maxSamples }) => ({
+    budget: { batchesAtTaskEnd: importanceBatches(maxSamples) },
     init: (): Memory => ({ importance: null, anchor: null }),
     startTask: (task, { importance, anchor: last }: Memory): Memory => ({
       importance,

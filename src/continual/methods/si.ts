@@ -51,6 +51,8 @@ export default defineMethod({
       return mulNumber(mul(whole, whole), step.learningRate(name));
     };
     return {
+      // Its copies of the weights are in no published table.
+      budget: {},
       init: (): Memory => ({ path: new Map(), start: new Map(), importance: null, expert: null }),
       startTask: (task, { importance, expert }: Memory): Memory => ({
         path: new Map([...learnedWeights(task)].map(([name, weight]) => [name, zerosLike(weight)])),
