@@ -10,11 +10,12 @@ import { picking } from "./picking.ts";
 
 /** Frozen weights that a model's features are computed under, in the precision of the run. They are held by a state as tensors alone: {@link asTeacher} makes a model of them. */
 export function teacherWeights(weights: Weights, precision: Precision, model: Pick<Clip, "config">): Weights {
-  return scope(() => {
+  const made = (): Weights => {
     const own = new Set(weights.values());
     const copies = computeWeights({ config: model.config, weights, buffers: new Map() }, precision).weights;
     return keep(new Map([...copies].map(([name, value]) => [name, own.has(value) ? scope(() => clone(value)) : value])));
-  });
+  };
+  return scope(() => noGrad(made));
 }
 
 /** A model that computes with weights of {@link teacherWeights}, batch norm's running statistics those of the model in training. */

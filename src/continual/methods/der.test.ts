@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openWorld, type World } from "../../../test/fixtures/training/stage.ts";
-import { stepsUnder } from "../../../test/fixtures/training/steps.ts";
+import { type RunChanges, stepsUnder } from "../../../test/fixtures/training/steps.ts";
 import { readFloats, type Tensor } from "../../engine/tensor.ts";
-import type { Training } from "../../training/loop.ts";
 import { compose } from "../compose.ts";
 import type { DrawnAt, Method } from "../method.ts";
 import type { StoredFeatures } from "../stored-logits.ts";
@@ -17,10 +16,10 @@ afterAll(() => world.close());
 const built = (options: object = {}): Method => der.build(der.options.parse(options));
 
 /** The term in each step; undefined where there is none. */
-const termsOf = async (method: Method, over: Partial<Training> = {}): Promise<readonly (number | undefined)[]> =>
+const termsOf = async (method: Method, over: RunChanges = {}): Promise<readonly (number | undefined)[]> =>
   (await stepsUnder(world, compose([{ name: "der", method }]), over)).map(({ losses }) => losses["der/logits"]);
 
-const still: Partial<Training> = { schedule: () => 0 };
+const still: RunChanges = { schedule: () => 0 };
 
 test("the term is absent while the reservoir is empty, zero while no weight has moved, and grows with them", async () => {
   const [first, ...unmoved] = await termsOf(built(), still);

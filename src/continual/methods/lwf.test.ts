@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { drawnPairs, featureContext, identity, matrix, rowsWith, turned } from "../../../test/fixtures/continual/features.ts";
 import { digestOf, openWorld, run, stage, stepsOf, type World } from "../../../test/fixtures/training/stage.ts";
-import { tinyBatch, tinyModel, tinyOptions } from "../../../test/fixtures/training/tiny.ts";
+import { stepFrom } from "../../../test/fixtures/training/steps.ts";
+import { tinyModel } from "../../../test/fixtures/training/tiny.ts";
 import { grad, requireGrad } from "../../engine/grad.ts";
 import { type Argument, operator } from "../../engine/operator.ts";
 import { mulNumber } from "../../engine/ops.ts";
-import { release, scope } from "../../engine/scope.ts";
+import { keep, release, scope } from "../../engine/scope.ts";
 import { item, readFloats, scalar, type Tensor, type Weights } from "../../engine/tensor.ts";
-import { closeLearner, createLearner, learn, type StepOptions } from "../../training/step.ts";
 import { compose } from "../compose.ts";
 import type { FeatureContext, Method } from "../method.ts";
 import { snapshot } from "../snapshot.ts";
@@ -118,19 +118,15 @@ describe("in a run", () => {
 });
 
 describe("a step", () => {
-  const taken = (over: Partial<StepOptions>, alpha = 1) =>
-    scope(() => {
-      const [model, teacher] = [tinyModel(), tinyModel()];
-      const own = snapshot(
-        new Map([...teacher.weights].map(([name, weight]) => [name, name === "logit_scale" ? weight : mulNumber(weight, 0.9)])),
-      );
-      const one = createLearner(model, { ...tinyOptions, ...over }, { methods: compose([{ name: "lwf", method: built({ alpha }) }]) });
-      const rows = rowsWith(...Array(8).fill("update"));
-      const result = learn(one, tinyBatch(), { multiplier: 1, step: 0, rows, states: [{ teacher: own }] });
-      closeLearner(one);
-      release([model, teacher, own]);
-      return result;
-    });
+  const taken = (over: Parameters<typeof stepFrom>[2], alpha = 1) => {
+    const origin = tinyModel();
+    const teacher = scope(() =>
+      keep(new Map([...origin.weights].map(([name, weight]) => [name, mulNumber(weight, name === "logit_scale" ? 1 : 0.9)]))),
+    );
+    const result = stepFrom(compose([{ name: "lwf", method: built({ alpha }) }]), [{ teacher }], over);
+    release([origin, teacher]);
+    return result;
+  };
 
   test("in micro-batches sees the same term and gradient", () => {
     const [whole, parts] = [taken({}), taken({ microBatch: 3 })];
@@ -142,6 +138,7 @@ describe("a step", () => {
   test("at alpha 0 is plain fine-tuning's", () => {
     const plain = taken({}, 0);
     expect(plain.terms).toEqual({ "lwf/distillation": 0 });
+    expect(plain.gradientNorm).toBeCloseTo(stepFrom(compose([]), []).gradientNorm, 4);
     expect(plain.gradientNorm).not.toBe(taken({}).gradientNorm);
   });
 });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { clipLoss, drawnPairs, featureContext, identity, matrix, rowsWith, turned } from "../../../test/fixtures/continual/features.ts";
 import { digestOf, openWorld, run, stage, stepsOf, type World } from "../../../test/fixtures/training/stage.ts";
+import type { RunChanges } from "../../../test/fixtures/training/steps.ts";
 import { tinyModel } from "../../../test/fixtures/training/tiny.ts";
 import { grad, requireGrad } from "../../engine/grad.ts";
 import { release, scope } from "../../engine/scope.ts";
 import { item, readFloats, type Tensor, type Weights } from "../../engine/tensor.ts";
 import { computeWeights, embedText } from "../../models/clip.ts";
 import { distinctTexts } from "../../models/texts.ts";
-import type { Training } from "../../training/loop.ts";
 import { compose } from "../compose.ts";
 import type { FeatureContext, Method } from "../method.ts";
 import zscl from "./zscl.ts";
@@ -82,7 +82,7 @@ describe("in a run", () => {
   });
   afterAll(() => world.close());
 
-  async function under(method: Method, over: Partial<Training> = {}) {
+  async function under(method: Method, over: RunChanges = {}) {
     const model = tinyModel();
     const told = stage(world, model, { methods: compose([{ name: "zscl", method }]), ...over });
     const events = await run(told.training);
