@@ -108,6 +108,14 @@ describe("written and read", () => {
 });
 
 describe("refused", () => {
+  test("a model that CLIPModel cannot be", async () => {
+    const { weights } = (await disturbed("lora", { r: 1 })).adapters ?? { weights: new Map() };
+    const stem = parseModelConfig({ ...modelConfig, vision_cfg: { ...modelConfig.vision_cfg, conv_stem: [8] } }, "stem");
+    await expect(writePeft(join(folder, "s"), { method: { name: "lora", r: 1 }, weights }, stem)).rejects.toMatchObject({
+      message: expect.stringContaining("CLIPModel"),
+    });
+  });
+
   const refused = async (change: (settings: Settings) => Settings): Promise<unknown> => {
     cpSync(`${stored}lora`, join(folder, "b"), { recursive: true });
     writeFileSync(join(folder, "b", "adapter_config.json"), JSON.stringify(change(settingsIn(`${stored}lora`))));

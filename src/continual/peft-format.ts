@@ -8,6 +8,7 @@ import { tensorTypes } from "../models/load.ts";
 import { readHeader, type TensorEntry } from "../models/safetensors.ts";
 import { writeSafetensorsSync } from "../models/safetensors-write-sync.ts";
 import { tensorSource } from "../models/save.ts";
+import { expectedTensors } from "../models/weight-names.ts";
 import { syncFile, syncFolder } from "../util/atomic-file.ts";
 import type { ComponentSpec } from "../util/component.ts";
 import { EvergreenError } from "../util/errors.ts";
@@ -55,7 +56,7 @@ interface Place {
 
 /**
  * Writes adapters as PEFT does, for `PeftModel.from_pretrained(CLIPModel, folder)`. The folder must be new.
- * @throws {EvergreenError} for a method, or options of one, that PEFT has no counterpart of.
+ * @throws {EvergreenError} for a method, or options of one, that PEFT has no counterpart of, and for a model that CLIPModel cannot be.
  */
 export async function writePeft(folder: string, { method, weights }: StoredAdapters, config: ClipConfig): Promise<void> {
   const { name, ...given } = method;
@@ -66,6 +67,7 @@ export async function writePeft(folder: string, { method, weights }: StoredAdapt
       exit: "config",
       fix: "export the folded weights",
     });
+  expectedTensors(config, "transformers");
   const settings = definition.peft.settings(definition.options.parse(given));
   const places = [...weights].map(([full, value]) => ({ value, ...placeOf(full) }));
   const told = { ...defaults, ...settings, target_modules: [...targetsOf(places, config)] };

@@ -7,13 +7,14 @@ import { writeOutput } from "../output-file.ts";
 import { openStore } from "../places.ts";
 import { writeResults } from "../result-files.ts";
 
-const forms = ["csv", "latex", "clip-benchmark"] as const;
+const forms = ["csv", "latex", "clip-benchmark", "peft"] as const;
 
 export const usage = {
-  synopsis: "export RUN --as csv|latex|clip-benchmark [--out FILE|FOLDER]",
+  synopsis: "export RUN --as csv|latex|clip-benchmark|peft [--out FILE|FOLDER]",
   about: [
-    "Writes what a run's evaluations gave for other programs. RUN is an id, the end of one, latest, or a folder.",
+    "Writes what a run's evaluations, or its adapters, gave for other programs. RUN is an id, the end of one, latest, or a folder.",
     "csv: every measurement at full precision. latex: the matrix of sets by tasks, for the package booktabs. clip-benchmark: CLIP_benchmark's result files, one a data set, of the last evaluation; they are put into the folder --out, or printed, one a line.",
+    "peft: the adapters of the newest checkpoint as PEFT saves them, for PeftModel.from_pretrained(CLIPModel, --out), the run's first weights as the CLIPModel.",
   ].join("\n"),
   flags: {
     ...storeFlags,
@@ -36,6 +37,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw new UsageError(`--intervals belongs to latex; ${form} has them in any case`, "leave it out");
   const reader = openStore(flags.runs).find(rest[0] ?? "", flags.project);
   const out = flags.out === undefined ? undefined : resolve(flags.out);
+  if (form === "peft") {
+    if (out === undefined) throw new UsageError("--as peft writes a folder", "name one with --out");
+    const { exportAdapters } = await import("../../pipeline/run-adapters.ts");
+    const checkpoint = await exportAdapters(reader, out);
+    if (!flags.quiet) say(`${out}: adapters of ${checkpoint}`);
+    return exitCodes.done;
+  }
   const { runCsv, runLatex, runResults } = await import("../run-export.ts");
   if (form === "clip-benchmark") tellResults(await runResults(reader), out, flags.quiet === true);
   else tellText(form === "csv" ? runCsv(reader) : runLatex(reader, flags.intervals === true), out, flags.quiet === true);

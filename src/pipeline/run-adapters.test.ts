@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { methodsOf } from "../../test/fixtures/training/adapted.ts";
+import { openWorld, runUntil, type World } from "../../test/fixtures/training/stage.ts";
+import { readPeft, writePeft } from "../continual/peft-format.ts";
+import { memory } from "../engine/memory.ts";
+import { release } from "../engine/scope.ts";
+import { readFloats } from "../engine/tensor.ts";
+import { adaptersOf } from "./run-adapters.ts";
+
+let world: World;
+let folder: string;
+beforeAll(async () => {
+  world = await openWorld();
+  folder = mkdtempSync(join(tmpdir(), "adapters-"));
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await world.close();
+});
+
+test("a checkpoint's adapters come out as PEFT has them, by the method that made them", async () => {
+  const lora = { name: "lora", r: 2, loraAlpha: 6, targetModules: ["q", "v"] };
+  const { name: _, ...options } = lora;
+  const saved = await runUntil(world, 2, { methods: await methodsOf("lora", options) });
+  const before = memory().tensors;
+  const { config, adapters } = await adaptersOf(saved.folder, [{ name: "finetune" }, lora]);
+  expect(adapters.method).toBe(lora);
+  // Two blocks in each of two towers, q and v, A and B.
+  expect(adapters.weights.size).toBe(2 * 2 * 2 * 2);
+  await writePeft(join(folder, "out"), adapters, config);
+  const again = await readPeft(join(folder, "out"), config);
+  expect(again.method).toEqual({
+    name: "lora",
+    r: 2,
+    loraAlpha: 6,
+    rslora: false,
+    targetModules: ["q", "v"],
+    blocks: { image: "all", text: "all" },
+  });
+  for (const [name, value] of adapters.weights) expect(readFloats(value)).toEqual(readFloats(again.weights.get(name) as typeof value));
+  // Two steps have moved every B away from zero.
+  for (const [name, value] of again.weights) expect([name, readFloats(value).some((x) => x !== 0)]).toEqual([name, true]);
+  release([adapters.weights, again.weights]);
+  expect(memory().tensors).toBe(before);
+});
+
+test("a checkpoint without adapters says so, and frees what it read", async () => {
+  const saved = await runUntil(world, 2, { methods: await methodsOf("finetune") });
+  const before = memory().tensors;
+  await expect(adaptersOf(saved.folder, [{ name: "finetune" }])).rejects.toMatchObject({ code: "EG-4141", exit: "data" });
+  await expect(adaptersOf(saved.folder, [{ name: "lora" }])).rejects.toMatchObject({ fix: expect.stringContaining("lora's are folded") });
+  expect(memory().tensors).toBe(before);
+});
