@@ -39,7 +39,7 @@ export interface StoredAdapters {
 }
 
 /** A folder that holds no adapters of ours, or none of this model. */
-export class PeftFormatError extends EvergreenError {
+class PeftFormatError extends EvergreenError {
   constructor(where: string, problem: string, fix = "take the adapters of a CLIPModel of the same architecture") {
     super(`${where}: ${problem}`, { code: "EG-4140", exit: "data", fix });
   }

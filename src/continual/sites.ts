@@ -129,14 +129,14 @@ export function adaptersAt(
 }
 
 /** Output rows `from` … `to` (exclusive) of a site that are one of its parts, or lie between parts. */
-export interface Segment {
+interface Segment {
   readonly from: number;
   readonly to: number;
   readonly part?: string;
 }
 
 /** The segments of some rows of a site, in order; rows begin and end where parts do. */
-export function segmentsOf({ parts, outputs }: Site, rows: readonly [from: number, to: number] = [0, outputs]): readonly Segment[] {
+function segmentsOf({ parts, outputs }: Site, rows: readonly [from: number, to: number] = [0, outputs]): readonly Segment[] {
   const [first, last] = rows;
   const within = parts.filter(({ from, to }) => from >= first && to <= last);
   const segments: Segment[] = [];
