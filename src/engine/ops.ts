@@ -113,11 +113,6 @@ export const expand = (a: Tensor, shape: readonly number[]): Tensor => call("ate
 export const slice = (a: Tensor, dim: number, from: number, to: number): Tensor => call("aten::slice.Tensor", a, dim, from, to);
 export const select = (a: Tensor, dim: number, index: number): Tensor => call("aten::select.int", a, dim, index);
 export const indexSelect = (a: Tensor, dim: number, indices: Tensor): Tensor => call("aten::index_select", a, dim, indices);
-/** Zeros around the last two axes. */
-export const pad = (a: Tensor, by: number): Tensor => call("aten::constant_pad_nd", a, [by, by, by, by], fraction(0));
-/** Windows of `size` along `dim`, one every `step`: the axis counts them, a last axis holds them. A view. */
-export const unfold = (a: Tensor, at: { readonly dim: number; readonly size: number; readonly step: number }): Tensor =>
-  call("aten::unfold", a, at.dim, at.size, at.step);
 export const concat = (parts: readonly Tensor[], dim: number): Tensor => call("aten::cat", parts, dim);
 export const stack = (parts: readonly Tensor[], dim: number): Tensor => call("aten::stack", parts, dim);
 export const argmax = (a: Tensor, dim: number): Tensor => call("aten::argmax", a, dim);

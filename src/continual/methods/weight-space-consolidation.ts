@@ -69,7 +69,7 @@ function reset(
           const blended = lerp(from, weight, alpha);
           const kept = Math.round((keep / 100) * weight.size);
           if (kept === 0) return blended;
-          const score = scoreOf(moments, name);
+          const score = scoreOf(moments, name, weight.size);
           return where(greater(kthLargest(reshape(score, [weight.size]), kept), score), blended, weight);
         }),
       ] as const;
@@ -78,12 +78,16 @@ function reset(
 }
 
 /** Bias corrections scale a whole tensor alike and change no order. */
-function scoreOf(moments: OptimizerState, name: string): Tensor {
+function scoreOf(moments: OptimizerState, name: string, size: number): Tensor {
   const [first, second] = [moments.exp_avg?.get(name), moments.exp_avg_sq?.get(name)];
-  if (first && second) return mul(abs(first), second);
-  throw new EvergreenError(`methods: weight-space-consolidation reads Adam's moments, and the optimizer has none of ${name}`, {
-    code: "EG-3106",
-    exit: "config",
-    fix: "set optim.name to adamw",
-  });
+  // An optimizer of low rank keeps moments of another shape.
+  if (first?.size === size && second) return mul(abs(first), second);
+  throw new EvergreenError(
+    `methods: weight-space-consolidation reads Adam's moments, and the optimizer has none for each entry of ${name}`,
+    {
+      code: "EG-3106",
+      exit: "config",
+      fix: "set optim.name to adamw",
+    },
+  );
 }
