@@ -9,15 +9,20 @@ export interface SeededRun extends ComparableRun {
   readonly compared: ComparedRun;
 }
 
-/** Runs whose settings differ in the seed alone, together, in the order of their first ones. */
+/** Runs whose settings differ in the seed alone, together, in the order of their first ones. A second run of one seed is no spread over seeds: it stands apart. */
 export function seedGroups<Run extends { readonly config: unknown }>(runs: readonly Run[]): readonly (readonly [Run, ...Run[]])[] {
   const groups: [Run, ...Run[]][] = [];
   for (const run of runs) {
-    const own = groups.find(([first]) => configDifferences([first.config, run.config]).every(({ path }) => path === "seed"));
+    const own = groups.find((members) => members.every(({ config }) => differInSeed(config, run.config)));
     if (own) own.push(run);
     else groups.push([run]);
   }
   return groups;
+}
+
+function differInSeed(a: unknown, b: unknown): boolean {
+  const differences = configDifferences([a, b]);
+  return differences.length === 1 && differences[0]?.path === "seed";
 }
 
 /**
