@@ -24,7 +24,7 @@ export async function reportContent(reader: RunReader): Promise<ReportContent> {
   const places = Object.values(run.paths).map((path) => path.replace(/^[a-z][a-z0-9-]*:(?=[/\\])/, ""));
   const folders = [reader.folder, process.cwd(), homedir(), ...places];
   const transfer = transferOfRun(view, plan.tasks);
-  const content = { run, plan, config, view, folders, ...(transfer ? { transfer } : {}) };
+  const content = { run, plan, config, view, folders, drawn: reader.ledger(), ...(transfer ? { transfer } : {}) };
   let data: RunData;
   let seed: number;
   try {

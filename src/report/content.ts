@@ -26,6 +26,8 @@ export interface ReportContent {
   /** Text of config.yaml. */
   readonly config: string;
   readonly view: RunView;
+  /** The ledger of the run: rows drawn by task and source. */
+  readonly drawn?: readonly { readonly task: number; readonly source: string; readonly n: number }[];
   /** Paired changes of the scores, where per-item outcomes were at hand. */
   readonly changes?: Readonly<Partial<Record<"ka" | "zs", PairedChange>>>;
   /** Over the matrix of tasks and data sets, shares; absent where the run was not scored before and after its tasks. */

@@ -4,6 +4,7 @@ import type { Figure } from "./drawing.ts";
 import { factSections } from "./facts.ts";
 import { lossFigure, rateFigure } from "./loss-figure.ts";
 import { groupedSets, matrixFigure } from "./matrix-figure.ts";
+import { mixtureFigure } from "./mixture-figure.ts";
 import { points, score, withInterval } from "./numbers.ts";
 import { planeFigure } from "./plane-figure.ts";
 import { scoresFigure, scoresReading } from "./scores-figure.ts";
@@ -34,7 +35,9 @@ export interface ReportDocument {
 
 /** All figures that a run's numbers allow. */
 export function reportFigures(content: ReportContent): readonly Figure[] {
-  return [scoresFigure, planeFigure, matrixFigure, stabilityFigure, lossFigure, rateFigure].flatMap((make) => make(content) ?? []);
+  return [scoresFigure, planeFigure, matrixFigure, stabilityFigure, mixtureFigure, lossFigure, rateFigure].flatMap(
+    (make) => make(content) ?? [],
+  );
 }
 
 /** The report of a run. Pure: the same content gives the same document. */
@@ -63,7 +66,7 @@ export function reportDocument(content: ReportContent): ReportDocument {
 }
 
 /** Figures of the training itself come after what it led to. */
-const courses: readonly string[] = ["loss", "learning-rate"];
+const courses: readonly string[] = ["mixture", "loss", "learning-rate"];
 
 const day = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 

@@ -11,6 +11,7 @@ const names = {
   matrix: "matrix",
   scores: "scores",
   stability: "stability",
+  mixture: "mixture",
   loss: "loss",
   schedule: "learning-rate",
 } as const;
