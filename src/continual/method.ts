@@ -200,7 +200,7 @@ export interface GradientContext {
 
 /** What a plan takes from a method that it cannot meter on shapes. */
 export interface MethodBudget {
-  /** What learns in both towers or in each, for the closed form of a step's FLOPs; `metered` where there is none. */
+  /** What learns in both towers or in each, for the closed form of a step's FLOPs; `metered` where there is none, or where a step does more than the closed form knows of. */
   readonly learns?: Learning | LearningSides | "metered";
   /** Batches that the end of a task works through, each at a step's cost, given the samples of a task and the rows of a batch. */
   batchesAtTaskEnd?(of: { readonly samples: number; readonly batchSize: number }): number;

@@ -78,9 +78,14 @@ export function drawnSlots(
 }
 
 /** The hooks of a method that draws from a reservoir in each step, once for each of `uses` independently. A sample that two draws hold is one row with both uses. */
-export function replaying(by: string, uses: readonly string[], { size, draw }: ReservoirOptions): Pick<Method, "rows" | "mostRows"> {
+export function replaying(
+  by: string,
+  uses: readonly string[],
+  { size, draw }: ReservoirOptions,
+): Pick<Method, "budget" | "rows" | "mostRows"> {
   const contents = createReservoir(size);
   return {
+    budget: { learns: "metered" },
     mostRows: (batchSize) => Math.min(size, uses.length * (draw ?? batchSize)),
     rows(at, seen, { random, batchSize }) {
       const held = contents(at, seen, random);

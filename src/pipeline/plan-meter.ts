@@ -4,7 +4,7 @@ import type { RowInfo, RunFacts, TaskContext } from "../continual/method.ts";
 import { memory } from "../engine/memory.ts";
 import { meter } from "../engine/meter.ts";
 import { zeros } from "../engine/ops.ts";
-import { keep, release, scope } from "../engine/scope.ts";
+import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { ClipConfig } from "../models/architecture.ts";
 import type { Clip } from "../models/clip.ts";
@@ -26,6 +26,8 @@ export interface MeteredStep {
   readonly peakBytes: number;
   /** What the optimizer keeps between steps. */
   readonly momentBytes: number;
+  /** What methods keep between steps, adapters among it. */
+  readonly stateBytes: number;
 }
 
 /** What a planned step is taken with, beside the model. */
@@ -67,7 +69,9 @@ export async function meterStep(
       });
     });
     const moments = Object.values(taken.moments).flatMap((weights) => [...weights.values()]);
-    return { flops, elements, peakBytes: metaPeakBytes - before, momentBytes: 4 * moments.reduce((sum, { size }) => sum + size, 0) };
+    const bytes = (of: Iterable<Tensor>): number => 4 * [...of].reduce((sum, { size }) => sum + size, 0);
+    const stateBytes = bytes(tensorsIn([states, adapters?.weights]));
+    return { flops, elements, peakBytes: metaPeakBytes - before, momentBytes: bytes(moments), stateBytes };
   } finally {
     if (learner) closeLearner(learner);
     release([model, adapters, states]);

@@ -132,9 +132,11 @@ function evaluationOf({ plan, data, model }: Resolved): RunForecast["evaluation"
   return { times, images, flops: forwards * forwardFlops(workOf(model.config).image) };
 }
 
-function diskOf({ plan }: Resolved, { momentBytes }: StepForecast): RunForecast["disk"] {
+/** A checkpoint holds the shipped weights; those in training too where they are others; moments inside of a task alone. */
+function diskOf({ plan, methods }: Resolved, { momentBytes, stateBytes }: StepForecast): RunForecast["disk"] {
   const { everyMs, keepLast } = plan.spec.checkpoint;
-  const checkpointBytes = 4 * plan.model.parameters + (everyMs === undefined ? 0 : momentBytes);
+  const models = methods.decidesWeights || methods.hasAdapters ? 2 : 1;
+  const checkpointBytes = 4 * plan.model.parameters * models + (everyMs === undefined ? 0 : momentBytes) + stateBytes;
   return { checkpointBytes, totalBytes: (keepLast + 1) * checkpointBytes };
 }
 

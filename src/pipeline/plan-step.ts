@@ -29,6 +29,7 @@ export interface StepForecast {
   readonly agrees: boolean;
   readonly peakBytes: number;
   readonly momentBytes: number;
+  readonly stateBytes: number;
 }
 
 /** Largest share that may stay unexplained. */
@@ -52,7 +53,8 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const metered = mean(steps.map(({ flops }) => flops));
   const closedForm = knownClosedForm(spec, config, methods);
-  const differences = closedForm === undefined ? [] : explained(resolved, batches.length > 0 ? batches : [fullBatch(config, spec.data.batchSize)]);
+  const differences =
+    closedForm === undefined ? [] : explained(resolved, batches.length > 0 ? batches : [fullBatch(config, spec.data.batchSize)]);
   const expected = differences.reduce((sum, { flops }) => sum + flops, closedForm ?? metered);
   const unexplained = (metered - expected) / metered;
   return {
@@ -64,6 +66,7 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
     agrees: Math.abs(unexplained) <= agreement,
     peakBytes: Math.max(...steps.map(({ peakBytes }) => peakBytes)),
     momentBytes: steps[0]?.momentBytes ?? 0,
+    stateBytes: steps[0]?.stateBytes ?? 0,
   };
 }
 

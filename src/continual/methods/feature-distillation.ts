@@ -22,6 +22,7 @@ export default defineMethod({
   build({ alpha, distance }) {
     const away = distance === "mse" ? meanSquare : cosineDistance;
     return {
+      budget: { learns: "metered" },
       init: (): Memory => ({ teacher: null }),
       shipped: (deployed, { model, run }): Memory => ({ teacher: teacherWeights(deployed, run.precision, model) }),
       // α · ½[d(f, f') + d(g, g')], f and g unit-length features of images and texts.

@@ -17,6 +17,7 @@ export default defineMethod({
     temperature: z.number().positive().default(2).describe("T: logits are divided by it, the term is multiplied by its square"),
   }),
   build: ({ alpha, temperature }) => ({
+    budget: { learns: "metered" },
     init: (): Memory => ({ teacher: null }),
     shipped: (deployed, { model, run }): Memory => ({ teacher: teacherWeights(deployed, run.precision, model) }),
     // α · T² · ½[CE(A rows, softmax A' rows) + CE(A columns, softmax A' columns)], A and A' at the teacher's temperature.

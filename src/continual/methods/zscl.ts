@@ -40,6 +40,7 @@ export default defineMethod({
     weFreq: z.int().min(1).default(100).describe("steps between two weights of the mean that the task leaves"),
   }),
   build: ({ texts, mostTexts, temperature, scaling, l2, weFreq }) => ({
+    budget: { learns: "metered" },
     init: (): Memory => ({ references: null, anchor: new Map(), average: null, warned: false }),
     async startTask(task, { references, warned }: Memory): Promise<Memory> {
       refuseAdapters("zscl", task.model);
