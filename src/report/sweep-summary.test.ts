@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { TrialResult } from "../runs/trial.ts";
+import { sweepFigure } from "./sweep-figure.ts";
 import { type SweptTrial, spreadOf, sweepCells, sweepTable } from "./sweep-summary.ts";
 
 const result = (ka: number, zs: number): TrialResult => ({
@@ -51,4 +52,13 @@ test("trials gather over seeds; what has no result is missing and never counted 
     ["given", "20.0", "50.0", "31.6", "1 of 2"],
   ]);
   expect(cells[0]?.start.ka?.mean).toBeCloseTo(0.1, 12);
+});
+
+test("the figure numbers the cells that have results and says which lack some", () => {
+  const cells = sweepCells([trial("random", 0, result(0.3, 0.6)), trial("random", 1, result(0.4, 0.7)), trial("time", 0)]);
+  const figure = sweepFigure({ name: "orders", axes: ["order", "seed"] }, cells);
+  expect(figure?.reading).toBe("Before training: KA 10.0 %, ZS 90.0 %. Missing: time.");
+  expect(figure?.svg).toMatch(/>1 {2}random</);
+  expect(figure?.svg).not.toMatch(/>2 {2}time</);
+  expect(sweepFigure({ name: "orders", axes: ["order"] }, sweepCells([trial("time", 0)]))).toBeUndefined();
 });

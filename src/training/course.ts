@@ -48,10 +48,11 @@ export class Course {
   /** Before a task's first step: adapters where there are none, the methods' own beginnings, fresh moments. */
   async enter(task: number): Promise<void> {
     const { methods } = this.run;
-    closeLearner(this.learner);
+    this.rest();
     if (!this.states) this.states = await methods.init(this.context(task));
     if (methods.hasAdapters && !this.model.adapters) this.adapt(task);
     this.become(await methods.startTask(this.context(task), this.states));
+    closeLearner(this.learner);
     this.learner = this.createLearner();
   }
 

@@ -90,6 +90,6 @@ async function tell(
   if (how.out === undefined) return;
   const { sweepFigure } = await import("../../report/sweep-figure.ts");
   const figure = sweepFigure(sweep, cells);
-  if (!figure) aside("nothing to draw: no trial has a result yet");
+  if (!figure) aside("nothing to draw: no trial has scores of knowledge and retention yet");
   else await drawTo(figure.svg, how.out);
 }
