@@ -10,7 +10,15 @@ const { values } = parseArgs({ options: { only: { type: "string" }, json: { type
 const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const self = fileURLToPath(import.meta.url);
 
-const mini = ["-C", "preset:fomo-mini", "stream.tasks=3", "budget.per_task=40 steps", "eval.suite=none", "checkpoint.every=never"];
+const mini = [
+  "-C",
+  "preset:fomo-mini",
+  "stream.tasks=3",
+  "budget.per_task=40 steps",
+  "eval.suite=none",
+  "eval.during=null",
+  "checkpoint.every=never",
+];
 const large = (arch) => [
   ...mini.slice(0, 2),
   `model.arch=${arch}`,
@@ -20,6 +28,7 @@ const large = (arch) => [
   "data.batch_size=32",
   "data.augment=openclip",
   "eval.suite=none",
+  "eval.during=null",
   "checkpoint.every=never",
 ];
 const methods = (...list) => `methods=${JSON.stringify(list)}`;
