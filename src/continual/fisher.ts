@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { grad, requireGrad } from "../engine/grad.ts";
-import { add, concat, contiguous, detach, exp, expand, mulNumber, normalize, scaleInPlace, slice } from "../engine/ops.ts";
+import { scaleInto } from "../engine/in-place.ts";
+import { add, concat, contiguous, detach, exp, expand, mulNumber, normalize, slice } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
 import type { Tensor, Weights } from "../engine/tensor.ts";
 import { type ComputeWeights, computeWeights } from "../models/clip.ts";
@@ -62,7 +63,7 @@ export async function meanOf(
   let count = 0;
   for await (const batch of task.batches({ maxSamples: Math.ceil(how.maxSamples / batchSize) * batchSize, batchSize }))
     count += scope(() => each(asLeaves(computeWeights(task.model, precision)), batch, sums));
-  for (const sum of sums.sums.values()) scaleInPlace(sum, 1 / Math.max(1, count));
+  for (const sum of sums.sums.values()) scaleInto(sum, 1 / Math.max(1, count));
   return sums.sums;
 }
 

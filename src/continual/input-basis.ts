@@ -1,7 +1,8 @@
 import { noGrad } from "../engine/grad.ts";
 import { hostDevice } from "../engine/host.ts";
+import { addInto } from "../engine/in-place.ts";
 import { eigen, onOneThread } from "../engine/linear-algebra.ts";
-import { addInto, concat, matmul, normalize, reshape, slice, sub, sum, to, toDevice, transpose, zeros } from "../engine/ops.ts";
+import { concat, matmul, normalize, reshape, slice, sub, sum, to, toDevice, transpose, zeros } from "../engine/ops.ts";
 import { keep, scope } from "../engine/scope.ts";
 import { item, readFloats, type Tensor, type Weights } from "../engine/tensor.ts";
 import { computeWeights, imageTower, textTower } from "../models/clip.ts";

@@ -1,8 +1,6 @@
 import { maximum } from "../engine/elementwise.ts";
-import { addTermsInto } from "../engine/in-place.ts";
+import { addInto, addRowsInto, addTermsInto } from "../engine/in-place.ts";
 import {
-  addInto,
-  addRowsInto,
   full,
   layerNorm,
   matmul,

@@ -19,8 +19,7 @@ const fraction = (value: number): Argument => ({ float: value });
 export const scaleInto = (target: Tensor, factor: number): void => inPlace("aten::mul_.Scalar", target, fraction(factor));
 
 /** target ← target + factor · other. */
-export const addInto = (target: Tensor, other: Tensor, factor: number): void =>
-  inPlace("aten::add_.Tensor", target, other, fraction(factor));
+export const addInto = (target: Tensor, other: Tensor, factor = 1): void => inPlace("aten::add_.Tensor", target, other, fraction(factor));
 
 /** target ← target + a · b, entry by entry. */
 export const addTermsInto = (target: Tensor, a: Tensor, b: Tensor): void => inPlace("aten::addcmul_", target, a, b);
@@ -32,3 +31,6 @@ export const lerpInto = (target: Tensor, other: Tensor, share: number): void =>
 /** c ← keep · c + scale · a b. */
 export const addProductInto = (c: Tensor, a: Tensor, b: Tensor, by: { readonly keep: number; readonly scale: number }): void =>
   inPlace("aten::addmm_", c, a, b, fraction(by.keep), fraction(by.scale));
+
+/** Adds row i of `source` to row `rows[i]` (int64) of the target, one after another. */
+export const addRowsInto = (target: Tensor, rows: Tensor, source: Tensor): void => inPlace("aten::index_add_", target, 0, rows, source);

@@ -140,13 +140,6 @@ export const copyInto = (target: Tensor, source: Tensor): void => inPlace("aten:
 export const clampInPlace = (target: Tensor, low: number, high: number): void =>
   inPlace("aten::clamp_", target, fraction(low), fraction(high));
 
-/** target += factor · source in place; only an owner of `target` may. */
-export const addInto = (target: Tensor, source: Tensor, factor = 1): void => inPlace("aten::add_.Tensor", target, source, fraction(factor));
-/** Adds row i of `source` to row `rows[i]` of `target` (int64) in place, one after another; only an owner of `target` may. */
-export const addRowsInto = (target: Tensor, rows: Tensor, source: Tensor): void => inPlace("aten::index_add_", target, 0, rows, source);
-/** Multiplies in place; only an owner may. */
-export const scaleInPlace = (target: Tensor, factor: number): void => inPlace("aten::mul_.Scalar", target, fraction(factor));
-
 /** L2 norm over all entries of all tensors: a float32 scalar with the same bits for any number of threads. */
 export const globalNorm = (gradients: readonly Tensor[]): Tensor => call("evergreen::global_norm", gradients);
 
