@@ -159,7 +159,7 @@ test("a run's figures, a comparison and assertions hold to what the run measured
   const table = json<{ table: { rows: readonly (readonly string[])[] } }>("figure", "trajectory", "first").table;
   const tasks = json<Plan>("plan").tasks.length;
   expect(table.rows.map(([name]) => name)).toEqual(["start", ...Array.from({ length: tasks }, (_, i) => `after task ${i + 1}`)]);
-  for (const name of ["matrix", "scores", "loss", "schedule"]) expect(evergreen("figure", name, "first").exit).toBe(0);
+  for (const name of ["matrix", "scores", "mixture", "loss", "schedule"]) expect(evergreen("figure", name, "first").exit).toBe(0);
 
   const same = json<{ runs: readonly { changes?: { ka: { value: number } } }[]; differences: readonly unknown[] }>(
     "compare",
@@ -190,6 +190,6 @@ test("a run's figures, a comparison and assertions hold to what the run measured
   });
   expect(evergreen("figure", "trajectory", "bare")).toMatchObject({
     exit: 2,
-    err: expect.stringContaining("it has: matrix, scores, loss, schedule") as string,
+    err: expect.stringContaining("it has: matrix, scores, mixture, loss, schedule") as string,
   });
 }, 120_000);
