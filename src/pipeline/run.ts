@@ -13,6 +13,7 @@ import { readState, type StoredState } from "../training/checkpoint.ts";
 import { beginning } from "../training/loop.ts";
 import { exitCodes } from "../util/errors.ts";
 import { parseBytes } from "../util/units.ts";
+import { checkParts } from "./check-parts.ts";
 import { drive, type Start } from "./drive.ts";
 import { kernelsFor } from "./kernel-choice.ts";
 import { presetFolder } from "./preset-folder.ts";
@@ -24,6 +25,7 @@ import { assertWithinPlan } from "./within-plan.ts";
 /** Starts a run from its configuration. Given the id of an unfinished run of the same plan, it goes on with that one. */
 export async function startRun(parsed: ParsedSpec, folder: string, context: RunContext, id?: string): Promise<RunOutcome> {
   const { spec } = parsed;
+  await checkParts(parsed);
   const runId = id ?? context.store.newId(spec.name);
   const runFolder = context.store.folderOf(spec.project, runId);
   const earlier = holdsRun(runFolder) ? new RunReader(runFolder) : undefined;

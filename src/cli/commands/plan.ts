@@ -39,8 +39,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   const base = { set: flags.set ?? [], env: process.env, cwd: process.cwd(), presets: presetFolder };
   const specs = await Promise.all(runs.map(async (files) => readSpec(await withOracle({ files, ...base }, flags))));
   const { forecastRun } = await import("../../pipeline/plan-run.ts");
+  const { checkParts } = await import("../../pipeline/check-parts.ts");
   const forecasts: RunForecast[] = [];
-  for (const { spec } of specs) {
+  for (const parsed of specs) {
+    await checkParts(parsed);
+    const { spec } = parsed;
     if (flags.calibrate && !flags.quiet && !flags.json) aside(`running 20 steps of ${spec.name}`);
     forecasts.push(await forecastRun(spec, { ...options, folder: process.cwd() }));
   }
