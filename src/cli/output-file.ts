@@ -1,26 +1,23 @@
-import { accessSync, closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { syncFolder } from "../util/atomic-file.ts";
+import { replaceFile } from "../util/atomic-file.ts";
 import { EvergreenError } from "../util/errors.ts";
 
 /** Writes a file that a user named: whole or not at all, in place of one that was there. @throws {OutputError} when it cannot be written. */
 export function writeOutput(path: string, pieces: Iterable<string | Uint8Array>): void {
-  const temporary = `${path}.${process.pid}.tmp`;
   try {
-    const fd = openSync(temporary, "w");
-    try {
-      for (const piece of pieces) writeFileSync(fd, piece);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, path);
+    replaceFile(path, (temporary) => {
+      const fd = openSync(temporary, "w");
+      try {
+        for (const piece of pieces) writeFileSync(fd, piece);
+      } finally {
+        closeSync(fd);
+      }
+    });
   } catch (error) {
-    rmSync(temporary, { force: true });
     if (error instanceof Error && "code" in error) throw new OutputError(path, error as NodeJS.ErrnoException);
     throw error;
   }
-  syncFolder(dirname(path));
 }
 
 /** Refuses a file whose folder cannot be written to, before the work of making it. @throws {OutputError} */

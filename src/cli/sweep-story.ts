@@ -29,6 +29,14 @@ export function sweepStory(count: number, silent: boolean): SweepAudience {
       if (message.kind === "event" && message.event.type === "step") state.step = message.event.step;
       draw();
     },
+    stopping: (signal: string) => {
+      clear();
+      aside(`${signal}: stopping after this step, then saving … once more ends it at once`);
+    },
+    aside: (text: string) => {
+      clear();
+      aside(text.trimEnd());
+    },
     ended: ({ trial }: PreparedTrial, outcome: TrialOutcome, index: number) => {
       const took = formatDuration(performance.now() - (running.get(trial.id)?.began ?? performance.now()));
       running.delete(trial.id);

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, renameSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
-import { syncFolder, writeDurably } from "../util/atomic-file.ts";
+import { replaceFile } from "../util/atomic-file.ts";
 import { hashOf, sha256 } from "../util/hash.ts";
 import { canonicalJson } from "../util/json.ts";
 import { DataError, reasonOf } from "./data-error.ts";
@@ -123,8 +123,5 @@ function parsed<S extends z.ZodType>(schema: S, path: string, fix: string): z.ou
 
 /** Canonical, so that equal content is equal bytes. */
 function writeJson(path: string, content: unknown): void {
-  const temporary = `${path}.tmp`;
-  writeDurably(temporary, `${canonicalJson(content)}\n`, "manifest");
-  renameSync(temporary, path);
-  syncFolder(dirname(path));
+  replaceFile(path, (temporary) => writeFileSync(temporary, `${canonicalJson(content)}\n`));
 }

@@ -1,5 +1,5 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { mainEvaluations } from "../report/content.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { holdsRun } from "../runs/run-record.ts";
@@ -8,6 +8,7 @@ import type { RunStore } from "../runs/store.ts";
 import type { Sweep, Trial } from "../runs/sweep.ts";
 import { configKey, readTrial, type TrialResult, trialResult, trialText } from "../runs/trial.ts";
 import { viewOf } from "../runs/view.ts";
+import { replaceFile } from "../util/atomic-file.ts";
 import { exitCodes } from "../util/errors.ts";
 import type { FromTrainer } from "./messages.ts";
 import { supervise } from "./supervisor.ts";
@@ -44,6 +45,10 @@ export type TrialOutcome =
 export interface SweepAudience {
   began(trial: PreparedTrial, index: number): void;
   heard(trial: PreparedTrial, message: FromTrainer): void;
+  /** The first signal: what runs is saved. */
+  stopping(signal: string): void;
+  /** What something in a trainer wrote past our own reporting. */
+  aside(text: string): void;
   ended(trial: PreparedTrial, outcome: TrialOutcome, index: number): void;
 }
 
@@ -56,7 +61,7 @@ export function prepareTrials(sweep: Sweep, context: SweepContext): readonly Pre
     const parsed = readSpec(request);
     const config = configKey(parsed);
     const file = join(sweep.results, `${trial.id}.json`);
-    const result = readTrial(file);
+    const result = resultOf({ file, config });
     return {
       trial,
       request,
@@ -64,9 +69,15 @@ export function prepareTrials(sweep: Sweep, context: SweepContext): readonly Pre
       run: `${sweep.name}-${trial.id}-${config.slice(0, 6)}`.slice(-128),
       project: sweep.name,
       file,
-      ...(result?.config === config ? { result } : {}),
+      ...(result ? { result } : {}),
     };
   });
+}
+
+/** A trial's result as it lies there; undefined where there is none, or one of other settings. */
+export function resultOf({ file, config }: Pick<PreparedTrial, "file" | "config">): TrialResult | undefined {
+  const found = readTrial(file);
+  return found?.config === config ? found : undefined;
 }
 
 /**
@@ -99,7 +110,11 @@ async function runTrial(prepared: PreparedTrial, { store }: SweepContext, audien
   if (!isDone) {
     const { exit, failure } = await supervise(
       { kind: "train", request: prepared.request, root: store.root, id: prepared.run },
-      { hear: (message) => audience.heard(prepared, message), stopping: () => undefined, aside: () => undefined },
+      {
+        hear: (message) => audience.heard(prepared, message),
+        stopping: (signal) => audience.stopping(signal),
+        aside: (text) => audience.aside(text),
+      },
     );
     if (exit === exitCodes.stopped || exit >= 128) return { state: "stopped" };
     if (exit !== exitCodes.done) return { state: "failed", reason: failure?.text ?? `exit ${exit}` };
@@ -111,9 +126,7 @@ function writeResult({ trial, project, config, file }: PreparedTrial, reader: Ru
   const plan = reader.plan();
   const view = viewOf(reader.events(), plan);
   const result = trialResult({ sweep: project, trial, config }, { plan, view, rows: mainEvaluations(view) });
-  mkdirSync(join(file, ".."), { recursive: true });
-  const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, trialText(result), { flush: true });
-  renameSync(temporary, file);
+  mkdirSync(dirname(file), { recursive: true });
+  replaceFile(file, (temporary) => writeFileSync(temporary, trialText(result)));
   return result;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ExpertLibrary } from "../continual/method.ts";
 import { mapFile } from "../engine/tensor.ts";
@@ -6,7 +6,7 @@ import { tensorTypes } from "../models/load.ts";
 import { readHeader } from "../models/safetensors.ts";
 import { writeSafetensorsSync } from "../models/safetensors-write-sync.ts";
 import { tensorSource } from "../models/save.ts";
-import { syncFile, syncFolder } from "../util/atomic-file.ts";
+import { replaceFile } from "../util/atomic-file.ts";
 
 /** Experts as safetensors files in a run's folder `experts`. */
 export function expertLibrary(runFolder: string): ExpertLibrary {
@@ -15,15 +15,8 @@ export function expertLibrary(runFolder: string): ExpertLibrary {
   return {
     put(name, weights) {
       mkdirSync(folder, { recursive: true });
-      const temporary = `${fileOf(name)}.${process.pid}.tmp`;
-      rmSync(temporary, { force: true });
-      writeSafetensorsSync(
-        temporary,
-        [...weights].map(([key, value]) => tensorSource(key, value)),
-      );
-      syncFile(temporary);
-      renameSync(temporary, fileOf(name));
-      syncFolder(folder);
+      const tensors = [...weights].map(([key, value]) => tensorSource(key, value));
+      replaceFile(fileOf(name), (temporary) => writeSafetensorsSync(temporary, tensors));
     },
     async get(name) {
       const { entries } = await readHeader(fileOf(name));

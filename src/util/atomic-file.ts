@@ -53,6 +53,24 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, point: 
   syncFolder(dirname(path));
 }
 
+/**
+ * Replaces `path` by what `write` makes under a temporary name beside it: flushed, renamed, nothing left of it when it fails. For files outside of a run's folder, whose
+ * writing has failpoints of its own.
+ */
+export function replaceFile(path: string, write: (temporary: string) => void): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  rmSync(temporary, { force: true });
+  try {
+    write(temporary);
+    syncFile(temporary);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncFolder(dirname(path));
+}
+
 /** Writes a file and flushes it, without the rename: for names that are temporary already. */
 export function writeDurably(path: string, data: string | Uint8Array, point: WholeFile | InnerFile): void {
   const fd = openSync(path, "w");

@@ -35,7 +35,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (flags.config === undefined) throw new UsageError("no sweep", "give its file with -C FILE");
   const out = flags.figure === undefined ? undefined : pictureOf(flags.figure);
   const sweep = readSweep(flags.config);
-  const { prepareTrials, runTrials } = await import("../../launch/sweep.ts");
+  const { prepareTrials, resultOf, runTrials } = await import("../../launch/sweep.ts");
   const context = { store: openStore(flags.runs), env: process.env, cwd: process.cwd(), presets: presetFolder, fileOf: runFile };
   const all = prepareTrials(sweep, context);
   const chosen = all.filter(({ trial }) => trial.id.includes(flags.only ?? ""));
@@ -47,9 +47,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     const story: SweepAudience = sweepStory(chosen.length, flags.quiet === true || flags.json === true);
     ended = await runTrials(chosen, { ...context, jobs }, story);
   }
-  const swept = prepareTrials(sweep, context).map(
-    ({ trial, result }): SweptTrial => ({ trial: trial.id, labels: trial.labels, ...(result ? { result } : {}) }),
-  );
+  const swept = all.map((prepared): SweptTrial => {
+    const { trial } = prepared;
+    const result = resultOf(prepared);
+    return { trial: trial.id, labels: trial.labels, ...(result ? { result } : {}) };
+  });
   await tell(sweep, swept, { json: flags.json === true, markdown: flags.markdown === true, ...(out === undefined ? {} : { out }) });
   if (!ended) return exitCodes.stopped;
   return flags.table || chosen.every(({ trial }) => swept.some((each) => each.trial === trial.id && each.result))

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, statSync, writeSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { replaceFile } from "../../util/atomic-file.ts";
 import { cacheRoot, type Env } from "../../util/paths.ts";
 import { DataError } from "../data-error.ts";
 import { cachedIndex, contentKey } from "../index-cache.ts";
@@ -101,18 +102,9 @@ function unpackedDigits(path: string, env: Env): UnpackedDigits {
   return { pixels, ...(isThere ? known : unpack()) };
 }
 
-/** Under a temporary name first, so that a death leaves no half. */
 function writeOnce(path: string, data: Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, "w");
-  try {
-    for (let done = 0; done < data.length; ) done += writeSync(file, data, done, data.length - done);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
+  replaceFile(path, (temporary) => writeFileSync(temporary, data));
 }
 
 function variable(path: string, name: string, file = readMatFile(path)): MatValue {
