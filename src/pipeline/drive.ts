@@ -68,7 +68,7 @@ export async function drive(resolved: Resolved, opened: Opened, context: RunCont
   } finally {
     for (const loader of loaders) await loader.close();
     if (start) release(start.loaded.model);
-    origin.close();
+    await origin.close();
   }
 }
 
@@ -198,7 +198,9 @@ class Origin {
     return model.weights;
   }
 
-  close(): void {
-    void this.reading?.then(({ model }) => release(model));
+  /** What could not be read was told to who asked for it. */
+  async close(): Promise<void> {
+    const read = await this.reading?.catch(() => undefined);
+    release(read?.model);
   }
 }

@@ -23,6 +23,8 @@ export class Course {
   /** undefined before the methods have begun. */
   states: MethodStates | undefined;
   private model: Clip;
+  /** The learner has taken no step since it was made. */
+  private isFresh: boolean;
   private savedAt = performance.now();
   stopped = false;
   private readonly warnings: RunEvent[] = [];
@@ -38,6 +40,7 @@ export class Course {
     this.states = from.states;
     release([from.start, from.adapters]);
     this.learner = this.createLearner(from.moments);
+    this.isFresh = from.moments === undefined;
   }
 
   /** The model in training, with what stands beside its layers. */
@@ -50,10 +53,15 @@ export class Course {
     const { methods } = this.run;
     this.rest();
     if (!this.states) this.states = await methods.init(this.context(task));
-    if (methods.hasAdapters && !this.model.adapters) this.adapt(task);
+    const isAdapted = methods.hasAdapters && !this.model.adapters;
+    if (isAdapted) this.adapt(task);
     this.become(await methods.startTask(this.context(task), this.states));
-    closeLearner(this.learner);
-    this.learner = this.createLearner();
+    if (this.isFresh && !isAdapted) requireGrad(this.learner.leaves);
+    else {
+      closeLearner(this.learner);
+      this.learner = this.createLearner();
+    }
+    this.isFresh = false;
   }
 
   /** After a task's last step: what hooks make of the weights between tasks carries no graph. */
@@ -63,6 +71,7 @@ export class Course {
 
   /** The next states; what only the old ones held is freed. */
   become(states: MethodStates): void {
+    if (states === this.states) return;
     replaceStates(this.states ?? [], states);
     this.states = states;
   }
@@ -75,6 +84,7 @@ export class Course {
     const { adapters: _, ...plain } = this.model;
     this.model = plain;
     this.learner = this.createLearner();
+    this.isFresh = true;
   }
 
   /** Weights as they would be without adapters; the model's own where it has none. New ones are the caller's to release. */
