@@ -133,7 +133,7 @@ const pairWeights = ({ weight }: TemporalRule, operator: MergeOperator): WeightC
 /** Every expert in one merge; the first one alone is itself. A plain mean is kept running, everything else needs the experts' files. */
 async function mergeAll(rule: TemporalRule, { expert, task, chain }: Border): Promise<Merged & { readonly mean?: Weights }> {
   const operator = await operators.load(specOf(rule.operator).name);
-  const runs = specOf(rule.operator).name === "linear" && rule.modifier === undefined && !rule.reverse;
+  const runs = operator.isMean && rule.modifier === undefined && !rule.reverse;
   if (runs) {
     const n = chain.count + 1 + (rule.includeBase ? 1 : 0);
     const before = chain.mean ?? (rule.includeBase ? await task.origin() : undefined);

@@ -58,6 +58,8 @@ export interface MergeOperator<S extends z.ZodType = z.ZodType, Plan = unknown> 
   readonly weights: "shares" | "factors" | "none";
   /** Shares of what is merged linearly whatever the operator (logit scale, running statistics); the weights, else equal ones, when absent. */
   linearShares?(count: number): readonly number[];
+  /** True for the plain weighted mean: of many models over time it can be kept running. */
+  readonly isMean?: true;
   /** False where the base takes no part. */
   readonly usesBase: boolean;
   readonly needs?: Statistic;
