@@ -1,5 +1,5 @@
 import { add, mul, mulNumber, sub, sum } from "../engine/ops.ts";
-import type { Tensor } from "../engine/tensor.ts";
+import type { Tensor, Weights } from "../engine/tensor.ts";
 
 /** A pull on one weight: its value, a scalar, and its gradient, of the weight's shape. */
 export interface Pull {
@@ -16,6 +16,20 @@ export function spring(
   const distance = sub(weight, anchor);
   const pull = importance ? mul(importance, distance) : distance;
   return { value: mulNumber(sum(mul(pull, distance)), stiffness / 2), gradient: mulNumber(pull, stiffness) };
+}
+
+/** What weights are tied to; nothing is pulled before there is an anchor. */
+export interface Springs {
+  readonly stiffness: number;
+  readonly anchor: Weights | null;
+  /** F by parameter. */
+  readonly importance: Weights | null;
+}
+
+/** The pull of springs on one weight; undefined where it has no anchor or no importance. */
+export function springOn(name: string, weight: Tensor, { stiffness, anchor, importance }: Springs): Pull | undefined {
+  const [from, own] = [anchor?.get(name), importance?.get(name)];
+  return from && own && spring(weight, from, { stiffness, importance: own });
 }
 
 /** All pulls on one weight as one; undefined where there is none. */

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { release } from "../../engine/scope.ts";
-import type { Tensor, Weights } from "../../engine/tensor.ts";
+import type { Weights } from "../../engine/tensor.ts";
 import { anchorOptions, learnedSnapshot } from "../anchor.ts";
 import { diagonalFisher, fisherOptions, importanceBatches } from "../fisher.ts";
 import { defineMethod } from "../method.ts";
 import { runningImportance } from "../running-importance.ts";
-import { type Pull, spring, sumOfPulls } from "../spring.ts";
+import { springOn, sumOfPulls } from "../spring.ts";
 
 /** A Fisher information with the weights that it ties to; under the rule `start` these are not known before the next task begins. */
 type Tie = { readonly fisher: Weights; readonly anchor: Weights | null };
@@ -43,7 +43,10 @@ export default defineMethod({
       startTask: (task, { ties }: Memory): Memory => ({
         ties: anchor === "expert" ? ties : ties.map((tie, i) => (i === ties.length - 1 ? { ...tie, anchor: learnedSnapshot(task) } : tie)),
       }),
-      penalty: (name, weight, { ties }: Memory) => sumOfPulls(ties.flatMap((tie) => pull(name, weight, tie, lambda))),
+      penalty: (name, weight, { ties }: Memory) =>
+        sumOfPulls(
+          ties.flatMap(({ fisher, anchor: to }) => springOn(name, weight, { stiffness: lambda, anchor: to, importance: fisher }) ?? []),
+        ),
       async endTask(task, { ties }: Memory): Promise<Memory> {
         const fresh = await diagonalFisher(task, how);
         const last = ties.at(-1);
@@ -56,8 +59,3 @@ export default defineMethod({
     };
   },
 });
-
-function pull(name: string, weight: Tensor, { fisher, anchor }: Tie, stiffness: number): readonly Pull[] {
-  const [from, importance] = [anchor?.get(name), fisher.get(name)];
-  return from && importance ? [spring(weight, from, { stiffness, importance })] : [];
-}

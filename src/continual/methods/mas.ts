@@ -7,7 +7,7 @@ import { importanceBatches, meanOf, sampleOptions } from "../fisher.ts";
 import { defineMethod, type TaskContext } from "../method.ts";
 import { runningImportance } from "../running-importance.ts";
 import { addSampleGradients } from "../sample-gradients.ts";
-import { spring } from "../spring.ts";
+import { springOn } from "../spring.ts";
 
 type Memory = { readonly importance: Weights | null; readonly anchor: Weights | null };
 
@@ -28,10 +28,7 @@ export default defineMethod({
       importance,
       anchor: importance && anchor === "start" ? learnedSnapshot(task) : last,
     }),
-    penalty: (name, weight, { importance, anchor: from }: Memory) => {
-      const [start, own] = [from?.get(name), importance?.get(name)];
-      return start && own ? spring(weight, start, { stiffness: 2 * lambda, importance: own }) : undefined;
-    },
+    penalty: (name, weight, memory: Memory) => springOn(name, weight, { stiffness: 2 * lambda, ...memory }),
     async endTask(task, { importance }: Memory): Promise<Memory> {
       const fresh = await sensitivity(task, maxSamples);
       const next = anchor === "expert" ? learnedSnapshot(task) : null;

@@ -7,7 +7,7 @@ import { anchorOptions, learnedSnapshot } from "../anchor.ts";
 import { allWeights, learnedWeights } from "../learned.ts";
 import { type AppliedStep, defineMethod } from "../method.ts";
 import { runningImportance } from "../running-importance.ts";
-import { spring } from "../spring.ts";
+import { springOn } from "../spring.ts";
 
 type Memory = {
   /** What each entry's moves of this task have contributed to its loss so far: ω. */
@@ -19,6 +19,15 @@ type Memory = {
   /** Where the last task ended, if that is what weights are pulled to. */
   readonly expert: Weights | null;
 };
+
+/** A step as it moved one parameter. */
+interface Move {
+  readonly step: AppliedStep;
+  /** All weights after it. */
+  readonly now: Weights;
+  readonly memory: Memory;
+  readonly gradient: Tensor;
+}
 
 export default defineMethod({
   summary: "Synaptic intelligence: a spring, stiff where moves along the way lowered the loss of earlier tasks.",
@@ -39,13 +48,11 @@ export default defineMethod({
     ...anchorOptions,
   }),
   build({ c, xi, form, anchor }) {
-    const pull = (name: string, weight: Tensor, { importance, start, expert }: Memory) => {
-      const [from, own] = [(expert ?? start).get(name), importance?.get(name)];
-      return from && own ? spring(weight, from, { stiffness: 2 * c, importance: own }) : undefined;
-    };
-    const contribution = (name: string, { step, memory, gradient }: { step: AppliedStep; memory: Memory; gradient: Tensor }): Tensor => {
+    const pull = (name: string, weight: Tensor, { importance, start, expert }: Memory) =>
+      springOn(name, weight, { stiffness: 2 * c, anchor: expert ?? start, importance });
+    const contribution = (name: string, { step, now, memory, gradient }: Move): Tensor => {
       const before = step.before?.get(name) as Tensor;
-      if (form === "path") return mul(gradient, sub(before, allWeights(step.model).get(name) as Tensor));
+      if (form === "path") return mul(gradient, sub(before, now.get(name) as Tensor));
       const own = pull(name, before, memory);
       const whole = own ? add(gradient, own.gradient) : gradient;
       return mulNumber(mul(whole, whole), step.learningRate(name));
@@ -62,18 +69,17 @@ export default defineMethod({
       }),
       penalty: pull,
       needsBefore: true,
-      afterStep: (step, memory: Memory): Memory => ({
-        ...memory,
-        path: new Map(
-          [...memory.path].map(([name, path]) => {
-            const gradient = step.gradients.get(name);
-            return [
-              name,
-              gradient ? scope(() => add(path, contribution(name, { step, memory, gradient: to(gradient, "float32") }))) : path,
-            ];
-          }),
-        ),
-      }),
+      afterStep(step, memory: Memory): Memory {
+        const now = allWeights(step.model);
+        const path = [...memory.path].map(([name, sum]): readonly [string, Tensor] => {
+          const gradient = step.gradients.get(name);
+          return [
+            name,
+            gradient ? scope(() => add(sum, contribution(name, { step, now, memory, gradient: to(gradient, "float32") }))) : sum,
+          ];
+        });
+        return { ...memory, path: new Map(path) };
+      },
       endTask(task, { path, start, importance }: Memory): Memory {
         const gained = (name: string, end: Tensor): Tensor =>
           scope(() => {
