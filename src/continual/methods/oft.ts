@@ -89,8 +89,9 @@ function blocksOf({ inputs, weight }: Site, block: number): number {
 /** (x Rᵀ) Wᵀ of each part: turning x costs less than the gradient of a turned weight. */
 function oftAdapter(site: Site, { block, bound }: { readonly block: number; readonly bound?: number | undefined }): Adapter {
   const places = skewPlaces(block);
+  const ones = Float32Array.from({ length: block * block }, (_, i) => (i % (block + 1) === 0 ? 1 : 0));
   const blocks = site.inputs / block;
-  const rotations = (part: string, own: (name: string) => Tensor): Tensor => cayley(skew(own(`${part}.oft_R`), places, block), bound);
+  const rotations = (part: string, own: (name: string) => Tensor): Tensor => cayley(skew(own(`${part}.oft_R`), places, block), ones, bound);
   /** Rows of `of` [M, K] times R or Rᵀ, block by block. */
   const turned = (of: Tensor, by: Tensor): Tensor => {
     const [rows = 0, inputs = 0] = of.shape;
@@ -128,18 +129,11 @@ function skew(entries: Tensor, places: Int32Array, block: number): Tensor {
   return reshape(picked, [blocks, block, block]);
 }
 
-/** (I + Q)(I − Q)⁻¹; the two factors commute. R − I = 2Q(I − Q)⁻¹ and no eigenvalue of I − Q is below 1, so ‖R − I‖ ≤ 2‖Q‖, and Q alone is bounded. */
-function cayley(q: Tensor, bound: number | undefined): Tensor {
-  const block = q.shape[1] ?? 0;
+/** (I + Q)(I − Q)⁻¹, I of the entries `ones`; the two factors commute. R − I = 2Q(I − Q)⁻¹ and no eigenvalue of I − Q is below 1, so ‖R − I‖ ≤ 2‖Q‖, and Q alone is bounded. */
+function cayley(q: Tensor, ones: Float32Array, bound: number | undefined): Tensor {
+  const [, block = 0] = q.shape;
   const most = (bound ?? 0) / 2;
   const held = bound === undefined ? q : mul(q, mulNumber(rsqrt(clampMin(sum(mul(q, q)), most ** 2)), most));
-  const identity = toDevice(
-    tensor(
-      Float32Array.from({ length: block * block }, (_, i) => (i % (block + 1) === 0 ? 1 : 0)),
-      [block, block],
-      "float32",
-    ),
-    q.device,
-  );
+  const identity = toDevice(tensor(ones, [block, block], "float32"), q.device);
   return solve(sub(identity, held), add(identity, held)); // [blocks, block, block]
 }
