@@ -4,7 +4,11 @@ import { meanOf, refuseAdapters } from "../averaging.ts";
 import { defineMethod } from "../method.ts";
 import { snapshot } from "../snapshot.ts";
 
-type Memory = { readonly kept: readonly Weights[] };
+type Memory = {
+  readonly kept: readonly Weights[];
+  /** Steps between two of them. */
+  readonly every: number;
+};
 
 export default defineMethod({
   summary: "Leaves the mean of the last k checkpoints of a task, taken at even distances: with a constant rate it stands for a decay.",
@@ -15,13 +19,13 @@ export default defineMethod({
     start: z.enum(["mean", "latest"]).default("mean").describe("what the next task starts from: the mean, or the last weights"),
   }),
   build: ({ k, every, start }) => ({
-    init: (): Memory => ({ kept: [] }),
-    startTask: ({ model, steps }): Memory & { readonly every: number } => {
+    init: (): Memory => ({ kept: [], every: 1 }),
+    startTask: ({ model, steps }): Memory => {
       refuseAdapters("checkpoint-averaging", model);
       return { kept: [], every: Math.max(1, Math.round(every < 1 ? every * steps : every)) };
     },
-    afterStep({ model, at }, memory: Memory & { readonly every?: number }): Memory {
-      if ((at.step + 1) % (memory.every ?? 1) !== 0) return memory;
+    afterStep({ model, at }, memory: Memory): Memory {
+      if ((at.step + 1) % memory.every !== 0) return memory;
       return { ...memory, kept: [...memory.kept.slice(Math.max(0, memory.kept.length - k + 1)), snapshot(model.weights)] };
     },
     flow(expert, _, { kept }: Memory) {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Weights } from "../../engine/tensor.ts";
+import { learnedSnapshot } from "../anchor.ts";
 import { learnedWeights } from "../learned.ts";
 import { defineMethod, type TaskContext } from "../method.ts";
 import { snapshot } from "../snapshot.ts";
@@ -25,7 +26,7 @@ export default defineMethod({
     init: async (task): Promise<Memory> => ({
       anchor: to === "run" ? snapshot(await task.origin(), (name) => task.learns(name)) : new Map(),
     }),
-    startTask: (task, { anchor }: Memory): Memory => ({ anchor: to === "run" ? completed(anchor, task) : snapshot(learnedWeights(task)) }),
+    startTask: (task, { anchor }: Memory): Memory => ({ anchor: to === "run" ? completed(anchor, task) : learnedSnapshot(task) }),
     penalty: (name, weight, { anchor }: Memory) => {
       const from = anchor.get(name);
       return from && spring(weight, from, { stiffness: lambda });

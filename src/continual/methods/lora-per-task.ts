@@ -3,6 +3,7 @@ import { add, divNumber } from "../../engine/ops.ts";
 import { keep, scope } from "../../engine/scope.ts";
 import type { Tensor, Weights } from "../../engine/tensor.ts";
 import { type Adapters, adapterName } from "../../nn/adapter.ts";
+import { allWeights } from "../learned.ts";
 import { loraHooks, loraOptions } from "../low-rank.ts";
 import { defineMethod, type TaskContext } from "../method.ts";
 import { siteOptions } from "../sites.ts";
@@ -26,8 +27,7 @@ export default defineMethod({
       trainable,
       init: (): Memory => ({ experts: [] }),
       endTask: ({ model }: TaskContext, { experts }: Memory): Memory => {
-        const learned = new Map([...model.weights, ...(model.adapters?.weights ?? [])]);
-        return { experts: [...experts, snapshot(learned, trainable)] };
+        return { experts: [...experts, snapshot(allWeights(model), trainable)] };
       },
       async flow(_: Weights, { model, origin }: TaskContext, { experts }: Memory) {
         const start = await origin();

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { clone, reshape, to } from "../../engine/ops.ts";
+import { reshape, to } from "../../engine/ops.ts";
 import { release, scope } from "../../engine/scope.ts";
 import type { Tensor, Weights } from "../../engine/tensor.ts";
 import { extendedBasis, inputProducts, withoutRows } from "../input-basis.ts";
@@ -37,8 +37,7 @@ export default defineMethod({
       const products = await inputProducts(task, maxSamples);
       const next = new Map([...products].map(([name, sums]) => [name, scope(() => extendedBasis(bases.get(name), sums, threshold))]));
       release(products);
-      const left = [...bases].filter(([name]) => !next.has(name)).map(([name, basis]) => [name, scope(() => clone(basis))] as const);
-      return { bases: new Map([...left, ...next]) };
+      return { bases: new Map([...bases, ...next]) };
     },
   }),
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { abs, greater, kthLargest, where } from "../../engine/elementwise.ts";
-import { clone, lerp, mul, reshape } from "../../engine/ops.ts";
+import { lerp, mul, reshape } from "../../engine/ops.ts";
 import { scope } from "../../engine/scope.ts";
 import type { Tensor, Weights } from "../../engine/tensor.ts";
 import type { OptimizerState } from "../../nn/optimizer.ts";
@@ -8,6 +8,7 @@ import { EvergreenError } from "../../util/errors.ts";
 import { learnedSnapshot } from "../anchor.ts";
 import { meanWith, refuseAdapters } from "../averaging.ts";
 import { type AppliedStep, defineMethod } from "../method.ts";
+import { snapshot } from "../snapshot.ts";
 
 type Memory = {
   /** Where the task started, by parameter that learns. */
@@ -43,9 +44,7 @@ export default defineMethod({
       const since = step.at.step + 1 - memory.warm;
       if (since <= 0 || since % every !== 0) return memory;
       const { weights } = step.model;
-      const mean = memory.mean
-        ? meanWith(memory.mean, weights, memory.count)
-        : new Map([...weights].map(([name, value]) => [name, clone(value)]));
+      const mean = memory.mean ? meanWith(memory.mean, weights, memory.count) : snapshot(weights);
       return { ...memory, mean, count: memory.count + 1 };
     },
     rewrite: (step, { start, warm: last }: Memory) =>
