@@ -53,7 +53,7 @@ export async function partsTable(kind: CatalogueName): Promise<Table> {
 }
 
 function catalogueOf(kind: string): CatalogueName {
-  if (kind in catalogues) return kind as CatalogueName;
+  if (Object.hasOwn(catalogues, kind)) return kind as CatalogueName;
   throw new UsageError(`there are no parts called ${kind}`, hint(kind, Object.keys(catalogues)));
 }
 

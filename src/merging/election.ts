@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { above, below, clampMax, clampMin, equals, maximum, minimum, sign, where } from "../engine/elementwise.ts";
 import { add, div, full, sum, to, zeros } from "../engine/ops.ts";
 import { item, type Tensor } from "../engine/tensor.ts";
@@ -7,8 +8,11 @@ import type { MergeInput, Tower } from "./operator.ts";
 import type { Trim } from "./trim.ts";
 
 /** How agreeing entries become one. */
-export const agreements = ["mean", "sum", "max"] as const;
+const agreements = ["mean", "sum", "max"] as const;
 export type Agreement = (typeof agreements)[number];
+
+/** Option of operators that elect a sign. */
+export const agreementOption = z.enum(agreements).default("mean").describe("what becomes of the entries that have the elected sign");
 
 /** The sign that stands where the trimmed entries cancel: 1, −1, or 0 where no sign leads. */
 export type Majority = (input: MergeInput) => number;

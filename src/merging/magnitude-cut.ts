@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { entriesOfVector } from "./fixed-sum.ts";
 import type { MergeInput, Tower } from "./operator.ts";
 
@@ -25,7 +26,10 @@ export interface Limit {
 
 /** The whole tower is one scope, or each tensor is. */
 export type Scope = "tower" | "tensor";
-export const scopes = ["tower", "tensor"] as const satisfies readonly Scope[];
+const scopes = ["tower", "tensor"] as const satisfies readonly Scope[];
+
+/** Option of operators that drop entries. */
+export const scopeOption = z.enum(scopes).describe("over what entries are counted: all of a tower, or each tensor");
 
 /** Cuts by scope and model. */
 export interface Cuts {

@@ -38,14 +38,19 @@ export interface Admission<Options> {
 
 export const buffers = new Catalog<BufferPolicy>("buffer", [new URL("./buffers/", import.meta.url)]);
 
+const capacityText = 'a number of samples >= 1, or a size as "8 GiB"';
+
 /** A number of samples, or a size as `8 GiB`. */
-export const capacityOption = z.union([z.int().min(1), z.string()]).transform((given, context): Capacity => {
-  if (typeof given === "number") return { unit: "samples", total: given };
-  const total = parseBytes(given);
-  if (total !== undefined && total > 0) return { unit: "bytes", total };
-  context.issues.push({ code: "custom", message: 'a number of samples >= 1, or a size as "8 GiB"', input: given });
-  return z.NEVER;
-});
+export const capacityOption = z
+  .union([z.int().min(1), z.string()])
+  .transform((given, context): Capacity => {
+    if (typeof given === "number") return { unit: "samples", total: given };
+    const total = parseBytes(given);
+    if (total !== undefined && total > 0) return { unit: "bytes", total };
+    context.issues.push({ code: "custom", message: capacityText, input: given });
+    return z.NEVER;
+  })
+  .describe(capacityText);
 
 /**
  * The longest beginning of an order that fits. What has once been left out stays left out when more samples come before it, so that calls may be cut

@@ -6,7 +6,10 @@ const shapes = { linear: (x: number) => x, quadratic: (x: number) => x * x, sqrt
 const options = z.strictObject({
   alpha: z.number().default(0.5).describe("factor of the first block"),
   beta: z.number().default(0.5).describe("what the last block has more"),
-  shape: z.enum(Object.keys(shapes) as [keyof typeof shapes]).default("linear"),
+  shape: z
+    .enum(Object.keys(shapes) as [keyof typeof shapes])
+    .default("linear")
+    .describe("how the factor rises from the first block to the last"),
   outside: z.enum(["depth", "published"]).default("depth").describe("tensors outside of the blocks: by where they lie, or alpha for all"),
   lambda: z.enum(["combine", "replace"]).default("combine").describe("whether the operator's lambda stays"),
 });

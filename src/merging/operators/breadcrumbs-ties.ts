@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { agreements, electedMerge, type Majority, planMajority } from "../election.ts";
+import { agreementOption, electedMerge, type Majority, planMajority } from "../election.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
-import { scopes } from "../magnitude-cut.ts";
+import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
 import { magnitudeTrim, type Trim } from "../trim.ts";
 import { checkTrims, twoSided } from "../two-sided.ts";
 
 const options = checkTrims(
-  z.strictObject({ ...twoSided, merge: z.enum(agreements).default("mean"), lambda: lambdaOption, scope: z.enum(scopes).default("tower") }),
+  z.strictObject({ ...twoSided, merge: agreementOption, lambda: lambdaOption, scope: scopeOption.default("tower") }),
 );
 
 export default {

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { sumOf } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
-import { scopes } from "../magnitude-cut.ts";
+import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
 import { exactTrim, type Trim } from "../trim.ts";
 import { checkTrims, twoSided } from "../two-sided.ts";
 
-const options = checkTrims(z.strictObject({ ...twoSided, lambda: lambdaOption, scope: z.enum(scopes).default("tensor") }));
+const options = checkTrims(z.strictObject({ ...twoSided, lambda: lambdaOption, scope: scopeOption.default("tensor") }));
 
 export default {
   summary: "Drops each task vector's smallest and largest entries, and sums what stays.",

@@ -1,15 +1,15 @@
 import { z } from "zod";
-import { agreements, electedMerge, type Majority, planMajority } from "../election.ts";
+import { agreementOption, electedMerge, type Majority, planMajority } from "../election.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
-import { scopes } from "../magnitude-cut.ts";
+import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
 import { magnitudeTrim, type Trim } from "../trim.ts";
 
 const options = z.strictObject({
   remove: z.number().min(0).lt(1).default(0.8).describe("share of the smallest entries to drop; published code of TIME: 0.2"),
-  merge: z.enum(agreements).default("mean"),
+  merge: agreementOption,
   lambda: lambdaOption,
-  scope: z.enum(scopes).default("tower"),
+  scope: scopeOption.default("tower"),
 });
 
 export default {

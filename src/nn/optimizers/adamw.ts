@@ -4,8 +4,11 @@ import type { Tensor, Weights } from "../../engine/tensor.ts";
 import type { OptimizerDefinition } from "../optimizer.ts";
 
 const options = z.strictObject({
-  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
-  eps: z.number().positive().default(1e-8),
+  betas: z
+    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+    .default([0.9, 0.999])
+    .describe("of the running means of gradients and of their squares"),
+  eps: z.number().positive().default(1e-8).describe("added to the root of the mean square"),
 });
 
 /** Adam with decoupled weight decay; one pass over memory for all parameters. */

@@ -24,12 +24,12 @@ import adamw from "./adamw.ts";
 
 const beta = z.number().min(0).lt(1);
 const options = z.strictObject({
-  r: z.int().min(1).default(128),
-  gap: z.int().min(1).default(200),
-  scale: z.number().positive().default(0.25),
-  momentsAtGap: z.enum(["keep", "reset"]).default("keep"),
-  betas: z.tuple([beta, beta]).default([0.9, 0.999]),
-  eps: z.number().positive().default(1e-8),
+  r: z.int().min(1).default(128).describe("dimensions that gradients are projected to"),
+  gap: z.int().min(1).default(200).describe("steps between two projections"),
+  scale: z.number().positive().default(0.25).describe("factor of a projected step"),
+  momentsAtGap: z.enum(["keep", "reset"]).default("keep").describe("whether moments outlast a new projection"),
+  betas: z.tuple([beta, beta]).default([0.9, 0.999]).describe("of the running means of gradients and of their squares"),
+  eps: z.number().positive().default(1e-8).describe("added to the root of the mean square"),
 });
 type Options = z.output<typeof options>;
 

@@ -7,7 +7,10 @@ import type { Tensor } from "../../engine/tensor.ts";
 import type { OptimizerDefinition } from "../optimizer.ts";
 
 const options = z.strictObject({
-  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.99]),
+  betas: z
+    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+    .default([0.9, 0.99])
+    .describe("of the momentum in a step's direction, and of the momentum that is kept"),
 });
 
 /** Steps of one size by the sign of an interpolated momentum; half of Adam's memory. Wants a rate 3 to 10 times smaller than AdamW's and a decay as much larger. */

@@ -11,12 +11,15 @@ import adamw from "./adamw.ts";
 
 const beta = z.number().min(0).lt(1);
 const options = z.strictObject({
-  momentum: beta.default(0.95),
-  nesterov: z.boolean().default(true),
-  nsSteps: z.int().min(1).max(99).default(5),
-  scale: z.enum(["match-adamw", "original"]).default("match-adamw"),
-  betas: z.tuple([beta, beta]).default([0.9, 0.95]),
-  eps: z.number().positive().default(1e-8),
+  momentum: beta.default(0.95).describe("of the running mean of gradients that is made orthogonal"),
+  nesterov: z.boolean().default(true).describe("the gradient goes into the direction once more, beside the momentum"),
+  nsSteps: z.int().min(1).max(99).default(5).describe("rounds of Newton and Schulz's iteration"),
+  scale: z
+    .enum(["match-adamw", "original"])
+    .default("match-adamw")
+    .describe("of a matrix's step by its sides: as large as AdamW's, or as first published"),
+  betas: z.tuple([beta, beta]).default([0.9, 0.95]).describe("of AdamW, for what is no matrix inside of a tower"),
+  eps: z.number().positive().default(1e-8).describe("of AdamW"),
 });
 type Options = z.output<typeof options>;
 

@@ -4,7 +4,7 @@ import { scope } from "../../engine/scope.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { OptimizerDefinition, Slot } from "../optimizer.ts";
 
-const options = z.strictObject({ momentum: z.number().min(0).lt(1).default(0.9) });
+const options = z.strictObject({ momentum: z.number().min(0).lt(1).default(0.9).describe("what a step keeps of the steps before it") });
 
 /** Gradient descent with momentum; decay is added to the gradient, as torch.optim.SGD does. */
 const sgd: OptimizerDefinition<typeof options> = {
