@@ -1,8 +1,8 @@
 import { globalNorm, mulNumber, sub } from "../engine/ops.ts";
 import { item, type Tensor } from "../engine/tensor.ts";
 import type { Random } from "../util/random.ts";
-import type { EntryReader } from "./entry-reader.ts";
-import type { MergedTensor, MergeInput } from "./operator.ts";
+import { type EntryReader, sizeOf } from "./entry-reader.ts";
+import type { MergedTensor, MergeInput, Statistic } from "./operator.ts";
 
 /** Models and what is known of them, oldest first. */
 export interface MergeModels {
@@ -18,7 +18,7 @@ export interface InputContext extends MergeModels {
   readonly hasFactors: boolean;
   /** Whether the operator, or a modifier of its result, asks for the base. */
   readonly usesBase: boolean;
-  readonly needs: "fisher" | "gram" | undefined;
+  readonly needs: Statistic | undefined;
   readonly random: Random;
   readonly task: number;
 }
@@ -75,8 +75,7 @@ export class BlockInput implements MergeInput {
     const { name } = this.tensor;
     if (!reader?.has(name)) return undefined;
     if (this.context.needs === "fisher") return reader.read(name, this);
-    const shape = reader.shape(name);
-    return reader.read(name, { offset: 0, size: shape.reduce((product, length) => product * length, 1) });
+    return reader.read(name, { offset: 0, size: sizeOf(reader.shape(name)) });
   }
 
   private readModel(i: number): Tensor {

@@ -12,6 +12,9 @@ export interface EntryReader {
   shape(name: string): readonly number[];
 }
 
+/** Entries of a tensor of this shape. */
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+
 /** Weights in memory. */
 export function weightsReader(weights: Weights): EntryReader {
   const get = (name: string): Tensor => {

@@ -1,22 +1,13 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { concat, reshape, slice, to, transpose } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
-import { type DType, type Tensor, tensor } from "../engine/tensor.ts";
+import { type Tensor, tensor } from "../engine/tensor.ts";
+import { tensorTypes } from "../models/load.ts";
 import type { OpenedModel } from "../models/model-folder.ts";
-import { type Dtype, dtypeBytes, type TensorEntry } from "../models/safetensors.ts";
+import { dtypeBytes, type TensorEntry } from "../models/safetensors.ts";
 import type { Recipe } from "../models/weight-names.ts";
 import { WeightsFileError } from "../models/weights-file-error.ts";
-import type { EntryReader } from "./entry-reader.ts";
-
-const dtypes: Readonly<Record<Dtype, DType>> = {
-  F32: "float32",
-  F16: "float16",
-  BF16: "bfloat16",
-  I64: "int64",
-  I32: "int32",
-  U8: "uint8",
-  BOOL: "bool",
-};
+import { type EntryReader, sizeOf } from "./entry-reader.ts";
 
 /** Files that are read a run of entries at a time, all through one buffer. Close it when the merge is done. */
 export class EntryFiles {
@@ -27,7 +18,7 @@ export class EntryFiles {
 
   /** `size` entries of a stored tensor from entry `offset` on, in its own type [size]. */
   entries(entry: TensorEntry, offset: number, size: number): Tensor {
-    return tensor(this.bytes(entry, offset, size), [size], dtypes[entry.dtype]);
+    return tensor(this.bytes(entry, offset, size), [size], tensorTypes[entry.dtype]);
   }
 
   /** Their bytes; valid until the next call. @throws {WeightsFileError} when the file became shorter. */
@@ -44,6 +35,11 @@ export class EntryFiles {
     }
     this.bytesRead += length;
     return this.buffer.subarray(0, length);
+  }
+
+  /** All bytes of a stored tensor, a copy. */
+  whole(entry: TensorEntry): Uint8Array {
+    return Uint8Array.from(this.bytes(entry, 0, sizeOf(entry.shape)));
   }
 
   close(): void {
@@ -67,7 +63,7 @@ export function modelReader(files: EntryFiles, model: OpenedModel): EntryReader 
     read: (name, { offset, size }) => scope(() => readRun(files, recipeOf(name), sourcesOf(name), { offset, size })),
     bytes: (name) => {
       const [entry] = sourcesOf(name);
-      return entry ? Uint8Array.from(files.bytes(entry, 0, entry.bytes / dtypeBytes[entry.dtype])) : new Uint8Array();
+      return entry ? files.whole(entry) : new Uint8Array();
     },
   };
 }
@@ -80,11 +76,9 @@ export function statisticsReader(files: EntryFiles, entries: readonly TensorEntr
     has: (name) => byName.has(name),
     shape: (name) => get(name).shape,
     read: (name, { offset, size }) => to(files.entries(get(name), offset, size), "float32"),
-    bytes: (name) => Uint8Array.from(files.bytes(get(name), 0, get(name).bytes / dtypeBytes[get(name).dtype])),
+    bytes: (name) => files.whole(get(name)),
   };
 }
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
 function readRun(
   files: EntryFiles,

@@ -1,5 +1,6 @@
 import { blockCounts, type ClipConfig } from "../models/architecture.ts";
 import { type StateTensor, stateTensors } from "../models/parameters.ts";
+import { sizeOf } from "./entry-reader.ts";
 import type { Depth } from "./operator.ts";
 
 /** The towers that are merged apart. */
@@ -41,7 +42,7 @@ export function placementOf(config: ClipConfig): readonly PlacedTensor[] {
     return {
       name,
       shape,
-      size: shape.reduce((product, length) => product * length, 1),
+      size: sizeOf(shape),
       tower,
       merged: mergedAs(tensor),
       layers: layersIn(name, shape),

@@ -4,7 +4,7 @@ import { scope } from "../engine/scope.ts";
 import { item, type Tensor } from "../engine/tensor.ts";
 import type { Random } from "../util/random.ts";
 import { BlockInput, type InputContext, type MergeModels } from "./block-input.ts";
-import { sumOf } from "./fold.ts";
+import { weightedSum } from "./fold.ts";
 import { MergeNumbersError, type TowerGrowth } from "./guard.ts";
 import type { MergedTensor, MergeModifier, MergeOperator, Tower } from "./operator.ts";
 import type { PlacedTensor, TowerName } from "./placement.ts";
@@ -73,7 +73,6 @@ export class PlannedTower {
   /** Entries of the result, float32. Made in the current scope. @throws {MergeNumbersError} when one is not finite. */
   entries(placed: PlacedTensor, at: Run): Tensor {
     const tensor = this.merged.get(placed.name);
-    const { base } = this.context;
     if (!tensor) return this.linear(placed, at);
     const { operator, options, modifier } = this.settings;
     const input = new BlockInput(tensor, at, this.context, (i, norm) => this.hear(i, norm, placed.name));
@@ -81,7 +80,7 @@ export class PlannedTower {
     const factor = modifier?.part.factor(placed.depth, modifier.options) ?? 1;
     const scaled = factor === 1 ? result : add(input.base(), mulNumber(sub(result, input.base()), factor));
     this.check(scaled, placed.name);
-    if (base) this.squares += item(globalNorm([sub(scaled, input.base())])) ** 2;
+    if (this.context.base) this.squares += item(globalNorm([sub(scaled, input.base())])) ** 2;
     return scaled;
   }
 
@@ -137,7 +136,7 @@ export class PlannedTower {
     const { operator, weightsOf } = this.settings;
     const own = operator.weights === "shares" ? weightsOf(name) : operator.linearShares?.(models.length);
     const shares = own ?? recencyShares("uniform", models.length);
-    const mean = sumOf(models.length, (i) => mulNumber((models[i] as (typeof models)[number]).read(name, at), shares[i] ?? 0));
+    const mean = weightedSum(shares, (i) => (models[i] as (typeof models)[number]).read(name, at));
     this.check(mean, name);
     const isClamped = name === "logit_scale" && this.frame.clampsLogitScale;
     return isClamped ? clampMax(clampMin(mean, 0), largestLogitScale) : mean;

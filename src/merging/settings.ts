@@ -1,4 +1,5 @@
 import type { ComponentSpec } from "../util/component.ts";
+import { globPattern } from "../util/glob.ts";
 import { issueText } from "../util/issues.ts";
 import { createRandom } from "../util/random.ts";
 import { MergeError, type MergeOperator, modifiers, operators } from "./operator.ts";
@@ -120,10 +121,6 @@ function weightsFor(
 }
 
 function rulesOf(weight: ModelWeight): readonly { readonly pattern: RegExp; readonly value: number }[] {
-  const list = typeof weight === "number" ? [{ value: weight }] : weight;
-  return list.map((rule) => ({ pattern: globPattern("filter" in rule ? rule.filter : undefined), value: rule.value }));
-}
-
-function globPattern(glob = "*"): RegExp {
-  return new RegExp(`^${glob.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
+  const list: Exclude<ModelWeight, number> = typeof weight === "number" ? [{ value: weight }] : weight;
+  return list.map(({ filter, value }) => ({ pattern: globPattern(filter ?? "*"), value }));
 }

@@ -1,7 +1,9 @@
+import type { Tensor } from "../engine/tensor.ts";
 import { cosPi } from "../util/elementary.ts";
 import { acosPi, normOf, productOf, sinPi } from "./angle.ts";
-import type { Products } from "./fixed-sum.ts";
-import type { Tower } from "./operator.ts";
+import { entriesOfModel, type Products, productsOf } from "./fixed-sum.ts";
+import { weightedSum } from "./fold.ts";
+import type { MergeInput, Tower } from "./operator.ts";
 
 /** Factors of the models, by tensor. */
 export type Coefficients = ReadonlyMap<string, readonly number[]>;
@@ -10,20 +12,21 @@ export type Coefficients = ReadonlyMap<string, readonly number[]>;
 const parallel = 0.9995;
 const smallest = 1e-8;
 
-/** One list of factors a tensor, from its products and weights. */
-export function coefficientsOf(
-  tower: Tower,
-  products: ReadonlyMap<string, Products>,
-  from: (products: Products, weights: readonly number[]) => readonly number[],
-): Coefficients {
-  return new Map(tower.tensors.map(({ name, weights }) => [name, from(products.get(name) ?? [], weights)]));
+/** Factors for the mean on the sphere of each tensor; one pass over the files. */
+export function planSpherical(tower: Tower): Coefficients {
+  const products = productsOf(tower, entriesOfModel);
+  return new Map(tower.tensors.map(({ name, weights }) => [name, sphericalMean(products.get(name) ?? [], weights)]));
 }
+
+/** The models by their factors. */
+export const mergeSpherical = (input: MergeInput, _: unknown, factors: Coefficients): Tensor =>
+  weightedSum(factors.get(input.tensor.name) ?? [], (i) => input.model(i));
 
 /**
  * Factors c with Σ c_i θ_i = the weighted mean of the directions on the sphere, applied to the models with their own norms: for two models
  * sin(w_i ω)/sin ω. The weights themselves where a model is zero, all are parallel, or two are opposite.
  */
-export function sphericalMean(products: Products, weights: readonly number[]): readonly number[] {
+function sphericalMean(products: Products, weights: readonly number[]): readonly number[] {
   const n = weights.length;
   const norms = weights.map((_, i) => normOf(products, i));
   if (n === 1 || norms.some((norm) => norm < smallest)) return weights;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { abs, greater, where } from "../../engine/elementwise.ts";
-import { fold } from "../fold.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { joined } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator } from "../operator.ts";
 
@@ -15,10 +16,11 @@ export default {
   usesBase: true,
   passes: () => 1,
   merge: (input, { lambda }) => {
-    const furthest = fold(input.vector(0), input.count - 1, (before, i) => {
-      const vector = input.vector(i + 1);
-      return where(greater(abs(vector), abs(before)), vector, before);
-    });
-    return fromBase(input, furthest, lambda);
+    const further = (before: Tensor, vector: Tensor): Tensor => where(greater(abs(vector), abs(before)), vector, before);
+    return fromBase(
+      input,
+      joined(input.count, (i) => input.vector(i), further),
+      lambda,
+    );
   },
 } satisfies MergeOperator<typeof options>;

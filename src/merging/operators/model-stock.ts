@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { add, divNumber, mulNumber } from "../../engine/ops.ts";
+import { add, mulNumber } from "../../engine/ops.ts";
 import { normOf } from "../angle.ts";
 import { entriesOfVector, type Products, productsOf } from "../fixed-sum.ts";
-import { sumOf } from "../fold.ts";
+import { meanModel } from "../fold.ts";
 import { MergeError, type MergeOperator, type Tower } from "../operator.ts";
 import { stockRatio } from "../stock-ratio.ts";
 
@@ -23,10 +23,7 @@ export default {
   },
   merge: (input, _, ratios) => {
     const ratio = ratios.get(input.tensor.name) ?? 1;
-    const mean = divNumber(
-      sumOf(input.count, (i) => input.model(i)),
-      input.count,
-    );
+    const mean = meanModel(input);
     return ratio === 1 ? mean : add(mulNumber(mean, ratio), mulNumber(input.base(), 1 - ratio));
   },
 } satisfies MergeOperator<typeof options, ReadonlyMap<string, number>>;

@@ -1,9 +1,6 @@
 import { z } from "zod";
-import { mulNumber } from "../../engine/ops.ts";
-import { entriesOfModel, productsOf } from "../fixed-sum.ts";
-import { sumOf } from "../fold.ts";
 import type { MergeOperator } from "../operator.ts";
-import { type Coefficients, coefficientsOf, sphericalMean } from "../spherical.ts";
+import { type Coefficients, mergeSpherical, planSpherical } from "../spherical.ts";
 
 const options = z.strictObject({});
 
@@ -16,6 +13,6 @@ export default {
   weights: "shares",
   usesBase: false,
   passes: () => 2,
-  plan: (tower) => coefficientsOf(tower, productsOf(tower, entriesOfModel), sphericalMean),
-  merge: (input, _, plan) => sumOf(input.count, (i) => mulNumber(input.model(i), plan.get(input.tensor.name)?.[i] ?? 0)),
+  plan: planSpherical,
+  merge: mergeSpherical,
 } satisfies MergeOperator<typeof options, Coefficients>;

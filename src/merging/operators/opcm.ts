@@ -3,7 +3,7 @@ import { onOneThread } from "../../engine/linear-algebra.ts";
 import { add, mulNumber } from "../../engine/ops.ts";
 import { readFloats, type Tensor, tensor } from "../../engine/tensor.ts";
 import { entriesOfVector, FixedSum } from "../fixed-sum.ts";
-import { fold } from "../fold.ts";
+import { joined } from "../fold.ts";
 import type { MergeInput, MergeOperator } from "../operator.ts";
 import { outsideOf } from "../projection.ts";
 
@@ -54,10 +54,11 @@ export default {
 /** X_T = τ_1 + P_{X_1}(τ_2) + …, [size]. */
 function projectedSum(input: MergeInput, alpha: number): Tensor {
   const { layers, shape } = input.tensor;
-  return fold(input.vector(0), input.count - 1, (sum, i) => {
-    const vector = input.vector(i + 1);
-    return add(sum, layers > 0 ? onOneThread(() => outsideOf(sum, vector, { shape, layers, alpha })) : vector);
-  });
+  return joined(
+    input.count,
+    (i) => input.vector(i),
+    (sum, vector) => add(sum, layers > 0 ? onOneThread(() => outsideOf(sum, vector, { shape, layers, alpha })) : vector),
+  );
 }
 
 /** Length of a task vector over a tower whose tensors come one after another. */

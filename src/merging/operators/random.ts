@@ -2,7 +2,7 @@ import { z } from "zod";
 import { equals, where } from "../../engine/elementwise.ts";
 import { tensor } from "../../engine/tensor.ts";
 import { chosenModels } from "../entry-draws.ts";
-import { fold } from "../fold.ts";
+import { joined } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator } from "../operator.ts";
 
@@ -18,7 +18,11 @@ export default {
   passes: () => 1,
   merge: (input, { lambda }) => {
     const chosen = tensor(new Int32Array(chosenModels(input)), [input.size], "int32");
-    const vector = fold(input.vector(0), input.count - 1, (before, i) => where(equals(chosen, i + 1), input.vector(i + 1), before));
+    const vector = joined(
+      input.count,
+      (i) => input.vector(i),
+      (before, next, i) => where(equals(chosen, i), next, before),
+    );
     return fromBase(input, vector, lambda);
   },
 } satisfies MergeOperator<typeof options>;

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { onOneThread, solve } from "../../engine/linear-algebra.ts";
-import { add, divNumber, matmul, mul, mulNumber, reshape, to, transpose } from "../../engine/ops.ts";
+import { add, matmul, mul, mulNumber, reshape, to, transpose } from "../../engine/ops.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
-import { fold, sumOf } from "../fold.ts";
+import { fold, meanModel } from "../fold.ts";
 import type { MergeInput, MergeOperator } from "../operator.ts";
 
 const options = z.strictObject({
@@ -22,11 +22,7 @@ export default {
   merge: (input, { keep }) => {
     if (input.count === 1) return input.model(0);
     const sums = input.tensor.layers > 0 ? onOneThread(() => sumsOf(input, keep)) : undefined;
-    if (sums) return onOneThread(() => nearest(input, sums));
-    return divNumber(
-      sumOf(input.count, (i) => input.model(i)),
-      input.count,
-    );
+    return sums ? onOneThread(() => nearest(input, sums)) : meanModel(input);
   },
 } satisfies MergeOperator<typeof options>;
 

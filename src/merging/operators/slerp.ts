@@ -1,8 +1,6 @@
 import { z } from "zod";
-import { add, mulNumber } from "../../engine/ops.ts";
-import { entriesOfModel, productsOf } from "../fixed-sum.ts";
 import type { MergeOperator } from "../operator.ts";
-import { type Coefficients, coefficientsOf, sphericalMean } from "../spherical.ts";
+import { type Coefficients, mergeSpherical, planSpherical } from "../spherical.ts";
 
 const options = z.strictObject({});
 
@@ -14,9 +12,6 @@ export default {
   weights: "shares",
   usesBase: false,
   passes: () => 2,
-  plan: (tower) => coefficientsOf(tower, productsOf(tower, entriesOfModel), sphericalMean),
-  merge: (input, _, plan) => {
-    const [first = 0, second = 0] = plan.get(input.tensor.name) ?? [];
-    return add(mulNumber(input.model(0), first), mulNumber(input.model(1), second));
-  },
+  plan: planSpherical,
+  merge: mergeSpherical,
 } satisfies MergeOperator<typeof options, Coefficients>;
