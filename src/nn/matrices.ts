@@ -1,4 +1,7 @@
-import type { Weights } from "../engine/tensor.ts";
+import { to } from "../engine/ops.ts";
+import { scope } from "../engine/scope.ts";
+import type { Tensor, Weights } from "../engine/tensor.ts";
+import type { Slot } from "./optimizer.ts";
 
 /** Tables, whose rows are looked up and not multiplied. */
 const tables = /(^|\.)(token_embedding\.weight|positional_embedding|class_embedding)$/;
@@ -11,12 +14,30 @@ export const isMatrix = (name: string, shape: readonly number[]): boolean => sha
 /** Whether it is one inside of a tower. */
 export const isHiddenMatrix = (name: string, shape: readonly number[]): boolean => isMatrix(name, shape) && !heads.test(name);
 
-/** Weights apart by name and shape. */
-export function divide(
-  weights: Weights,
-  belongs: (name: string, shape: readonly number[]) => boolean,
-): { readonly chosen: Weights; readonly others: Weights } {
-  const entries = [...weights].map((entry) => ({ entry, isChosen: belongs(entry[0], entry[1].shape) }));
-  const pick = (wanted: boolean): Weights => new Map(entries.flatMap(({ entry, isChosen }) => (isChosen === wanted ? [entry] : [])));
+/** Says of a parameter, by name and shape, whether a rule is for it. */
+type Choice = (name: string, shape: readonly number[]) => boolean;
+
+/** Weights apart by a choice. */
+export function divide(weights: Weights, isChosen: Choice): { readonly chosen: Weights; readonly others: Weights } {
+  const pick = (wanted: boolean): Weights => new Map([...weights].filter(([name, { shape }]) => isChosen(name, shape) === wanted));
   return { chosen: pick(true), others: pick(false) };
+}
+
+/** Moves the slots of a choice one by one, each in a scope, by gradients in float32; gives the others with their gradients as they are. */
+export function moveChosen(
+  slots: readonly Slot[],
+  gradients: readonly Tensor[],
+  isChosen: Choice,
+  move: (slot: Slot, gradient: Tensor) => void,
+): { readonly slots: readonly Slot[]; readonly gradients: readonly Tensor[] } {
+  const others: { slots: Slot[]; gradients: Tensor[] } = { slots: [], gradients: [] };
+  slots.forEach((slot, i) => {
+    const gradient = gradients[i] as Tensor;
+    if (isChosen(slot.name, slot.weight.shape)) scope(() => move(slot, to(gradient, "float32")));
+    else {
+      others.slots.push(slot);
+      others.gradients.push(gradient);
+    }
+  });
+  return others;
 }

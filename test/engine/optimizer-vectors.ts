@@ -53,13 +53,15 @@ export const valuesOf = (weights: Weights): ReadonlyMap<string, Float32Array> =>
 export async function wrongEnds(optimizer: string, name: string, given: object): Promise<readonly string[]> {
   const definition = await optimizers.load(optimizer);
   const options = definition.options.parse(given);
+  const kept = vectors.ends[name];
+  if (!kept) throw new Error(`no case ${name} is stored`);
   return scope(() => {
     const weights = startWeights();
     const state = definition.init(weights, options);
     steps(definition, options, { weights, state, from: 1, to: vectors.steps });
     const ends = valuesOf(weights);
     release(state);
-    return Object.entries(vectors.ends[name] ?? {}).flatMap(([own, expected]) => {
+    return Object.entries(kept).flatMap(([own, expected]) => {
       const got = ends.get(own) as Float32Array;
       const worst = expected.reduce(
         (most, value, i) => Math.max(most, Math.abs(value - (got[i] ?? Number.NaN))),

@@ -1,13 +1,11 @@
 import { z } from "zod";
-import { fusedAdamW, zerosLike } from "../../engine/ops.ts";
-import type { Tensor, Weights } from "../../engine/tensor.ts";
+import { fusedAdamW } from "../../engine/ops.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { beta, zeroMoments } from "../moments.ts";
 import type { OptimizerDefinition } from "../optimizer.ts";
 
 const options = z.strictObject({
-  betas: z
-    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
-    .default([0.9, 0.999])
-    .describe("of the running means of gradients and of their squares"),
+  betas: z.tuple([beta, beta]).default([0.9, 0.999]).describe("of the running means of gradients and of their squares"),
   eps: z.number().positive().default(1e-8).describe("added to the root of the mean square"),
 });
 
@@ -16,7 +14,7 @@ const adamw: OptimizerDefinition<typeof options> = {
   summary: "Adam with decoupled weight decay.",
   source: "arXiv:1711.05101, algorithm 2",
   options,
-  init: (weights) => ({ exp_avg: zeroed(weights), exp_avg_sq: zeroed(weights) }),
+  init: (weights) => ({ exp_avg: zeroMoments(weights), exp_avg_sq: zeroMoments(weights) }),
   step(slots, gradients, state, at) {
     const moments = (kind: string): Tensor[] => slots.map(({ name }) => state[kind]?.get(name) as Tensor);
     fusedAdamW({
@@ -35,7 +33,3 @@ const adamw: OptimizerDefinition<typeof options> = {
   },
 };
 export default adamw;
-
-function zeroed(weights: Weights): Weights {
-  return new Map([...weights].map(([name, weight]) => [name, zerosLike(weight)]));
-}

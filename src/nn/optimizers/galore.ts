@@ -16,13 +16,12 @@ import {
   zeros,
   zerosLike,
 } from "../../engine/ops.ts";
-import { scope } from "../../engine/scope.ts";
 import type { Tensor, Weights } from "../../engine/tensor.ts";
-import { divide, isMatrix } from "../matrices.ts";
+import { divide, isMatrix, moveChosen } from "../matrices.ts";
+import { beta } from "../moments.ts";
 import type { OptimizerDefinition, OptimizerState, Slot } from "../optimizer.ts";
 import adamw from "./adamw.ts";
 
-const beta = z.number().min(0).lt(1);
 const options = z.strictObject({
   r: z.int().min(1).default(128).describe("dimensions that gradients are projected to"),
   gap: z.int().min(1).default(200).describe("steps between two projections"),
@@ -54,17 +53,8 @@ const galore: OptimizerDefinition<typeof options> = {
     };
   },
   step(slots, gradients, state, at) {
-    const isLow = slots.map(({ name, weight }) => isProjected(at.options.r)(name, weight.shape));
-    slots.forEach((slot, i) => {
-      if (isLow[i]) scope(() => move(slot, to(gradients[i] as Tensor, "float32"), state, at));
-    });
-    const rest = slots.flatMap((_, i) => (isLow[i] ? [] : [i]));
-    adamw.step(
-      rest.map((i) => slots[i] as Slot),
-      rest.map((i) => gradients[i] as Tensor),
-      state,
-      at,
-    );
+    const others = moveChosen(slots, gradients, isProjected(at.options.r), (slot, gradient) => move(slot, gradient, state, at));
+    adamw.step(others.slots, others.gradients, state, at);
   },
 };
 export default galore;

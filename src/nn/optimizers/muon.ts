@@ -2,14 +2,14 @@ import { z } from "zod";
 import { clampMin } from "../../engine/elementwise.ts";
 import { addInto, lerpInto, scaleInto } from "../../engine/in-place.ts";
 import { blendProduct } from "../../engine/linear-algebra.ts";
-import { copyInto, div, globalNorm, lerp, matmul, mul, to, transpose, zerosLike } from "../../engine/ops.ts";
+import { copyInto, div, globalNorm, lerp, matmul, mul, transpose } from "../../engine/ops.ts";
 import { scope } from "../../engine/scope.ts";
-import type { Tensor, Weights } from "../../engine/tensor.ts";
-import { divide, isHiddenMatrix } from "../matrices.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { divide, isHiddenMatrix, moveChosen } from "../matrices.ts";
+import { beta, zeroMoments } from "../moments.ts";
 import type { OptimizerDefinition, Slot } from "../optimizer.ts";
 import adamw from "./adamw.ts";
 
-const beta = z.number().min(0).lt(1);
 const options = z.strictObject({
   momentum: beta.default(0.95).describe("of the running mean of gradients that is made orthogonal"),
   nesterov: z.boolean().default(true).describe("the gradient goes into the direction once more, beside the momentum"),
@@ -33,28 +33,16 @@ const muon: OptimizerDefinition<typeof options> = {
   options,
   init(weights, chosen) {
     const { chosen: hidden, others } = divide(weights, isHiddenMatrix);
-    return { ...adamw.init(others, chosen), momentum_buffer: zeroed(hidden) };
+    return { ...adamw.init(others, chosen), momentum_buffer: zeroMoments(hidden) };
   },
   step(slots, gradients, state, at) {
-    const isHidden = slots.map(({ name, weight }) => isHiddenMatrix(name, weight.shape));
-    slots.forEach((slot, i) => {
-      if (isHidden[i])
-        scope(() =>
-          turn(slot, mul(to(gradients[i] as Tensor, "float32"), at.scale), state.momentum_buffer?.get(slot.name) as Tensor, at.options),
-        );
-    });
-    const rest = slots.flatMap((_, i) => (isHidden[i] ? [] : [i]));
-    adamw.step(
-      rest.map((i) => slots[i] as Slot),
-      rest.map((i) => gradients[i] as Tensor),
-      state,
-      at,
+    const others = moveChosen(slots, gradients, isHiddenMatrix, (slot, gradient) =>
+      turn(slot, mul(gradient, at.scale), state.momentum_buffer?.get(slot.name) as Tensor, at.options),
     );
+    adamw.step(others.slots, others.gradients, state, at);
   },
 };
 export default muon;
-
-const zeroed = (weights: Weights): Weights => new Map([...weights].map(([name, weight]) => [name, zerosLike(weight)]));
 
 function turn(
   { weight, copy, learningRate, decay }: Slot,

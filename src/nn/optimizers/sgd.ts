@@ -1,17 +1,18 @@
 import { z } from "zod";
-import { contiguous, copyInto, fusedSgd, mul, to, zerosLike } from "../../engine/ops.ts";
+import { contiguous, copyInto, fusedSgd, mul, to } from "../../engine/ops.ts";
 import { scope } from "../../engine/scope.ts";
 import type { Tensor } from "../../engine/tensor.ts";
+import { beta, zeroMoments } from "../moments.ts";
 import type { OptimizerDefinition, Slot } from "../optimizer.ts";
 
-const options = z.strictObject({ momentum: z.number().min(0).lt(1).default(0.9).describe("what a step keeps of the steps before it") });
+const options = z.strictObject({ momentum: beta.default(0.9).describe("what a step keeps of the steps before it") });
 
 /** Gradient descent with momentum; decay is added to the gradient, as torch.optim.SGD does. */
 const sgd: OptimizerDefinition<typeof options> = {
   summary: "Stochastic gradient descent with momentum.",
   source: "Sutskever et al., ICML 2013, in PyTorch's form",
   options,
-  init: (weights) => ({ momentum_buffer: new Map([...weights].map(([name, weight]) => [name, zerosLike(weight)])) }),
+  init: (weights) => ({ momentum_buffer: zeroMoments(weights) }),
   step(slots, gradients, state, at) {
     for (const group of groupsOf(slots)) {
       const [first] = group;
