@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { seedTable, spreadText } from "../report/seed-table.ts";
+import { seedTable } from "../report/seed-table.ts";
 import type { Measurement } from "../runs/measurement.ts";
 import { type EvaluationView, emptyView } from "../runs/view.ts";
 import { comparedGroups, type SeededRun, seedGroups } from "./seed-groups.ts";
@@ -82,12 +82,4 @@ describe("groups", () => {
     expect(refused).toContainEqual({ run: "high-0", set: "a", reason: "its data differ" });
     expect(refused).toHaveLength(6);
   });
-});
-
-test("a spread is a mean and a deviation; one seed is a mean", () => {
-  expect(spreadText({ value: 0.613, deviation: 0.002, seeds: 3, interval: undefined })).toBe("61.3 ± 0.2");
-  expect([spreadText({ value: 0.613, deviation: undefined, seeds: 1, interval: undefined }), spreadText(undefined)]).toEqual([
-    "61.3",
-    undefined,
-  ]);
 });

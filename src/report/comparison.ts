@@ -2,7 +2,7 @@ import type { Measurement } from "../runs/measurement.ts";
 import type { PlannedSource } from "../runs/plan.ts";
 import type { EvaluationView, RunView } from "../runs/view.ts";
 import { mainEvaluations } from "./content.ts";
-import { points, withInterval } from "./numbers.ts";
+import { pointsWithInterval, withInterval } from "./numbers.ts";
 import type { Table } from "./table.ts";
 
 /** What a comparison reads of a run. */
@@ -74,29 +74,38 @@ export interface ComparableSets {
   readonly refused: readonly Refused[];
 }
 
+interface ComparedRow {
+  readonly run: ComparableRun;
+  readonly row: EvaluationView;
+}
+type Part = "kaSets" | "zsSets";
+
 /** Scores over other data, by another metric or in another part are not compared. */
-export function comparableSets(
-  a: { readonly run: ComparableRun; readonly row: EvaluationView },
-  b: { readonly run: ComparableRun; readonly row: EvaluationView },
-): ComparableSets {
+export function comparableSets(a: ComparedRow, b: ComparedRow): ComparableSets {
   const refused: Refused[] = [];
-  const fingerprint = (run: ComparableRun, set: string): string | undefined => run.sources.find(({ name }) => name === set)?.fingerprint;
-  const usable = (part: "kaSets" | "zsSets"): readonly string[] =>
-    [...new Set([...(a.row.scores?.[part] ?? []), ...(b.row.scores?.[part] ?? [])])].filter((set) => {
-      const [x, y] = [a.row.cells[set], b.row.cells[set]];
-      const reason = !(x && y)
-        ? "scored in one run alone"
-        : !(a.row.scores?.[part].includes(set) && b.row.scores?.[part].includes(set))
-          ? "not in the same part of both runs"
-          : x?.headline.metric !== y?.headline.metric
-            ? `scored by ${x?.headline.metric} and by ${y?.headline.metric}`
-            : fingerprint(a.run, set) !== fingerprint(b.run, set)
-              ? "its data differ"
-              : undefined;
+  const setsOf = ({ row }: ComparedRow, part: Part): readonly string[] => row.scores?.[part] ?? [];
+  const usable = (part: Part): readonly string[] =>
+    [...new Set([...setsOf(a, part), ...setsOf(b, part)])].filter((set) => {
+      const isShared = setsOf(a, part).includes(set) && setsOf(b, part).includes(set);
+      const reason = whatDiffers(a, b, { set, isShared });
       if (reason !== undefined) refused.push({ set, reason });
       return reason === undefined;
     });
   return { ka: usable("kaSets"), zs: usable("zsSets"), refused };
+}
+
+/** Why two runs' scores on a set are two quantities; undefined where they are one. */
+function whatDiffers(
+  a: ComparedRow,
+  b: ComparedRow,
+  { set, isShared }: { readonly set: string; readonly isShared: boolean },
+): string | undefined {
+  const [x, y] = [a, b].map(({ row }) => row.cells[set]?.headline.metric);
+  if (x === undefined || y === undefined) return "scored in one run alone";
+  if (!isShared) return "not in the same part of both runs";
+  if (x !== y) return `scored by ${x} and by ${y}`;
+  const [mine, theirs] = [a, b].map(({ run }) => run.sources.find(({ name }) => name === set)?.fingerprint);
+  return mine === theirs ? undefined : "its data differ";
 }
 
 export type Change = Pick<Measurement, "value" | "interval">;
@@ -120,8 +129,7 @@ export interface ComparedRun {
 
 /** KA, ZS and GM of each run, and how many points it is from the first. */
 export function scoresTable(runs: readonly ComparedRun[]): Table {
-  const change = (of: Change | undefined): string =>
-    of ? `${points(of.value)}${of.interval ? ` (${of.interval.map(points).join(" to ")})` : ""} ${verdictOf(of)}` : "";
+  const change = (of: Change | undefined): string => (of ? `${pointsWithInterval(of)} ${verdictOf(of)}` : "");
   return {
     columns: [
       { title: "run" },

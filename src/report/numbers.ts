@@ -12,6 +12,16 @@ export function points(difference: number): string {
   return difference > 0 ? `+${text}` : `−${text}`;
 }
 
+/** `+3.1 (+1.0 to +5.2)`: a change in points; without the bracket where there is no interval. */
+export function pointsWithInterval({ value, interval }: Pick<Measurement, "value" | "interval">): string {
+  return interval ? `${points(value)} (${points(interval[0])} to ${points(interval[1])})` : points(value);
+}
+
+/** `61.3 ± 0.2`: mean and standard deviation over seeds, in per cent; the mean alone for one. */
+export function withDeviation(mean: number, deviation: number | undefined): string {
+  return deviation === undefined ? score(mean) : `${score(mean)} ± ${score(deviation)}`;
+}
+
 /** `71.3 (68.0–74.5)`; without the bracket where there is no interval, undefined where there is no measurement. */
 export function withInterval(measurement: Pick<Measurement, "value" | "interval"> | undefined): string | undefined {
   if (!measurement) return undefined;

@@ -5,7 +5,7 @@ import { factSections } from "./facts.ts";
 import { lossFigure, rateFigure } from "./loss-figure.ts";
 import { groupedSets, matrixFigure } from "./matrix-figure.ts";
 import { mixtureFigure } from "./mixture-figure.ts";
-import { points, score, withInterval } from "./numbers.ts";
+import { points, pointsWithInterval, score, withInterval } from "./numbers.ts";
 import { planeFigure } from "./plane-figure.ts";
 import { scoresFigure, scoresReading } from "./scores-figure.ts";
 import { stabilityFigure } from "./stability-figure.ts";
@@ -112,7 +112,7 @@ function changeCell(
   interval: readonly [number, number] | undefined,
 ): string | undefined {
   if (before === undefined || after === undefined) return undefined;
-  return interval ? `${points(after - before)} (${points(interval[0])} to ${points(interval[1])})` : points(after - before);
+  return pointsWithInterval({ value: after - before, ...(interval ? { interval } : {}) });
 }
 
 function setScores(content: ReportContent): readonly Section[] {

@@ -1,5 +1,5 @@
 import { type Change, verdictOf } from "./comparison.ts";
-import { points } from "./numbers.ts";
+import { pointsWithInterval, withDeviation } from "./numbers.ts";
 import type { Table } from "./table.ts";
 
 /** A score over seeds: shares. */
@@ -29,20 +29,11 @@ export interface SeedGroup {
 
 const over: Readonly<Record<GroupChange["by"], string>> = { items: "same items", seeds: "same seeds", groups: "unpaired seeds" };
 
-/** `61.3 ± 0.2`: mean and standard deviation over seeds, in per cent; the mean alone for one. */
-export function spreadText(score: SpreadShare | undefined): string | undefined {
-  if (!score) return undefined;
-  const mean = (100 * score.value).toFixed(1);
-  return score.deviation === undefined ? mean : `${mean} ± ${(100 * score.deviation).toFixed(1)}`;
-}
-
 /** One line a group: mean and standard deviation over its seeds, and how many points it is from the first group. */
 export function seedTable(groups: readonly SeedGroup[]): Table {
-  const change = (of: GroupChange | undefined): string => {
-    if (!of) return "";
-    const interval = of.interval ? ` (${of.interval.map(points).join(" to ")})` : "";
-    return `${points(of.value)}${interval} ${verdictOf(of)}${of.interval ? `, ${over[of.by]}` : ""}`;
-  };
+  const change = (of: GroupChange | undefined): string =>
+    of ? `${pointsWithInterval(of)} ${verdictOf(of)}${of.interval ? `, ${over[of.by]}` : ""}` : "";
+  const spread = (of: SpreadShare | undefined): string | undefined => of && withDeviation(of.value, of.deviation);
   const right = { align: "right" } as const;
   return {
     columns: [
@@ -59,9 +50,9 @@ export function seedTable(groups: readonly SeedGroup[]): Table {
       runs.length > 1 ? `${runs[0]} and ${runs.length - 1} more` : runs[0],
       seeds.join(", "),
       Math.max(...samples),
-      spreadText(scores.ka),
-      spreadText(scores.zs),
-      spreadText(scores.gm),
+      spread(scores.ka),
+      spread(scores.zs),
+      spread(scores.gm),
       change(changes?.ka),
       change(changes?.zs),
     ]),

@@ -1,4 +1,5 @@
 import type { TrialResult } from "../runs/trial.ts";
+import { withDeviation } from "./numbers.ts";
 import type { Column, Table } from "./table.ts";
 
 /** What a sweep planned for one trial, and its result where it is there. */
@@ -86,15 +87,11 @@ export function sweepTable(axes: readonly string[], cells: readonly SweepCell[])
     columns,
     rows: cells.map((cell) => [
       ...named.map((axis) => cell.labels[axis]),
-      ...scoreNames.map((name) => spreadText(cell.scores[name])),
+      ...scoreNames.map((name) => {
+        const spread = cell.scores[name];
+        return spread && withDeviation(spread.mean, spread.deviation);
+      }),
       cell.found === cell.trials.length ? String(cell.found) : cell.found === 0 ? "missing" : `${cell.found} of ${cell.trials.length}`,
     ]),
   };
-}
-
-/** `61.3 ± 0.2`: per cent. */
-export function spreadText(spread: Spread | undefined): string | undefined {
-  if (!spread) return undefined;
-  const mean = (100 * spread.mean).toFixed(1);
-  return spread.deviation === undefined ? mean : `${mean} ± ${(100 * spread.deviation).toFixed(1)}`;
 }
