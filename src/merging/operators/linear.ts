@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { mulNumber } from "../../engine/ops.ts";
-import { sumOf } from "../fold.ts";
+import { weightedSum } from "../fold.ts";
 import type { MergeOperator } from "../operator.ts";
 
 const options = z.strictObject({});
@@ -11,7 +10,8 @@ export default {
   options,
   models: [1, Number.POSITIVE_INFINITY],
   weights: "shares",
+  isMean: true,
   usesBase: false,
   passes: () => 1,
-  merge: (input) => sumOf(input.count, (i) => mulNumber(input.model(i), input.tensor.weights[i] ?? 0)),
+  merge: (input) => weightedSum(input.tensor.weights, (i) => input.model(i)),
 } satisfies MergeOperator<typeof options>;
