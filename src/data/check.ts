@@ -90,7 +90,7 @@ async function inspect(reader: ImageReader, { image }: SampleRecord): Promise<Fi
     const bytes = await reader.bytes(image);
     const digest = sha256(bytes);
     if (holdsPixels(image)) return { digest };
-    const opened = await reader.open(image);
+    const opened = await reader.open(image, bytes);
     await opened.pixels();
     const { found } = imageFormat(bytes);
     const promised = image.kind === "file" ? promisedFormat(image.path) : undefined;

@@ -24,7 +24,7 @@ export async function makePicture(reader: ImageReader, { image }: SampleRecord, 
   try {
     const original = await reader.bytes(image);
     const source = sha256(original);
-    const opened = await reader.open(image);
+    const opened = await reader.open(image, original);
     const target = shrunk(opened, transform.side);
     const format = holdsPixels(image) ? undefined : imageFormat(original).supported;
     if (target.width === opened.width && (format === "jpeg" || format === "png" || format === "webp")) {

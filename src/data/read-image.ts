@@ -38,20 +38,20 @@ export class ImageReader {
     this.kept = new DecodedCache(options.cacheBytes ?? 0);
   }
 
-  /** @throws {UnreadableImageError} or {DataLimitError} naming the place. */
-  async open(location: ImageLocation): Promise<OpenedImage> {
-    if (holdsPixels(location)) return openPixels(pixelsAt(location, slice(location, pixelBytes(location), this.shared)));
+  /** `read` are its {@link bytes}, where they were read already. @throws {UnreadableImageError} or {DataLimitError} naming the place. */
+  async open(location: ImageLocation, read?: Uint8Array): Promise<OpenedImage> {
+    if (holdsPixels(location)) return openPixels(pixelsAt(location, read ?? slice(location, pixelBytes(location), this.shared)));
     const key = locationKey(location);
     const known = this.kept.get(key);
     if (known) return openPixels(known);
-    const image = await openImage(await this.bytes(location), describeLocation(location), this.decode);
+    const image = await openImage(read ?? (await this.bytes(location)), describeLocation(location), this.decode);
     if (!this.kept.admits(image)) return image;
     const pixels = await image.pixels();
     this.kept.add(key, pixels);
     return openPixels(pixels);
   }
 
-  /** The bytes as they lie there: encoded, but for `raw`. */
+  /** The bytes as they lie there: encoded, but for `raw` and `planes`. */
   async bytes(location: ImageLocation): Promise<Uint8Array> {
     if (location.kind === "file") return readSpan(location.path, 0, undefined);
     if (location.kind === "slice") return slice(location, location.bytes, this.shared);

@@ -169,7 +169,7 @@ async function* inOrder(
 async function readPicture(reader: ImageReader, record: SampleRecord): Promise<Read | { readonly record: SampleRecord }> {
   try {
     const bytes = await reader.bytes(record.image);
-    const opened = await reader.open(record.image);
+    const opened = await reader.open(record.image, bytes);
     const { width, height } = opened;
     const whole = { left: 0, top: 0, width, height };
     const task = { region: whole, target: { width, height }, window: whole, interpolation: "nearest", fill: 0 } as const;
