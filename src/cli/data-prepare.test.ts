@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Captured, captured } from "../../test/fixtures/cli/captured.ts";
 import { run } from "./commands/data.ts";
 
 let root = "";
@@ -18,24 +19,12 @@ beforeEach(async () => {
   writeFileSync(join(root, "DTD_test.json"), JSON.stringify({ "dog/1.png": record(1) }));
   writeFileSync(join(root, "DTD_classnames.json"), JSON.stringify(["cat", "dog"]));
 });
-afterEach(() => {
-  rmSync(root, { recursive: true, force: true });
-  vi.restoreAllMocks();
-});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-async function written(...argv: readonly string[]): Promise<{ readonly out: string; readonly err: string }> {
-  const text = { out: "", err: "" };
-  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    text.out += chunk;
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((chunk) => {
-    text.err += chunk;
-    return true;
-  });
-  expect(await run(argv)).toBe(0);
-  vi.restoreAllMocks();
-  return text;
+async function written(...argv: string[]): Promise<Captured> {
+  const told = await captured({ run }, ...argv);
+  expect(told).toMatchObject({ exit: 0 });
+  return told;
 }
 
 test("a set of a data root is copied, and data status finds the copy", async () => {

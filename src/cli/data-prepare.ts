@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import { openSources } from "../data/open-sources.ts";
 import { type PrepareOptions, type PrepareResult, prepare } from "../data/prepare.ts";
-import { textTable, tsvTable } from "../report/table.ts";
+import type { Table } from "../report/table.ts";
 import { exitCodes, UsageError } from "../util/errors.ts";
 import { parse, wholeNumber } from "./command.ts";
 import { ProgressLine, terminalStage } from "./data-progress.ts";
+import { aside, sayJson, sayTable } from "./output.ts";
 
 const layouts = ["shards", "folder"] as const;
 const encodings = ["jpeg", "png"] as const;
@@ -43,11 +44,9 @@ export async function run(argv: readonly string[]): Promise<number> {
       ...(isTold ? { progress: ({ set, done, total }) => line.show(`preparing ${set}`, { done, total, unit: "pictures" }) } : {}),
     });
     line.end();
-    process.stdout.write(`${flags.json ? JSON.stringify({ ...result, out: options.out }) : tableOf(result)}\n`);
-    if (isTold)
-      process.stderr.write(
-        `${options.out}: ${result.made} parts made, ${result.found} were there and whole; use it as prepared:${options.out}\n`,
-      );
+    if (flags.json) sayJson({ ...result, out: options.out });
+    else sayTable(tableOf(result));
+    if (isTold) aside(`${options.out}: ${result.made} parts made, ${result.found} were there and whole; use it as prepared:${options.out}`);
     return exitCodes.done;
   } finally {
     line.end();
@@ -76,11 +75,10 @@ function optionsOf(flags: Flags): PrepareOptions {
   };
 }
 
-function tableOf({ manifest }: PrepareResult): string {
+function tableOf({ manifest }: PrepareResult): Table {
   const number = (title: string) => ({ title, align: "right" as const });
-  const table = {
+  return {
     columns: [{ title: "set" }, number("train"), number("test"), number("unreadable"), number("parts")],
     rows: manifest.sets.map(({ name, train, test, unreadable, parts }) => [name, train, test, unreadable, parts.length]),
   };
-  return process.stdout.isTTY ? textTable(table) : tsvTable(table);
 }

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Captured, captured } from "../../test/fixtures/cli/captured.ts";
 import { run } from "./commands/data.ts";
 
 let root = "";
@@ -10,25 +11,13 @@ beforeEach(() => {
   mkdirSync(join(root, "FLICKR30K"));
   for (const name of ["FLICKR30K/1.jpg", "FLICKR30K_test.json", "DTD_classnames.json"]) writeFileSync(join(root, name), "[]");
 });
-afterEach(() => {
-  rmSync(root, { recursive: true, force: true });
-  vi.restoreAllMocks();
-});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 /** What a call wrote to the two streams. */
-async function written(...argv: readonly string[]): Promise<{ readonly out: string; readonly err: string }> {
-  const text = { out: "", err: "" };
-  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    text.out += chunk;
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((chunk) => {
-    text.err += chunk;
-    return true;
-  });
-  expect(await run(["status", ...argv])).toBe(0);
-  vi.restoreAllMocks();
-  return text;
+async function written(...argv: string[]): Promise<Captured> {
+  const told = await captured({ run }, "status", ...argv);
+  expect(told).toMatchObject({ exit: 0 });
+  return told;
 }
 
 test("a line a set and a sum: what is ready, what is missing, how to obtain it", async () => {

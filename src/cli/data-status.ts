@@ -4,15 +4,17 @@ import { DataError } from "../data/data-error.ts";
 import { dataRoot, preparedCopies, type SetStatus, statusOf } from "../data/data-root.ts";
 import { type PoolPlace, poolPlace, pools, type RegisteredPool } from "../data/pools.ts";
 import { type RegisteredSet, registeredSet, registry } from "../data/registry.ts";
-import { type Table, textTable, tsvTable } from "../report/table.ts";
+import type { Table } from "../report/table.ts";
+import { exitCodes } from "../util/errors.ts";
 import { dataFolder } from "../util/paths.ts";
 import { parse } from "./command.ts";
+import { aside, sayJson, sayTable } from "./output.ts";
 
 export const usage = {
   synopsis: "data status [SET…] [--root FOLDER] [--json]",
   about: [
     "Which of the 63 data sets of FoMo-in-Flux lie under a folder, what is missing, how it is obtained and under which licence.",
-    "SET is a handle or a folder name, or a pretraining pool; default: all. Looks for names alone: no file is read, nothing is downloaded.",
+    "SET is a handle or a folder name, or a pretraining pool; default: all. Looks for names alone and at the manifests of prepared copies: no picture is read, nothing is downloaded.",
   ].join("\n"),
   flags: {
     root: { type: "string", value: "FOLDER", help: "folder with a folder or tar for each set; EVERGREEN_DATA, else data in the cache" },
@@ -24,6 +26,8 @@ export const usage = {
 /** A set's facts and what of it was found; `data status --json` prints an array of them. */
 export interface SetReport extends SetStatus {
   readonly set: RegisteredSet;
+  /** Folder with a prepared copy of the set, below the root or in it. */
+  readonly prepared?: string;
 }
 
 /** A pretraining pool and where its shards were found. */
@@ -34,7 +38,7 @@ export interface PoolReport extends PoolPlace {
 /** `evergreen data status`. */
 export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
-  if (!parsed) return 0;
+  if (!parsed) return exitCodes.done;
   const { flags, rest } = parsed;
   const poolNames = new Set(pools.map(({ handle }) => handle));
   const sets = rest.length > 0 ? [...new Set(rest.filter((name) => !poolNames.has(name)).map(registeredSet))] : registry;
@@ -49,9 +53,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     return { set, ...statusOf(set, place), ...(prepared === undefined ? {} : { prepared }) };
   });
   const poolReports = wantedPools.map((pool): PoolReport => ({ pool, ...poolPlace(place.root, pool) }));
-  process.stdout.write(`${printed(reports, poolReports, flags.json === true)}\n`);
-  if (!flags.json && !flags.quiet) process.stderr.write(`${place.root}: ${summary(reports)}${poolSummary(poolReports)}\n`);
-  return 0;
+  if (flags.json) sayJson(rowsOf(reports, poolReports));
+  else sayTable(tableOf(reports, poolReports));
+  if (!flags.json && !flags.quiet) aside(`${place.root}: ${summary(reports)}${poolSummary(poolReports)}`);
+  return exitCodes.done;
 }
 
 function folderAt(path: string): string {
@@ -60,19 +65,16 @@ function folderAt(path: string): string {
   return absolute;
 }
 
-function printed(reports: readonly SetReport[], poolReports: readonly PoolReport[], json: boolean): string {
-  if (json)
-    return JSON.stringify([
-      ...reports.map(({ set, ...status }) => ({ ...set, ...status })),
-      ...poolReports.map(({ pool, folder, kind }) => ({
-        ...pool,
-        role: "pool",
-        state: kind ? "ready" : "absent",
-        ...(kind ? { images: folder } : {}),
-      })),
-    ]);
-  const table = tableOf(reports, poolReports);
-  return process.stdout.isTTY ? textTable(table) : tsvTable(table);
+function rowsOf(reports: readonly SetReport[], poolReports: readonly PoolReport[]): readonly object[] {
+  return [
+    ...reports.map(({ set, ...status }) => ({ ...set, ...status })),
+    ...poolReports.map(({ pool, folder, kind }) => ({
+      ...pool,
+      role: "pool",
+      state: kind ? "ready" : "absent",
+      ...(kind ? { images: folder } : {}),
+    })),
+  ];
 }
 
 /** A line a set and a pool: what is there, what is not, and how a person comes by it. */

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
+import { opendirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isPrepared, readManifest } from "./prepared-files.ts";
 import type { RegisteredSet } from "./registry.ts";
@@ -24,8 +24,6 @@ export interface SetStatus {
   readonly images?: string;
   /** Paths of the info files and the class list that were found. */
   readonly info: readonly string[];
-  /** Folder with a prepared copy of the set, below the root or in it. */
-  readonly prepared?: string;
   /** Names, relative to the root and the info folder, of what the role needs and nobody found. */
   readonly missing: readonly string[];
 }
@@ -71,8 +69,18 @@ export function neededFiles({ folder, role, parts, resized, classes }: Registere
 /** A folder that holds something, or a tar. */
 function imagesOf({ folder }: RegisteredSet, root: string): string | undefined {
   const path = join(root, folder);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() && readdirSync(path).length > 0) return path;
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() && holdsSomething(path)) return path;
   return firstFile([root], `${folder}.tar`);
+}
+
+/** Looks at no more than the first entry: some folders hold a million. */
+function holdsSomething(folder: string): boolean {
+  const entries = opendirSync(folder);
+  try {
+    return entries.readSync() !== null;
+  } finally {
+    entries.closeSync();
+  }
 }
 
 function firstFile(folders: readonly string[], name: string): string | undefined {

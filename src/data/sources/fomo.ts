@@ -4,7 +4,7 @@ import { z } from "zod";
 import { hashOf } from "../../util/hash.ts";
 import { dataFolder } from "../../util/paths.ts";
 import { DataError } from "../data-error.ts";
-import { type DataRoot, dataRoot, type NeededFile, neededFiles, statusOf } from "../data-root.ts";
+import { type DataRoot, dataRoot, type NeededFile, neededFiles, type SetStatus, statusOf } from "../data-root.ts";
 import { cachedIndex } from "../index-cache.ts";
 import { type FoundSample, indexedSource } from "../indexed-source.ts";
 import { type InfoRecord, readClassList, readInfoFile } from "../info-file.ts";
@@ -40,23 +40,23 @@ const definition: SourceDefinition<typeof options> = {
   recognises: () => false,
   async open(given) {
     const root = rootOf(given);
-    const wanted = wantedSets(given);
-    const lacking = wanted.filter((set) => statusOf(set, root).state !== "ready");
+    const wanted = lookFor(given, root);
+    const lacking = wanted.filter(({ state }) => state !== "ready");
     if (given.sets && lacking.length > 0) throw incomplete(lacking, wanted.length, root);
-    const found = wanted.filter((set) => !lacking.includes(set));
+    const found = wanted.filter(({ state }) => state === "ready");
     if (found.length === 0)
       throw new DataError(`${root.root}: none of the registered data sets is there whole`, {
         fix: `see what is missing: ${statusCommand(root)}`,
       });
-    return byName(found.map((set) => openSet(set, root, given.resized)));
+    return byName(found.map((each) => openSet(each, root, given.resized)));
   },
   async plan(given) {
     const root = rootOf(given);
-    const all = wantedSets(given).map((set) => ({ set, ...statusOf(set, root) }));
+    const all = lookFor(given, root);
     const anyReady = all.some(({ state }) => state === "ready");
     const planned = all.filter(({ state }) => state === "ready" || given.sets || !anyReady);
     return byName(
-      planned.map(({ set, state, missing }) => (state === "ready" ? openSet(set, root, given.resized) : unopenedSet(set, missing))),
+      planned.map((each) => (each.state === "ready" ? openSet(each, root, given.resized) : unopenedSet(each.set, each.missing))),
     );
   },
 };
@@ -67,30 +67,33 @@ const byName = (sets: readonly DataSource[]): readonly DataSource[] => [...sets]
 
 const statusCommand = ({ root }: DataRoot): string => `evergreen data status${existsSync(root) ? ` --root ${root}` : ""}`;
 
-/** Those that were named, by handle, folder or role; else all. */
-function wantedSets({ sets, role }: Options): readonly RegisteredSet[] {
+/** A set and what of it is there. */
+type Looked = SetStatus & { readonly set: RegisteredSet };
+
+/** Those that were named, by handle, folder or role, else all; and what of each is there. */
+function lookFor({ sets, role }: Options, root: DataRoot): readonly Looked[] {
   const named = sets?.flatMap((name) =>
     name === "adapt" || name === "eval" ? registry.filter((set) => set.role === name) : [registeredSet(name)],
   );
-  return [...new Set(named ?? registry)].filter((set) => role === undefined || set.role === role);
+  const wanted = [...new Set(named ?? registry)].filter((set) => role === undefined || set.role === role);
+  return wanted.map((set) => ({ set, ...statusOf(set, root) }));
 }
 
 /** What is missing and how it is obtained: of one set in full, of many by their names. */
-function incomplete(lacking: readonly RegisteredSet[], of: number, root: DataRoot): DataError {
+function incomplete(lacking: readonly Looked[], of: number, root: DataRoot): DataError {
   const [first] = lacking;
-  const parts = lacking.slice(0, 3).map((set) => `${set.handle} lacks ${statusOf(set, root).missing.join(", ")}`);
-  if (lacking.length === 1 && first) return new DataError(`${root.root}: ${parts.join("")}`, { fix: first.obtain });
+  const parts = lacking.slice(0, 3).map(({ set, missing }) => `${set.handle} lacks ${missing.join(", ")}`);
+  if (lacking.length === 1 && first) return new DataError(`${root.root}: ${parts.join("")}`, { fix: first.set.obtain });
   const more = lacking.length > parts.length ? `; and ${lacking.length - parts.length} more` : "";
   return new DataError(`${root.root}: ${lacking.length} of ${of} data sets are not there whole: ${parts.join("; ")}${more}`, {
     fix: `${statusCommand(root)} says of each what is missing and how it is obtained; set EVERGREEN_DATA to the folder that holds them`,
   });
 }
 
-function openSet(set: RegisteredSet, root: DataRoot, resized: boolean): DataSource {
+function openSet({ set, images }: Looked, root: DataRoot, resized: boolean): DataSource {
   const filesOf = (holds: NeededFile["holds"]): readonly string[] => foundFiles(set, root, { holds, resized });
   const [list] = filesOf("classes");
   const classNames = list === undefined ? [] : readClassList(list);
-  const { images } = statusOf(set, root);
   const locate = placesIn(set, images ?? join(root.root, set.folder));
   const samples: FoundSample[] = [];
   const leftOut: LeftOut[] = [];
