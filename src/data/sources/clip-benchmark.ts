@@ -7,6 +7,7 @@ import { DataError } from "../data-error.ts";
 import { indexedSource } from "../indexed-source.ts";
 import type { DataSource, LeftOut, SourceDefinition, Split } from "../source.ts";
 import { tarSamplesIn } from "../tar-samples.ts";
+import { linesIn } from "../text-lines.ts";
 
 const options = z.strictObject({
   path: z.string().min(1).describe("a folder of wds_… folders, or one of them"),
@@ -84,10 +85,5 @@ function shardsOf(folder: string): readonly string[] {
   return paths;
 }
 
-function linesOf(path: string): readonly string[] {
-  if (!existsSync(path)) return [];
-  const lines = readFileSync(path, "utf8")
-    .replace(/^\ufeff/, "")
-    .split(/\r?\n/);
-  return lines.map((line) => line.trim()).filter((line) => line !== "");
-}
+/** None where there is no such file. */
+const linesOf = (path: string): readonly string[] => (existsSync(path) ? linesIn(readFileSync(path, "utf8")) : []);

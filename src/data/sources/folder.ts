@@ -6,6 +6,7 @@ import { indexedSource, settled, splitNamed, splitOf, type UnsettledSample } fro
 import { isPrepared } from "../prepared-files.ts";
 import type { SourceDefinition } from "../source.ts";
 import { classNameOf, commonOptions, datasetName } from "../source-options.ts";
+import { linesIn } from "../text-lines.ts";
 
 const options = z.strictObject(commonOptions);
 
@@ -88,8 +89,5 @@ function captionsBeside(path: string): readonly string[] {
   const facts = statSync(beside, { throwIfNoEntry: false });
   if (!facts?.isFile()) return [];
   if (facts.size > maxCaptionBytes) throw new DataLimitError(`${beside}: ${facts.size} bytes are too many for captions`);
-  const lines = readFileSync(beside, "utf8")
-    .replace(/^\ufeff/, "")
-    .split(/\r?\n/);
-  return lines.map((line) => line.trim()).filter((line) => line !== "");
+  return linesIn(readFileSync(beside, "utf8"));
 }

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DataError, reasonOf } from "../data-error.ts";
 import type { ImageLocation, Split } from "../source.ts";
+import { linesIn } from "../text-lines.ts";
 
 /** A sample as a layout names it. */
 export interface FoundItem {
@@ -63,13 +64,7 @@ export function fileItem(root: string, key: string): Pick<FoundItem, "key" | "im
 }
 
 /** Lines of a text file that are not empty. */
-export function linesOf(path: string): readonly string[] {
-  return textOf(path)
-    .replace(/^\ufeff/, "")
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-}
+export const linesOf = (path: string): readonly string[] => linesIn(textOf(path));
 
 /** @throws {DataError} for a file that cannot be read. */
 export function textOf(path: string): string {

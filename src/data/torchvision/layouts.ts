@@ -154,5 +154,5 @@ export const layouts: Readonly<Record<string, Layout>> = {
       line: sunLine,
     }),
   },
-  svhn: { marks: ["train_32x32.mat"], read: digitFiles({ train: "train_32x32.mat", test: "test_32x32.mat" }, process.env) },
+  svhn: { marks: ["train_32x32.mat"], read: digitFiles({ train: "train_32x32.mat", test: "test_32x32.mat" }, digits, process.env) },
 };

@@ -14,8 +14,9 @@ export function flowerFiles(base: string, parts: Readonly<Record<Split, string>>
     const labelFile = join(root, base, "imagelabels.mat");
     const labels = numbersIn(labelFile, "labels");
     const setFile = join(root, base, "setid.mat");
+    const sets = readMatFile(setFile);
     const items = (["train", "test"] as const).flatMap((split) =>
-      Array.from(numbersIn(setFile, parts[split]), (number): FoundItem => {
+      Array.from(numbersIn(setFile, parts[split], sets), (number): FoundItem => {
         const label = labels[number - 1];
         if (label === undefined) throw new DataError(`${setFile}: picture ${number} has no label in ${labelFile}`);
         return { ...fileItem(root, `${base}/jpg/image_${String(number).padStart(5, "0")}.jpg`), label: label - 1, split };
@@ -52,12 +53,10 @@ export function carFiles(base: string): LayoutReader {
   };
 }
 
-const digits = Array.from({ length: 10 }, (_, i) => String(i));
-
 /** SVHN: images in a packed variable, which is unpacked into the cache once; the label of a 0 is 10. */
-export function digitFiles(files: Readonly<Record<Split, string>>, env: Env): LayoutReader {
+export function digitFiles(files: Readonly<Record<Split, string>>, classNames: readonly string[], env: Env): LayoutReader {
   return (root) => ({
-    classNames: digits,
+    classNames,
     items: (["train", "test"] as const).flatMap((split) => {
       const path = join(root, files[split]);
       if (!existsSync(path)) throw new DataError(`${path}: there is no such file`);
