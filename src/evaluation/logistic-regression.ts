@@ -69,9 +69,12 @@ export function logitsOf(features: Tensor, { at }: Pick<LinearClassifier, "at">,
 export function meanCrossEntropy(logits: ArrayLike<number>, labels: readonly number[], classes: number): number {
   let sum = 0;
   for (const [item, label] of labels.entries()) {
-    const row = Array.from({ length: classes }, (_, k) => logits[item * classes + k] as number);
-    const highest = Math.max(...row);
-    sum += highest + Math.log(row.reduce((total, logit) => total + Math.exp(logit - highest), 0)) - (row[label] as number);
+    const start = item * classes;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < classes; k++) highest = Math.max(highest, logits[start + k] as number);
+    let total = 0;
+    for (let k = 0; k < classes; k++) total += Math.exp((logits[start + k] as number) - highest);
+    sum += highest + Math.log(total) - (logits[start + label] as number);
   }
   return sum / labels.length;
 }

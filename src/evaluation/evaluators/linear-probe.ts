@@ -56,11 +56,14 @@ const linearProbe: EvaluatorDefinition<typeof options> = {
       const known = new Set(source.classNames);
       const pool = source.records("train").filter(({ className }) => known.has(className ?? ""));
       const labels = classLabels(source, pool);
-      const used = shots === undefined ? pool.map((_, i) => i) : [...drawn(random, labels, { set: source.name, shots })];
+      const drawn =
+        shots === undefined ? labels.keys() : drawnOfEach(random, labels, { purpose: `probe/shots/${source.name}`, count: shots });
+      const used = [...drawn];
       const present = [...new Set(used.map((item) => labels[item] ?? 0))].sort((a, b) => a - b);
+      const numberOf = new Map(present.map((label, number) => [label, number]));
       const train: Samples = {
         features: model.images(used.flatMap((item) => pool[item] ?? [])),
-        labels: used.map((item) => present.indexOf(labels[item] ?? 0)),
+        labels: used.map((item) => numberOf.get(labels[item] ?? 0) ?? 0),
       };
       const swept = l2 === "sweep" ? sweep(train, { random, set: source.name, classes: present.length }) : { l2, start: undefined };
       const classifier = classifierOf(train, { classes: present.length, ...swept });
@@ -91,10 +94,6 @@ const linearProbe: EvaluatorDefinition<typeof options> = {
     }),
 };
 export default linearProbe;
-
-function drawn(random: Random, labels: readonly number[], { set, shots }: { readonly set: string; readonly shots: number }): Uint32Array {
-  return drawnOfEach(random, labels, { purpose: `probe/shots/${set}`, count: shots });
-}
 
 /** The penalty with the best accuracy on the part held back, of equal ones the lowest cross entropy, and its weights to start from. */
 function sweep(
