@@ -50,7 +50,9 @@ bool usesOneDnn(Product product, const Tensor& a, int64_t m, int64_t n, int64_t 
 class Linear : public torch::autograd::Function<Linear> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
-    context->save_for_backward({x, weight});
+    // The input is needed for the weight's gradient alone: beside a frozen weight it would keep an activation alive for nothing.
+    context->save_for_backward({weight.requires_grad() ? x : Tensor(), weight});
+    context->saved_data["sizes"] = x.sizes().vec();
     context->saved_data["bias"] = bias.has_value() && bias->defined();
     const auto rows = x.reshape({-1, x.size(-1)});
     const int64_t m = rows.size(0), k = rows.size(1), n = weight.size(0);
@@ -62,18 +64,18 @@ class Linear : public torch::autograd::Function<Linear> {
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const auto& x = saved[0];
     const auto& weight = saved[1];
     const auto g = gradients[0].reshape({-1, gradients[0].size(-1)});
-    const auto rows = x.reshape({-1, x.size(-1)});
-    const int64_t m = g.size(0), n = g.size(1), k = rows.size(1);
+    const int64_t m = g.size(0), n = g.size(1), k = weight.size(1);
     Tensor dx, dw, db;
     if (context->needs_input_grad(0)) {
       dx = usesOneDnn(Product::inputGradient, g, m, n, k) ? oneDnnProduct(g, weight.t(), std::nullopt) : at::mm(g, weight);
-      dx = dx.view(x.sizes());
+      dx = dx.view(context->saved_data["sizes"].toIntVector());
     }
-    if (context->needs_input_grad(1))
+    if (context->needs_input_grad(1)) {
+      const auto rows = saved[0].reshape({-1, k});
       dw = usesOneDnn(Product::weightGradient, g, m, n, k) ? oneDnnProduct(g.t(), rows.t(), std::nullopt) : at::mm(g.t(), rows);
+    }
     if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) db = g.sum(0);
     return {dx, dw, db};
   }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { grad, requireGrad } from "./grad.ts";
+import { memory } from "./memory.ts";
 import * as ops from "./ops.ts";
 import { scope } from "./scope.ts";
 import { read, readFloats, type Tensor, tensor } from "./tensor.ts";
@@ -230,4 +231,20 @@ test("types convert with PyTorch's rounding and to themselves for nothing", () =
     close(ops.to(ops.to(x, "bfloat16"), "float32"), [1, -2.703125], 0);
     expect(Array.from(read(ops.to(x, "int64")), Number)).toEqual([1, -2]);
   });
+});
+
+test("a linear layer keeps its input for the weight's gradient alone: beside a frozen weight it is freed", () => {
+  const liveAfter = (learns: boolean): number =>
+    scope(() => {
+      const [x, weight] = [ops.full([8, 16], 0.5), ops.full([4, 16], 0.25)];
+      requireGrad(learns ? [x, weight] : [x]);
+      const before = memory().live;
+      const y = scope(() => ops.linear(ops.mulNumber(x, 2), weight));
+      const live = memory().live - before;
+      // d/dx of Σ 2x · Wᵀ: twice the column sums of W, four rows of 0.25.
+      expect([...readFloats(grad([ops.sum(y)], [x])[0] as Tensor)]).toEqual(Array.from({ length: 128 }, () => 2));
+      return live;
+    });
+  const [frozen, learning] = [liveAfter(false), liveAfter(true)];
+  expect(learning - frozen).toBe(4 * 8 * 16);
 });
