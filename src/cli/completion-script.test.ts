@@ -32,6 +32,12 @@ test("every command has a usage or subcommands with one, so that the scripts kno
   expect(silent).toEqual([]);
 });
 
+test("a line of the help that lists subcommands lists them all", async () => {
+  const listing = (await knownCommands()).filter(({ summary }) => /^[a-z-]+(, [a-z-]+)*$/.test(summary));
+  expect(listing.map(({ name }) => name)).toEqual(["import", "model", "data", "stream"]);
+  for (const { summary, subcommands } of listing) expect(summary).toBe(subcommands.map(({ name }) => name).join(", "));
+});
+
 test("a shell it does not know is wrong usage", async () => {
   expect(await captured(completion, "fsh")).toMatchObject({ exit: 2, failure: 'EG-2001 no completion for "fsh"; known: bash, zsh, fish' });
   for (const shell of ["zsh", "fish"]) expect((await captured(completion, shell)).out).toContain("evergreen");
