@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 // 1,000 resamples of 63 sets, alone and of two runs together: node bench/bootstrap.mjs [--sets 63] [--items 10000] [--resamples 1000] [--rounds 3]. Needs dist/.
-import { performance } from "node:perf_hooks";
-import { cpuUsage } from "node:process";
 import { parseArgs } from "node:util";
 import { bootstrapTriple, pairedBootstrap } from "../dist/evaluation/bootstrap.js";
 import { createRandom } from "../dist/util/random.js";
+import { median, timed } from "./statistics.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -28,14 +27,6 @@ function outcomesOf(run) {
     return { set: `set-${i}`, items, directions };
   });
 }
-
-function timed(work) {
-  const [began, before] = [performance.now(), cpuUsage()];
-  work();
-  const { user, system } = cpuUsage(before);
-  return { seconds: (performance.now() - began) / 1000, processorSeconds: (user + system) / 1e6 };
-}
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 const [a, b] = [outcomesOf(0), outcomesOf(1)];
 const half = Math.ceil((2 * sets) / 3);

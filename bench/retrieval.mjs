@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 // Ranks of image-text retrieval beside one matrix product of the same size: node bench/retrieval.mjs [--images 30000] [--captions 30000] [--width 512] [--rounds 3]
 // The two take turns, so that other work on the machine weighs on both. Needs dist/ and the engine.
-import { performance } from "node:perf_hooks";
-import { cpuUsage, resourceUsage } from "node:process";
+import { resourceUsage } from "node:process";
 import { parseArgs } from "node:util";
 import { setThreads } from "../dist/engine/facts.js";
 import { memory, resetPeak } from "../dist/engine/memory.js";
@@ -11,6 +10,7 @@ import { keep, scope } from "../dist/engine/scope.js";
 import { readFloats, tensor } from "../dist/engine/tensor.js";
 import { retrievalRanks } from "../dist/evaluation/retrieval-metrics.js";
 import { createRandom } from "../dist/util/random.js";
+import { median, timed } from "./statistics.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -31,15 +31,6 @@ function drawn(rows, purpose) {
     "float32",
   );
 }
-
-function timed(work) {
-  const [began, before] = [performance.now(), cpuUsage()];
-  work();
-  const { user, system } = cpuUsage(before);
-  return { seconds: (performance.now() - began) / 1000, processorSeconds: (user + system) / 1e6 };
-}
-
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 setThreads();
 const owners = Int32Array.from({ length: captions }, (_, caption) => Math.floor((caption * images) / captions));

@@ -1,3 +1,6 @@
+import { performance } from "node:perf_hooks";
+import { cpuUsage } from "node:process";
+
 /** @param {readonly number[]} values */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -10,4 +13,12 @@ export function spread(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
   return (at(0.75) - at(0.25)) / 2 / median(values);
+}
+
+/** Seconds that work took, on the clock and of all processors. @param {() => void} work */
+export function timed(work) {
+  const [began, before] = [performance.now(), cpuUsage()];
+  work();
+  const { user, system } = cpuUsage(before);
+  return { seconds: (performance.now() - began) / 1000, processorSeconds: (user + system) / 1e6 };
 }
