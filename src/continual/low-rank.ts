@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { AdapterForm } from "../budget/step-flops.ts";
 import { addProduct } from "../engine/linear-algebra.ts";
-import { linear, transpose, zeros } from "../engine/ops.ts";
+import { concat, linear, slice, transpose, zeros } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { Clip } from "../models/clip.ts";
-import type { Adapter } from "../nn/adapter.ts";
+import type { AdaptedCall, Adapter } from "../nn/adapter.ts";
 import type { Json } from "../util/json.ts";
 import type { Random } from "../util/random.ts";
 import type { Method, MethodBudget, PeftForm } from "./method.ts";
@@ -12,7 +12,6 @@ import {
   adaptersAt,
   applyParts,
   arePublished,
-  downProducts,
   foldParts,
   learnsBeside,
   partsWithin,
@@ -86,19 +85,27 @@ export function loraHooks(options: LoraOptions & SiteOptions & { readonly loraPl
 function loraAdapter(site: Site, scale: number): Adapter {
   return {
     apply(x, layer) {
-      const names = partsWithin(site, layer.rows);
-      const downs = downProducts(
-        x,
-        names.map((name) => layer.own(`${name}.lora_A`)),
-      );
+      const lows = lowProducts(site, x, layer);
       return applyParts(site, { x, layer }, (name, { weight, bias }) => {
-        const down = downs[names.indexOf(name)] as Tensor;
-        return addProduct(linear(x, weight, bias), down, transpose(layer.own(`${name}.lora_B`), 0, 1), scale);
+        const up = transpose(layer.own(`${name}.lora_B`), 0, 1);
+        return addProduct(linear(x, weight, bias), lows.get(name) as Tensor, up, scale);
       });
     },
     fold: ({ weight, own }) =>
       foldParts(site, weight, (name, part) => addProduct(part, own(`${name}.lora_B`), own(`${name}.lora_A`), scale)),
   };
+}
+
+/** x Aᵀ [M, r] of each part of a site that is asked for, as one product: x is read once. Each is a view. */
+export function lowProducts(site: Site, x: Tensor, layer: AdaptedCall): ReadonlyMap<string, Tensor> {
+  const names = partsWithin(site, layer.rows);
+  const downs = names.map((name) => layer.own(`${name}.lora_A`));
+  const [first] = downs;
+  if (!first) return new Map();
+  if (downs.length === 1) return new Map(names.map((name) => [name, linear(x, first)]));
+  const [r = 0] = first.shape;
+  const all = linear(x, concat(downs, 0));
+  return new Map(names.map((name, i) => [name, slice(all, 1, i * r, (i + 1) * r)]));
 }
 
 /** PEFT's LoRA, or its DoRA. */

@@ -177,18 +177,6 @@ export function foldParts(site: Site, weight: Tensor, part: (name: string, weigh
 export const partsWithin = (site: Site, rows: AdaptedCall["rows"]): readonly string[] =>
   segmentsOf(site, rows).flatMap(({ part }) => part ?? []);
 
-/**
- * x Aᵀ of several parts, [M, r] each, as one product: x is read once. Each is a view.
- * @param downs A [r, K] of each part, all of one r.
- */
-export function downProducts(x: Tensor, downs: readonly Tensor[]): readonly Tensor[] {
-  const [first] = downs;
-  if (!first || downs.length === 1) return downs.map((down) => linear(x, down));
-  const [r = 0] = first.shape;
-  const all = linear(x, concat(downs, 0));
-  return downs.map((_, i) => slice(all, 1, i * r, (i + 1) * r));
-}
-
 /** Uniform numbers in ±bound on a tensor's device, drawn in order; where tensors are shapes alone, nothing is drawn. */
 export function uniformTensor(draws: Draws, shape: readonly number[], at: { readonly bound: number; readonly like: Tensor }): Tensor {
   if (at.like.device === "meta") return zeros(shape, "float32", "meta");

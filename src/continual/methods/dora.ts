@@ -4,9 +4,9 @@ import { addProduct, addScaled, rowNorms } from "../../engine/linear-algebra.ts"
 import { clone, div, linear, mul, reshape, slice, to, transpose } from "../../engine/ops.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { Adapter } from "../../nn/adapter.ts";
-import { loraOptions, loraParameters, loraPeft, loraScale, lowRankBudget } from "../low-rank.ts";
+import { loraHooks, loraOptions, loraParameters, loraPeft, loraScale, lowProducts, lowRankBudget } from "../low-rank.ts";
 import { defineMethod } from "../method.ts";
-import { adaptersAt, applyParts, downProducts, foldParts, learnsBeside, partsWithin, type Site, siteOptions, sitesOf } from "../sites.ts";
+import { adaptersAt, applyParts, foldParts, type Site, siteOptions, sitesOf } from "../sites.ts";
 
 /** Own name of the lengths [N] of a part's rows. */
 const magnitude = "lora_magnitude_vector";
@@ -16,7 +16,8 @@ export default defineMethod({
   source: "arXiv:2402.09353, eq. 5, the norm held constant in the backward pass (its §4.3)",
   options: z.strictObject({ ...loraOptions, ...siteOptions }),
   peft: loraPeft(true),
-  build({ loraPlus, ...options }) {
+  build(options) {
+    const { trainable, group } = loraHooks(options);
     const scale = loraScale(options);
     return {
       budget: lowRankBudget("dora", options),
@@ -29,8 +30,8 @@ export default defineMethod({
           },
           adapter: (site) => doraAdapter(site, scale),
         }),
-      trainable: learnsBeside(options),
-      group: (name) => (name.endsWith(".lora_B") ? { rate: loraPlus } : {}),
+      trainable,
+      group,
     };
   },
 });
@@ -43,14 +44,10 @@ function doraAdapter(site: Site, scale: number): Adapter {
   };
   return {
     apply(x, layer) {
-      const names = partsWithin(site, layer.rows);
-      const downs = downProducts(
-        x,
-        names.map((name) => layer.own(`${name}.lora_A`)),
-      );
+      const lows = lowProducts(site, x, layer);
       return applyParts(site, { x, layer }, (name, { weight, bias }) => {
-        const down = downs[names.indexOf(name)] as Tensor;
-        const product = addProduct(linear(x, weight), down, transpose(layer.own(`${name}.lora_B`), 0, 1), scale);
+        const up = transpose(layer.own(`${name}.lora_B`), 0, 1);
+        const product = addProduct(linear(x, weight), lows.get(name) as Tensor, up, scale);
         const factor = to(factors(name, weight, layer.own), x.dtype);
         return bias ? addScaled(bias, product, factor) : mul(product, factor);
       });

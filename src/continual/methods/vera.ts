@@ -5,7 +5,7 @@ import type { Tensor } from "../../engine/tensor.ts";
 import type { Adapter } from "../../nn/adapter.ts";
 import { EvergreenError } from "../../util/errors.ts";
 import { philoxKey, type Random } from "../../util/random.ts";
-import { loraScale, lowRankBudget } from "../low-rank.ts";
+import { loraOptions, loraScale, lowRankBudget } from "../low-rank.ts";
 import { defineMethod, type RunFacts } from "../method.ts";
 import { adaptersAt, applyParts, foldParts, learnsBeside, type Site, siteOptions, sitesOf, uniformTensor } from "../sites.ts";
 
@@ -17,8 +17,8 @@ export default defineMethod({
   source: "arXiv:2310.11454, eq. 2",
   options: z.strictObject({
     r: z.int().min(1).default(16).describe("rank of the shared matrices"),
-    loraAlpha: z.number().positive().optional().describe("numerator of the scale; r when absent"),
-    rslora: z.boolean().default(false).describe("scale lora_alpha/√r in place of lora_alpha/r"),
+    loraAlpha: loraOptions.loraAlpha,
+    rslora: loraOptions.rslora,
     init: z.enum(["paper", "published"]).default("paper").describe("d 0.1 and b 0, or d 0 and b 0.1 as arXiv:2408.14471's code"),
     ...siteOptions,
   }),
@@ -29,14 +29,14 @@ export default defineMethod({
       budget: lowRankBudget("vera", options),
       adapt: (model, { random }) => {
         const sites = sitesOf(model, options);
-        const pairs = sharedPairs(sites, options.r, { random, like: model.weights.get("logit_scale") as Tensor });
-        const { device } = model.weights.get("logit_scale") as Tensor;
+        const like = model.weights.get("logit_scale") as Tensor;
+        const pairs = sharedPairs(sites, options.r, { random, like });
         const adapters = adaptersAt(sites, {
           own: ({ parts }) =>
             Object.fromEntries(
               parts.flatMap(({ name, from, to: end }) => [
-                [`${name}.vera_lambda_d`, full([options.r], start.d, "float32", device)],
-                [`${name}.vera_lambda_b`, full([end - from], start.b, "float32", device)],
+                [`${name}.vera_lambda_d`, full([options.r], start.d, "float32", like.device)],
+                [`${name}.vera_lambda_b`, full([end - from], start.b, "float32", like.device)],
               ]),
             ),
           adapter: (site) => veraAdapter(site, scale, pairs.get(pairKey(site)) as SharedPair),
