@@ -1,7 +1,8 @@
 import { crossEntropy, divNumber, indexSelect, mulNumber, softmax } from "../engine/ops.ts";
-import type { Tensor } from "../engine/tensor.ts";
-import type { RowInfo } from "./method.ts";
+import type { Tensor, Weights } from "../engine/tensor.ts";
+import type { Method, RowInfo } from "./method.ts";
 import { picking } from "./picking.ts";
+import { teacherWeights } from "./teacher.ts";
 
 /**
  * T² · mean over rows of the cross entropy of logits [N, K] at temperature T with a teacher's softmax at the same temperature (arXiv:1503.02531, §2: T² keeps the size of the gradients).
@@ -12,8 +13,31 @@ export function distilled(student: Tensor, teacher: Tensor, temperature: number)
   return mulNumber(crossEntropy(divNumber(student, temperature), shares), temperature ** 2);
 }
 
+/** Unit-length features of some rows of a batch, [B, E] each. */
+export interface Features {
+  readonly image: Tensor;
+  readonly text: Tensor;
+}
+
+/** The weights shipped after the last task, as a teacher; null before the first has ended. */
+export type ShippedTeacher = { readonly teacher: Weights | null };
+
+/** The hooks of a method whose terms look at the mixture's rows now, and as the model shipped after the last task sees them; there are none in the first task. */
+export function besideShipped(terms: (now: Features, before: Features, teacher: Weights) => Readonly<Record<string, Tensor>>) {
+  return {
+    budget: { learns: "metered" },
+    init: () => ({ teacher: null }),
+    shipped: (deployed, { model, run }) => ({ teacher: teacherWeights(deployed, run.precision, model) }),
+    loss({ image, text, rows, embed }, { teacher }) {
+      if (!teacher) return {};
+      const own = mixtureRows(rows);
+      return terms({ image: rowsOf(image, own), text: rowsOf(text, own) }, embed(teacher, own), teacher);
+    },
+  } satisfies Method<ShippedTeacher>;
+}
+
 /** Places in a batch of the mixture's rows: without those that methods asked for. */
-export const mixtureRows = (rows: readonly RowInfo[]): readonly number[] =>
+const mixtureRows = (rows: readonly RowInfo[]): readonly number[] =>
   rows.flatMap(({ role }, i) => (role === "reservoir" || role === "reference" ? [] : [i]));
 
 /** Some rows of features; all where all are asked for. */

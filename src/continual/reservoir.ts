@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Random } from "../util/random.ts";
-import type { DrawnAt, Method, RowInfo, SeenRows, StepIndex } from "./method.ts";
+import type { DrawnAt, Method, RowInfo, RowRole, SeenRows, StepIndex } from "./method.ts";
 
 /** How large the reservoir is, and its draws. */
 export const reservoirOptions = {
@@ -21,6 +21,20 @@ export function slotOf(random: Random, j: number, size: number): number | undefi
   if (j <= size) return j - 1;
   const slot = random.at("reservoir", { index: j }).below(j);
   return slot < size ? slot : undefined;
+}
+
+/** Rows of a batch that the reservoir takes, with their slots, in order, and how many samples were offered after it: its update rows are, one after another. */
+export function takenRows(
+  roles: readonly RowRole[],
+  { offered, size }: { readonly offered: number; readonly size: number },
+  random: Random,
+): { readonly taken: readonly { readonly row: number; readonly slot: number }[]; readonly offered: number } {
+  const places = roles.flatMap((role, row) => (role === "update" ? [row] : []));
+  const taken = places.flatMap((row, i) => {
+    const slot = slotOf(random, offered + i + 1, size);
+    return slot === undefined ? [] : [{ row, slot }];
+  });
+  return { taken, offered: offered + places.length };
 }
 
 /** What a run's reservoir took, in order, and how far that has been worked out. */
@@ -55,12 +69,9 @@ const isBefore = (a: StepIndex, b: StepIndex): boolean => a.task < b.task || (a.
 function offer(log: Log, seen: SeenRows, { random, size }: { readonly random: Random; readonly size: number }): void {
   const { task, step } = log.next;
   const roles = seen.roles(log.next);
-  roles.forEach((role, row) => {
-    if (role !== "update") return;
-    log.offered += 1;
-    const slot = slotOf(random, log.offered, size);
-    if (slot !== undefined) log.taken.push({ task, step, row, slot });
-  });
+  const { taken, offered } = takenRows(roles, { offered: log.offered, size }, random);
+  for (const place of taken) log.taken.push({ task, step, ...place });
+  log.offered = offered;
   log.next = roles.length > 0 ? { task, step: step + 1 } : { task: task + 1, step: 0 };
 }
 

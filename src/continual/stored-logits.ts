@@ -1,10 +1,19 @@
+import { z } from "zod";
 import { abs, atMost, clampMin, where } from "../engine/elementwise.ts";
 import { concat, div, full, indexSelect, linear, mul, mulNumber, sub, sum, to, zeros, zerosLike } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { createRandom } from "../util/random.ts";
-import type { AppliedStep, FeatureContext, RunFacts } from "./method.ts";
+import type { AppliedStep, FeatureContext, Method, RunFacts } from "./method.ts";
 import { picking } from "./picking.ts";
-import { drawnFor, slotOf } from "./reservoir.ts";
+import { drawnFor, takenRows } from "./reservoir.ts";
+
+/** How stored logits count. */
+export const logitsOptions = {
+  logits: z
+    .enum(["scaled", "published"])
+    .default("scaled")
+    .describe("cosines times the stored exp(logit_scale), over 100 when squared; or bare cosines"),
+} as const;
 
 /** What a reservoir's samples looked like in the step that drew them, by slot; tensors are absent until one is held. */
 export type StoredFeatures = {
@@ -28,15 +37,9 @@ export const nothingStored = ({ seed }: Pick<RunFacts, "seed">): StoredFeatures 
 
 /** The features with those of the step's update rows that the reservoir takes: as the step saw them, before it moved the weights. */
 export function storeFeatures({ rows, features, scale }: AppliedStep, stored: StoredFeatures, size: number): StoredFeatures {
-  const random = createRandom(stored.seed);
-  const rowOf = new Map<number, number>();
-  let { offered } = stored;
-  rows.forEach(({ role }, row) => {
-    if (role !== "update") return;
-    offered += 1;
-    const slot = slotOf(random, offered, size);
-    if (slot !== undefined) rowOf.set(slot, row);
-  });
+  const roles = rows.map(({ role }) => role);
+  const { taken, offered } = takenRows(roles, { offered: stored.offered, size }, createRandom(stored.seed));
+  const rowOf = new Map(taken.map(({ row, slot }) => [slot, row]));
   if (rowOf.size === 0) return { ...stored, offered };
   const place = (before: Tensor | null, fresh: Tensor, rowIn = (row: number): number => row): Tensor => {
     const from = Array.from({ length: size }, (_, slot) => {
@@ -54,6 +57,13 @@ export function storeFeatures({ rows, features, scale }: AppliedStep, stored: St
     scale: place(stored.scale, full([1, 1], scale, "float32", features.image.device), () => 0),
   };
 }
+
+/** The hooks of a method that remembers what a reservoir of so many samples looked like. */
+export const storing = (size: number) =>
+  ({
+    init: ({ run }) => nothingStored(run),
+    afterStep: (step, stored) => storeFeatures(step, stored, size),
+  }) satisfies Method<StoredFeatures>;
 
 export interface LogitsTerm {
   readonly by: string;

@@ -3,7 +3,7 @@ import { mulNumber } from "../../engine/ops.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { defineMethod } from "../method.ts";
 import { drawnFor, replaying, reservoirOptions } from "../reservoir.ts";
-import { logitsTerm, nothingStored, type StoredFeatures, storeFeatures } from "../stored-logits.ts";
+import { logitsOptions, logitsTerm, type StoredFeatures, storing } from "../stored-logits.ts";
 
 export default defineMethod({
   summary:
@@ -12,16 +12,12 @@ export default defineMethod({
   options: z.strictObject({
     alpha: z.number().min(0).default(0.1).describe("weight of the logits' term"),
     beta: z.number().min(0).default(0.5).describe("weight of the loss over the second draw"),
-    logits: z
-      .enum(["scaled", "published"])
-      .default("scaled")
-      .describe("cosines times the stored exp(logit_scale), over 100 when squared; or bare cosines"),
+    ...logitsOptions,
     ...reservoirOptions,
   }),
   build: ({ alpha, beta, logits, ...how }) => ({
     ...replaying("der-pp", ["logits", "replay"], how),
-    init: ({ run }) => nothingStored(run),
-    afterStep: (step, stored: StoredFeatures) => storeFeatures(step, stored, how.size),
+    ...storing(how.size),
     loss(batch, stored: StoredFeatures): Readonly<Record<string, Tensor>> {
       const term = logitsTerm(batch, stored, { by: "der-pp", use: "logits", logits });
       const drawn = drawnFor(batch.rows, "der-pp", "replay").map(({ row }) => row);

@@ -3,7 +3,7 @@ import { mulNumber } from "../../engine/ops.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { defineMethod } from "../method.ts";
 import { replaying, reservoirOptions } from "../reservoir.ts";
-import { logitsTerm, nothingStored, type StoredFeatures, storeFeatures } from "../stored-logits.ts";
+import { logitsOptions, logitsTerm, type StoredFeatures, storing } from "../stored-logits.ts";
 
 export default defineMethod({
   summary: "Dark experience replay: logits among samples drawn from a reservoir are to stay what they were when each sample was taken in.",
@@ -11,16 +11,12 @@ export default defineMethod({
     "arXiv:2004.07211, eq. 5; logits are the draw's cosines at the stored scale, their mean square over 100 (published: bare cosines, which hardly pull)",
   options: z.strictObject({
     alpha: z.number().min(0).default(0.3).describe("weight of the term"),
-    logits: z
-      .enum(["scaled", "published"])
-      .default("scaled")
-      .describe("cosines times the stored exp(logit_scale), over 100 when squared; or bare cosines"),
+    ...logitsOptions,
     ...reservoirOptions,
   }),
   build: ({ alpha, logits, ...how }) => ({
     ...replaying("der", ["logits"], how),
-    init: ({ run }) => nothingStored(run),
-    afterStep: (step, stored: StoredFeatures) => storeFeatures(step, stored, how.size),
+    ...storing(how.size),
     loss(batch, stored: StoredFeatures): Readonly<Record<string, Tensor>> {
       const term = logitsTerm(batch, stored, { by: "der", use: "logits", logits });
       return term ? { logits: mulNumber(term, alpha) } : {};

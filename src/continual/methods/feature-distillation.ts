@@ -1,11 +1,8 @@
 import { z } from "zod";
 import { add, addNumber, mean, mul, mulNumber, neg, sub, sumOver } from "../../engine/ops.ts";
-import type { Tensor, Weights } from "../../engine/tensor.ts";
-import { mixtureRows, rowsOf } from "../distil.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { besideShipped } from "../distil.ts";
 import { defineMethod } from "../method.ts";
-import { teacherWeights } from "../teacher.ts";
-
-type Memory = { readonly teacher: Weights | null };
 
 export default defineMethod({
   summary:
@@ -21,19 +18,10 @@ export default defineMethod({
   }),
   build({ alpha, distance }) {
     const away = distance === "mse" ? meanSquare : cosineDistance;
-    return {
-      budget: { learns: "metered" },
-      init: (): Memory => ({ teacher: null }),
-      shipped: (deployed, { model, run }): Memory => ({ teacher: teacherWeights(deployed, run.precision, model) }),
-      // α · ½[d(f, f') + d(g, g')], f and g unit-length features of images and texts.
-      loss({ image, text, rows, embed }, { teacher }: Memory): Readonly<Record<string, Tensor>> {
-        if (!teacher) return {};
-        const own = mixtureRows(rows);
-        const before = embed(teacher, own);
-        const sides = add(away(rowsOf(image, own), before.image), away(rowsOf(text, own), before.text));
-        return { features: mulNumber(sides, alpha / 2) };
-      },
-    };
+    // α · ½[d(f, f') + d(g, g')], f and g unit-length features of images and texts.
+    return besideShipped((now, before) => ({
+      features: mulNumber(add(away(now.image, before.image), away(now.text, before.text)), alpha / 2),
+    }));
   },
 });
 

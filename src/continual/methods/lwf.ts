@@ -1,11 +1,8 @@
 import { z } from "zod";
 import { add, exp, linear, mul, mulNumber, transpose } from "../../engine/ops.ts";
-import type { Tensor, Weights } from "../../engine/tensor.ts";
-import { distilled, mixtureRows, rowsOf } from "../distil.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { besideShipped, distilled } from "../distil.ts";
 import { defineMethod } from "../method.ts";
-import { teacherWeights } from "../teacher.ts";
-
-type Memory = { readonly teacher: Weights | null };
 
 export default defineMethod({
   summary:
@@ -16,20 +13,13 @@ export default defineMethod({
     alpha: z.number().min(0).default(1).describe("weight of the term"),
     temperature: z.number().positive().default(2).describe("T: logits are divided by it, the term is multiplied by its square"),
   }),
-  build: ({ alpha, temperature }) => ({
-    budget: { learns: "metered" },
-    init: (): Memory => ({ teacher: null }),
-    shipped: (deployed, { model, run }): Memory => ({ teacher: teacherWeights(deployed, run.precision, model) }),
+  build: ({ alpha, temperature }) =>
     // α · T² · ½[CE(A rows, softmax A' rows) + CE(A columns, softmax A' columns)], A and A' at the teacher's temperature.
-    loss({ image, text, rows, embed }, { teacher }: Memory): Readonly<Record<string, Tensor>> {
-      if (!teacher) return {};
-      const own = mixtureRows(rows);
+    besideShipped((features, before, teacher) => {
       const scale = exp(teacher.get("logit_scale") as Tensor);
-      const before = embed(teacher, own);
-      const now = mul(linear(rowsOf(image, own), rowsOf(text, own)), scale); // [B, B]
+      const now = mul(linear(features.image, features.text), scale); // [B, B]
       const then = mul(linear(before.image, before.text), scale);
       const ways = add(distilled(now, then, temperature), distilled(transpose(now, 0, 1), transpose(then, 0, 1), temperature));
       return { distillation: mulNumber(ways, alpha / 2) };
-    },
-  }),
+    }),
 });
