@@ -1,7 +1,6 @@
-import { extname, resolve } from "node:path";
 import { exitCodes, hint, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags } from "../command.ts";
-import { drawTo } from "../draw.ts";
+import { drawTo, pictureFile } from "../draw.ts";
 import { sayJson, sayTable } from "../output.ts";
 import { openStore } from "../places.ts";
 
@@ -34,10 +33,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!parsed) return exitCodes.done;
   const { flags, rest } = parsed;
   const id = reportName(rest[0] ?? "");
-  const out = flags.out === undefined ? undefined : resolve(flags.out);
-  const ending = out === undefined ? undefined : extname(out).toLowerCase();
-  if (ending !== undefined && ending !== ".svg" && ending !== ".png")
-    throw new UsageError(`--out ${flags.out}: expected .svg or .png`, "end the name in one of them");
+  const out = flags.out === undefined ? undefined : pictureFile("out", flags.out);
   const reader = openStore(flags.runs).find(rest[1] ?? "", flags.project);
   const { reportContent } = await import("../report-content.ts");
   const { reportFigures } = await import("../../report/report-document.ts");
@@ -52,7 +48,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 function reportName(name: string): string {
-  if (name in names) return names[name as keyof typeof names];
+  if (Object.hasOwn(names, name)) return names[name as keyof typeof names];
   throw new UsageError(`no figure is called "${name}"`, hint(name, Object.keys(names)));
 }
 

@@ -1,4 +1,3 @@
-import { extname, resolve } from "node:path";
 import type { PreparedTrial, SweepAudience } from "../../launch/sweep.ts";
 import { presetFolder } from "../../pipeline/preset-folder.ts";
 import { type SweptTrial, sweepCells, sweepTable } from "../../report/sweep-summary.ts";
@@ -6,7 +5,7 @@ import { markdownTable } from "../../report/table.ts";
 import { readSweep, type Sweep } from "../../runs/sweep.ts";
 import { exitCodes, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags, wholeNumber } from "../command.ts";
-import { drawTo } from "../draw.ts";
+import { drawTo, pictureFile } from "../draw.ts";
 import { aside, say, sayJson, sayTable } from "../output.ts";
 import { openStore, runFile } from "../places.ts";
 import { sweepStory } from "../sweep-story.ts";
@@ -33,7 +32,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!parsed) return exitCodes.done;
   const { flags } = parsed;
   if (flags.config === undefined) throw new UsageError("no sweep", "give its file with -C FILE");
-  const out = flags.figure === undefined ? undefined : pictureOf(flags.figure);
+  const out = flags.figure === undefined ? undefined : pictureFile("figure", flags.figure);
   const sweep = readSweep(flags.config);
   const { prepareTrials, resultOf, runTrials } = await import("../../launch/sweep.ts");
   const context = { store: openStore(flags.runs), env: process.env, cwd: process.cwd(), presets: presetFolder, fileOf: runFile };
@@ -57,12 +56,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   return flags.table || chosen.every(({ trial }) => swept.some((each) => each.trial === trial.id && each.result))
     ? exitCodes.done
     : exitCodes.internal;
-}
-
-function pictureOf(file: string): string {
-  if (![".svg", ".png"].includes(extname(file).toLowerCase()))
-    throw new UsageError(`--figure ${file}: expected .svg or .png`, "end the name in one of them");
-  return resolve(file);
 }
 
 function listTrials(trials: readonly PreparedTrial[], json: boolean): number {
