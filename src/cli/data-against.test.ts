@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ContaminationReport } from "../pipeline/contamination.ts";
-import { countsTable, itemsTable } from "./data-against.ts";
+import { countsTable, problemsIn } from "./data-against.ts";
 
 const report: ContaminationReport = {
   tested: 10,
@@ -31,5 +31,5 @@ test("items are counted by test set, training set and kind", () => {
 });
 
 test("each find is a line of the list of problems", () => {
-  expect(itemsTable(report).rows[2]).toEqual(["mnist", "contaminated-bytes", "mnist/4", "pool/z of pool"]);
+  expect(problemsIn(report)[2]).toEqual({ set: "mnist", problem: "contaminated-bytes", item: "mnist/4", detail: "pool/z of pool" });
 });

@@ -1,10 +1,11 @@
 import { type ContaminationReport, contaminationKinds, findContamination } from "../pipeline/contamination.ts";
-import { type Table, textTable, tsvTable } from "../report/table.ts";
+import { type Table, tsvTable } from "../report/table.ts";
 import { exitCodes, UsageError } from "../util/errors.ts";
 import { ProgressLine, terminalStage } from "./data-progress.ts";
 import { openAll } from "./open-suite.ts";
-import { counted, sayJson, sayTable } from "./output.ts";
+import { aside, counted, sayJson, sayTable } from "./output.ts";
 import { writeOutput } from "./output-file.ts";
+import { firstProblems, type Problem, problemTable } from "./problem-list.ts";
 import { splitReferences } from "./references.ts";
 
 /** What is asked of a comparison of training data with test items. */
@@ -28,10 +29,11 @@ export async function checkAgainst({ path, against, strict, json, quiet, out }: 
   const progress = (done: number, total: number): void => line.show("reading pictures", { done, total, unit: "images" });
   const report = await findContamination(tested, trained, quiet || json ? {} : { progress });
   line.end();
-  if (out !== undefined) writeOutput(out, [`${tsvTable(itemsTable(report))}\n`]);
+  const problems = problemsIn(report);
+  if (out !== undefined) writeOutput(out, [`${tsvTable(problemTable(problems))}\n`]);
   if (json) sayJson(report);
   else sayTable(countsTable(report, new Map(tested.map((set) => [set.name, set.records("test").length]))));
-  if (!json && !quiet) process.stderr.write(aside(report, out));
+  if (!json && !quiet) for (const told of [...firstProblems(problems, out), ...counts(report)]) aside(told);
   return strict && report.found.length > 0 ? exitCodes.data : exitCodes.done;
 }
 
@@ -55,28 +57,17 @@ export function countsTable({ found }: ContaminationReport, sizes: ReadonlyMap<s
   };
 }
 
-/** The form of `data check`'s own list, which `eval --without` reads. */
-export function itemsTable({ found }: ContaminationReport): Table {
-  return {
-    columns: [{ title: "set" }, { title: "problem" }, { title: "item" }, { title: "detail" }],
-    rows: found.map(({ set, kind, item, pool, sample }) => [set, `contaminated-${kind}`, item, `${sample} of ${pool}`]),
-  };
-}
+/** Each find as a line of the list of problems. */
+export const problemsIn = ({ found }: ContaminationReport): readonly Problem[] =>
+  found.map(({ set, kind, item, pool, sample }) => ({ set, problem: `contaminated-${kind}`, item, detail: `${sample} of ${pool}` }));
 
-function aside(report: ContaminationReport, out: string | undefined): string {
-  const { found, tested, trained, unreadable } = report;
+function counts({ found, tested, trained, unreadable }: ContaminationReport): readonly string[] {
   const pictures = new Set(found.flatMap(({ kind, item }) => (kind === "caption" ? [] : [item]))).size;
   const captions = new Set(found.flatMap(({ kind, item }) => (kind === "caption" ? [item] : []))).size;
-  const few = 10;
-  const { columns, rows } = itemsTable(report);
   return [
-    ...(out === undefined && found.length > 0 ? [textTable({ columns, rows: rows.slice(0, few) })] : []),
-    ...(out === undefined && found.length > few ? [`and ${found.length - few} more; --out problems.tsv writes all of them`] : []),
-    ...(out === undefined ? [] : [`${counted(found.length, "line")} written to ${out}`]),
     `${counted(tested, "test item")} looked for among ${counted(trained, "training sample")}: ${counted(pictures, "picture")} and ${counted(captions, "caption")} found`,
     ...(unreadable.length > 0
       ? [`${counted(unreadable.length, "picture")} could not be read and ${unreadable.length === 1 ? "was" : "were"} not compared`]
       : []),
-    "",
-  ].join("\n");
+  ];
 }

@@ -1,11 +1,13 @@
 import { checkData, type DataCheck } from "../data/check.ts";
 import { openSources } from "../data/open-sources.ts";
 import { clipContextLength, tokenCount } from "../models/tokenizer.ts";
-import { textTable, tsvTable } from "../report/table.ts";
+import { tsvTable } from "../report/table.ts";
 import { exitCodes } from "../util/errors.ts";
 import { parse } from "./command.ts";
 import { ProgressLine, terminalStage } from "./data-progress.ts";
+import { aside, say, sayJson } from "./output.ts";
 import { writeOutput } from "./output-file.ts";
+import { firstProblems, type Problem, problemTable } from "./problem-list.ts";
 
 export const usage = {
   synopsis: "data check PATH [--against REF] [--strict] [--out problems.tsv] [--json]",
@@ -26,14 +28,6 @@ export const usage = {
   },
   arguments: [1, 1],
 } as const;
-
-/** A line of problems.tsv. */
-export interface Problem {
-  readonly set: string;
-  readonly problem: "unreadable" | "duplicate" | "misnamed" | "long-caption" | "left-out";
-  readonly item: string;
-  readonly detail: string;
-}
 
 /** `evergreen data check`. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -61,9 +55,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   line.end();
   const problems = checks.flatMap(problemsOf);
   if (flags.out !== undefined) writeOutput(flags.out, [`${tsvTable(problemTable(problems))}\n`]);
-  if (flags.json) process.stdout.write(`${JSON.stringify({ sets: checks, problems: problems.length })}\n`);
-  else process.stdout.write(`${checks.map(summary).join("\n")}\n`);
-  if (!flags.json && !flags.quiet) process.stderr.write(aside(problems, flags.out));
+  if (flags.json) sayJson({ sets: checks, problems: problems.length });
+  else say(checks.map(summary).join("\n"));
+  if (!flags.json && !flags.quiet)
+    for (const told of problems.length === 0 ? ["no problems"] : firstProblems(problems, flags.out)) aside(told);
   return flags.strict && problems.length > 0 ? exitCodes.data : exitCodes.done;
 }
 
@@ -93,19 +88,4 @@ function summary(check: DataCheck): string {
     ...count(check.longCaptions.length, `captions over ${clipContextLength} tokens`),
     ...count(check.leftOut.length, "files left out"),
   ].join(" · ");
-}
-
-const problemTable = (problems: readonly Problem[]) => ({
-  columns: [{ title: "set" }, { title: "problem" }, { title: "item" }, { title: "detail" }],
-  rows: problems.map(({ set, problem, item, detail }) => [set, problem, item, detail]),
-});
-
-/** The first problems, and where all of them are. */
-function aside(problems: readonly Problem[], out: string | undefined): string {
-  if (problems.length === 0) return "no problems\n";
-  const few = 10;
-  const shown = out === undefined ? `${textTable(problemTable(problems.slice(0, few)))}\n` : "";
-  const rest =
-    out === undefined && problems.length > few ? `and ${problems.length - few} more; --out problems.tsv writes all of them\n` : "";
-  return `${shown}${rest}${out === undefined ? "" : `${problems.length} problems written to ${out}\n`}`;
 }
