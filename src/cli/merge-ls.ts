@@ -1,8 +1,7 @@
-import { z } from "zod";
 import { type MergeOperator, modifiers, operators } from "../merging/operator.ts";
-import type { JsonSchema } from "../util/config-schema.ts";
 import { hint, UsageError } from "../util/errors.ts";
 import { say, sayFacts, sayJson, sayTable } from "./output.ts";
+import { optionsTable, partOptions } from "./part-options.ts";
 
 /** Lists the merge operators, or tells one's options. @throws {UsageError} for a name that none has. */
 export async function listOperators(name: string | undefined, asJson: boolean): Promise<void> {
@@ -34,24 +33,15 @@ async function tell(name: string, asJson: boolean): Promise<void> {
   if (!own.includes(name) && !others.includes(name))
     throw new UsageError(`no merge operator is called "${name}"`, hint(name, [...own, ...others]));
   const part = own.includes(name) ? await operators.load(name) : await modifiers.load(name);
-  const { properties = {} } = z.toJSONSchema(part.options, { io: "input" }) as JsonSchema;
-  const options = Object.entries(properties).map(([key, schema]) => ({
-    name: key,
-    default: schema.default,
-    about: schema.description ?? kindOf(schema),
-  }));
-  if (asJson) return sayJson({ name, summary: part.summary, source: part.source, ...("models" in part ? about(part) : {}), options });
+  const options = partOptions(part);
+  if (asJson) {
+    const named = options.map(({ option, ...rest }) => ({ name: option, ...rest }));
+    return sayJson({ name, summary: part.summary, source: part.source, ...("models" in part ? about(part) : {}), options: named });
+  }
   sayFacts([
     [name, part.summary],
     ["source", part.source],
   ]);
   if (options.length === 0) return say("no options");
-  sayTable({
-    columns: [{ title: "option" }, { title: "default" }, { title: "what it says" }],
-    rows: options.map((option) => [option.name, option.default === undefined ? undefined : String(option.default), option.about]),
-  });
-}
-
-function kindOf({ enum: choices, type }: JsonSchema): string {
-  return choices ? choices.map(String).join(", ") : (type ?? "");
+  sayTable(optionsTable(options));
 }

@@ -1,6 +1,7 @@
 import type { ModelWeight, TowerChoice, WeightChoice } from "../merging/settings.ts";
 import { type Recency, recencies } from "../merging/shares.ts";
 import { UsageError } from "../util/errors.ts";
+import { wholeNumber } from "./command.ts";
 import { emptyMergeFile, type MergeFile, readMergeFile } from "./merge-file.ts";
 
 /** Flags of `evergreen merge` that say what is merged and how. */
@@ -56,7 +57,7 @@ export function mergeRequest(models: readonly string[], flags: MergeFlags): Merg
 }
 
 function withFlags(file: MergeFile, models: readonly string[], flags: MergeFlags): MergeFile {
-  const numbers = flags.weights === undefined ? undefined : flags.weights.split(",").map((text) => numberOf("weights", text));
+  const numbers = flags.weights === undefined ? undefined : flags.weights.split(",").map(weightNumber);
   const named = models.length > 0 ? models : file.models;
   if (numbers && numbers.length !== named.length)
     throw new UsageError(
@@ -82,7 +83,7 @@ function withFlags(file: MergeFile, models: readonly string[], flags: MergeFlags
       : { weights: { by_age: age ?? "uniform", reverse: flags.reverse ?? file.weights?.reverse ?? false, include_base: isBaseIn } }),
     ...(flags.lines ? { lines: file.lines ?? {} } : {}),
     ...(flags.dtype === undefined ? {} : { dtype: flags.dtype as MergeFile["dtype"] }),
-    ...(flags.seed === undefined ? {} : { seed: numberOf("seed", flags.seed) }),
+    ...(flags.seed === undefined ? {} : { seed: wholeNumber("seed", flags.seed, 0) }),
   };
 }
 
@@ -125,8 +126,8 @@ function setting(text: string): readonly [string, number | string | boolean] {
   return [key, value.trim() !== "" && Number.isFinite(Number(value)) ? Number(value) : value];
 }
 
-function numberOf(flag: string, text: string): number {
+function weightNumber(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
   if (Number.isFinite(value)) return value;
-  throw new UsageError(`--${flag} ${text}: expected numbers`, flag === "weights" ? "as --weights 0.3,0.7" : `as --${flag} 1`);
+  throw new UsageError(`--weights ${text}: expected numbers`, "as --weights 0.3,0.7");
 }

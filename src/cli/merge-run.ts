@@ -5,6 +5,7 @@ import { defaultMemoryLimit, limitMemory } from "../engine/memory.ts";
 import { growthWarning, MergeGrowthError, type TowerGrowth } from "../merging/guard.ts";
 import {
   checkAlike,
+  describedBy,
   type FilesToMerge,
   type MergeCost,
   type MergeReport,
@@ -105,8 +106,7 @@ async function openMerge(request: MergeRequest, flags: MergeRunFlags): Promise<R
   const statistics = await Promise.all(request.statistics.map((path) => openWeights(path)));
   const files = { base, models: opened, ...(statistics.length > 0 ? { statistics } : {}) };
   checkAlike(files, [...(request.base === undefined ? [] : [request.base]), ...request.models]);
-  const [first] = opened;
-  const type = request.dtype ?? (base ? storedType(base) : first ? storedType(first) : "float32");
+  const type = request.dtype ?? storedType(describedBy(files));
   return { request, files, settings, type, cost: mergeCost(files, settings, type) };
 }
 
@@ -157,11 +157,7 @@ function refuseInput(target: string, inputs: readonly string[], { models }: Merg
 const sameFile = (a: { readonly dev: number; readonly ino: number }, b: { readonly dev: number; readonly ino: number }): boolean =>
   a.dev === b.dev && a.ino === b.ino;
 
-function formOf({ base, models }: FilesToMerge) {
-  const described = base ?? models[0];
-  if (!described) throw new Error("internal: a merge of no models");
-  return folderForm(described, "openclip");
-}
+const formOf = (files: FilesToMerge) => folderForm(describedBy(files), "openclip");
 
 /** What was merged and how, beside the weights. */
 const recordName = "merge.json";

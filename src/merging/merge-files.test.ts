@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -255,6 +255,5 @@ test("models that are not alike are refused, saying in what", async () => {
   ];
   expect(() => checkAlike({ base: plain, models: [plain, quick] }, ["A", "B", "C"])).toThrow(/C differs from A in its activation/);
   expect(() => checkAlike({ base: undefined, models: [plain, small] }, ["A", "B"])).toThrow(/B differs from A in its architecture/);
-  checkAlike({ base: plain, models: [plain] }, ["A", "B"]);
-  expect(existsSync(at("none.safetensors"))).toBe(false);
+  expect(() => checkAlike({ base: plain, models: [plain] }, ["A", "B"])).not.toThrow();
 });

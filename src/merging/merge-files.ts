@@ -58,6 +58,13 @@ export function checkAlike({ base, models }: FilesToMerge, names: readonly strin
         );
 }
 
+/** The model whose architecture, preprocessing and vocabulary the result has: the base, else the oldest. */
+export function describedBy({ base, models }: FilesToMerge): OpenedModel {
+  const described = base ?? models[0];
+  if (!described) throw new Error("internal: a merge of no models");
+  return described;
+}
+
 /** The type that the floating-point tensors of a model share, else float32. */
 export function storedType({ entries }: OpenedModel): MergeType {
   const found = new Set([...entries.values()].map(({ dtype }) => dtype));
@@ -102,8 +109,7 @@ export async function mergeFiles(
     accept,
   }: { readonly settings: MergeSettings; readonly type: MergeType; readonly accept?: (growth: readonly TowerGrowth[]) => void },
 ): Promise<MergeReport> {
-  const described = base ?? models[0];
-  if (!described) throw new Error("internal: a merge of no models");
+  const described = describedBy({ base, models });
   const files = new EntryFiles();
   try {
     const plan = planMerge(
