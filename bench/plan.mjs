@@ -75,7 +75,7 @@ function compare() {
     rmSync(folder, { recursive: true });
     const row = {
       case: name,
-      flops: { planned: plan.step.metered, found: found.flops / plan.steps },
+      flops: { planned: plan.step.metered + plan.taskEnds.flops / plan.steps, found: found.flops / plan.steps },
       bytes: { planned: plan.memory.peakBytes, found: found.peakBytes },
       stepMs: { planned: plan.time.stepMs, found: found.stepMs },
     };

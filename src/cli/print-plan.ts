@@ -55,7 +55,7 @@ function tellTasks({ tasks }: RunForecast): void {
 type Fact = readonly [name: string, text: string | undefined];
 
 function factsOf(plan: RunForecast): readonly Fact[] {
-  const { model, step, memory, disk, evaluation, charge } = plan;
+  const { model, step, taskEnds, memory, disk, evaluation, charge } = plan;
   return [
     ...withoutFacts(plan),
     ["model", `${model.arch}, ${millions(model.trainable)} of ${millions(model.parameters)} parameters learn, ${model.precision}`],
@@ -66,9 +66,10 @@ function factsOf(plan: RunForecast): readonly Fact[] {
     ],
     ...step.differences.map(({ reason, flops }): Fact => ["", `${flops < 0 ? "−" : "+"}${formatFlops(Math.abs(flops))}  ${reason}`]),
     ["all steps", formatFlops(plan.steps * step.metered)],
+    ["ends of tasks", taskEnds.batches === 0 ? undefined : `${Math.round(taskEnds.batches)} batches, ${formatFlops(taskEnds.flops)}`],
     ["charged", charge && chargeText(charge)],
     ["evaluation", `${evaluation.times} times up to ${evaluation.images} images, ${formatFlops(evaluation.flops)}, never charged`],
-    ["memory", `${formatBytes(memory.peakBytes)} at the peak of a step, of ${formatBytes(memory.limitBytes)}`],
+    ["memory", `${formatBytes(memory.peakBytes)} at the peak, of ${formatBytes(memory.limitBytes)}`],
     ["disk", `up to ${formatBytes(disk.totalBytes)}, ${formatBytes(disk.checkpointBytes)} a checkpoint`],
     ["time", timeText(plan)],
   ];

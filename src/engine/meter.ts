@@ -26,8 +26,7 @@ export interface Metered<Result> {
  * @example meter(() => matmul(a, b)).flops // 2 · m · n · k
  */
 export function meter<Result>(work: () => Result): Metered<Result> {
-  guard("meter", () => native.meterStart());
-  resetPeak();
+  start();
   let counted: NativeMeter;
   let result: Result;
   try {
@@ -35,6 +34,28 @@ export function meter<Result>(work: () => Result): Metered<Result> {
   } finally {
     counted = native.meterStop();
   }
+  return metered(result, counted);
+}
+
+/** The same for work that waits: whatever else computes meanwhile is counted too. */
+export async function meterAsync<Result>(work: () => Promise<Result>): Promise<Metered<Result>> {
+  start();
+  let counted: NativeMeter;
+  let result: Result;
+  try {
+    result = await work();
+  } finally {
+    counted = native.meterStop();
+  }
+  return metered(result, counted);
+}
+
+function start(): void {
+  guard("meter", () => native.meterStart());
+  resetPeak();
+}
+
+function metered<Result>(result: Result, counted: NativeMeter): Metered<Result> {
   const { peak, metaPeak } = memory();
   return { result, ...counted, peakBytes: peak, metaPeakBytes: metaPeak };
 }

@@ -26,12 +26,16 @@ export async function priceOf(spec: RunSpec, { model, methods, samples }: Priced
   const { unit, accounting, stepMs } = spec.budget;
   if (unit === "time") return { runStart: 0, perTask: 0, perStep: stepMs ?? Number.NaN, strict: true };
   if (!accounting) return undefined;
-  const isMetered = accounting.stepsFrom === "metered";
-  const step = isMetered ? (await meteredAtMost(spec, model, methods)).flops : closedFormOf(spec, model.config, methods);
+  const metered = accounting.stepsFrom === "metered" ? await meteredAtMost(spec, model, methods) : undefined;
+  const step = metered?.flops ?? closedFormOf(spec, model.config, methods);
   const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
-  const batches = methods.budgets.reduce((sum, of) => sum + (of.batchesAtTaskEnd?.({ samples, batchSize: spec.data.batchSize }) ?? 0), 0);
-  return { ...chargeOf({ runStart: 0, taskStart: 0, step, taskEnd: batches * step }, multiplier, "fair"), strict: accounting.strict };
+  const taskEnd = batchesAtTaskEnd(methods, { samples, batchSize: spec.data.batchSize }) * (metered?.between.flops ?? step);
+  return { ...chargeOf({ runStart: 0, taskStart: 0, step, taskEnd }, multiplier, "fair"), strict: accounting.strict };
 }
+
+/** Batches that all methods together look at when a task ends. */
+export const batchesAtTaskEnd = (methods: Methods, of: { readonly samples: number; readonly batchSize: number }): number =>
+  methods.budgets.reduce((sum, budget) => sum + (budget.batchesAtTaskEnd?.(of) ?? 0), 0);
 
 /** Memory of the run's step over that of full fine-tuning, by the table or by the meter. */
 export async function chargedMultiplier(

@@ -1,16 +1,17 @@
 import { compose, type MethodStates, type Methods, replaceStates } from "../continual/compose.ts";
 import type { PairBatch } from "../continual/gradients.ts";
 import type { RowInfo, RunFacts, TaskContext } from "../continual/method.ts";
-import { memory } from "../engine/memory.ts";
-import { meter } from "../engine/meter.ts";
+import { requireGrad } from "../engine/grad.ts";
+import { memory, resetPeak } from "../engine/memory.ts";
+import { meter, meterAsync } from "../engine/meter.ts";
 import { zeros } from "../engine/ops.ts";
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
-import type { Tensor } from "../engine/tensor.ts";
+import type { Tensor, Weights } from "../engine/tensor.ts";
 import type { ClipConfig } from "../models/architecture.ts";
 import type { Clip } from "../models/clip.ts";
 import { buffers, parameters } from "../models/parameters.ts";
 import type { TokenBatch } from "../models/text-transformer.ts";
-import { closeLearner, createLearner, type Learner, learn, type StepOptions } from "../training/step.ts";
+import { closeLearner, createLearner, learn, type StepOptions } from "../training/step.ts";
 import { createRandom } from "../util/random.ts";
 
 /** A batch as its shapes: texts in full, images by their number. */
@@ -28,6 +29,8 @@ export interface MeteredStep {
   readonly momentBytes: number;
   /** What methods keep between steps, adapters among it. */
   readonly stateBytes: number;
+  /** What methods do around tasks: FLOPs of a task's end that looks at one batch, and the highest sum of live bytes in all of it. */
+  readonly between: { readonly flops: number; readonly peakBytes: number };
 }
 
 /** What a planned step is taken with, beside the model. */
@@ -53,12 +56,18 @@ export async function meterStep(
   const methods = planned?.methods ?? compose([]);
   const adapters = methods.adapt(model, { task: 0, random: createRandom(0) });
   const whole = adapters ? { ...model, adapters } : model;
+  const origin = new ShapesOfOrigin(config);
   let states: MethodStates = [];
-  let learner: Learner | undefined;
+  let between = { flops: 0, peakBytes: 0 };
+  const taken = createLearner(whole, options, { methods });
   try {
-    if (planned) states = await steadyStates(methods, (task) => shapeContext(whole, planned, task));
-    const taken = createLearner(whole, options, { methods });
-    learner = taken;
+    if (planned) {
+      requireGrad(taken.leaves, false);
+      const steady = await steadyStates(methods, (task) => shapeContext(whole, { ...planned, origin, batch }, task));
+      states = steady.states;
+      between = { flops: steady.flops, peakBytes: steady.peakBytes - before };
+      requireGrad(taken.leaves);
+    }
     const { flops, elements, metaPeakBytes } = scope(() => {
       const rows = planned?.rows ?? [];
       const input = { multiplier: 1, step: 1, at: { task: 1, step: 1 }, rows, states };
@@ -71,29 +80,54 @@ export async function meterStep(
     const moments = Object.values(taken.moments).flatMap((weights) => [...weights.values()]);
     const bytes = (of: Iterable<Tensor>): number => 4 * [...of].reduce((sum, { size }) => sum + size, 0);
     const stateBytes = bytes(tensorsIn([states, adapters?.weights]));
-    return { flops, elements, peakBytes: metaPeakBytes - before, momentBytes: bytes(moments), stateBytes };
+    return { flops, elements, peakBytes: metaPeakBytes - before, momentBytes: bytes(moments), stateBytes, between };
   } finally {
-    if (learner) closeLearner(learner);
-    release([model, adapters, states]);
+    closeLearner(taken);
+    release([model, adapters, states, origin.held]);
   }
 }
 
-/** The methods' states in a second task: what they remember is there. The caller's to release. */
-export async function steadyStates(methods: Methods, contextOf: (task: number) => TaskContext): Promise<MethodStates> {
+/** The methods' states in a second task, where what they remember is there: the caller's to release. With what it took to get there. */
+async function steadyStates(
+  methods: Methods,
+  contextOf: (task: number) => TaskContext,
+): Promise<{ readonly states: MethodStates; readonly flops: number; readonly peakBytes: number }> {
+  resetPeak();
   let states = await methods.init(contextOf(0));
   const move = (next: MethodStates): void => {
     replaceStates(states, next);
     states = next;
   };
   move(await methods.startTask(contextOf(0), states));
-  move(await methods.endTask(contextOf(0), states));
+  const earlier = memory().metaPeak;
+  const end = await meterAsync(() => methods.endTask(contextOf(0), states));
+  move(end.result);
   move(await methods.shipped(contextOf(0).model.weights, contextOf(0), states));
   move(await methods.startTask(contextOf(1), states));
-  return states;
+  return { states, flops: end.flops, peakBytes: Math.max(earlier, memory().metaPeak) };
+}
+
+/** The weights that a run began with, as shapes: a run holds them once a method has asked. */
+class ShapesOfOrigin {
+  private readonly config: ClipConfig;
+  held: Weights | undefined;
+
+  constructor(config: ClipConfig) {
+    this.config = config;
+  }
+
+  async weights(): Promise<Weights> {
+    this.held ??= scope(() => keep(weightsOfShapes(this.config)));
+    return this.held;
+  }
 }
 
 /** A task of a model of shapes: one batch of its own, the planned rows in each of its steps, no files. */
-function shapeContext(model: Clip, { facts, rows = [] }: PlannedMethods, task: number): TaskContext {
+function shapeContext(
+  model: Clip,
+  { facts, rows = [], origin, batch }: PlannedMethods & { readonly origin: ShapesOfOrigin; readonly batch: PlannedBatch },
+  task: number,
+): TaskContext {
   return {
     task,
     steps: 2,
@@ -102,7 +136,7 @@ function shapeContext(model: Clip, { facts, rows = [] }: PlannedMethods, task: n
     run: facts,
     model,
     learns: () => true,
-    origin: async () => model.weights,
+    origin: () => origin.weights(),
     experts: {
       put: () => undefined,
       get: async () => new Map(),
@@ -111,7 +145,8 @@ function shapeContext(model: Clip, { facts, rows = [] }: PlannedMethods, task: n
     async *batches({ batchSize }) {
       const pixels = scope(() => keep(pixelsOfShape(model.config, batchSize)));
       try {
-        yield { ...fullBatch(model.config, batchSize), pixels };
+        // Texts as long as the run's own, where a planned batch is of that size.
+        yield { ...(batch.textOf.length === batchSize ? batch : fullBatch(model.config, batchSize)), pixels };
       } finally {
         release(pixels);
       }
@@ -123,10 +158,13 @@ function pixelsOfShape({ vision: { imageSize } }: ClipConfig, rows: number): Ten
   return zeros([rows, 3, imageSize, imageSize], "float32", "meta");
 }
 
+const weightsOfShapes = (config: ClipConfig): Weights =>
+  new Map(parameters(config).map(({ name, shape }) => [name, zeros(shape, "float32", "meta")]));
+
 function modelOfShapes(config: ClipConfig): Clip {
   return {
     config,
-    weights: new Map(parameters(config).map(({ name, shape }) => [name, zeros(shape, "float32", "meta")])),
+    weights: weightsOfShapes(config),
     buffers: new Map(buffers(config).map(({ name, shape, dtype }) => [name, zeros(shape, dtype === "I64" ? "int64" : "float32", "meta")])),
   };
 }

@@ -12,7 +12,7 @@ import { createRandom } from "../util/random.ts";
 import { formatBytes, parseBytes } from "../util/units.ts";
 import { kernelsFor } from "./kernel-choice.ts";
 import { type Calibration, calibrate } from "./plan-calibrate.ts";
-import { chargedMultiplier, priceOf } from "./plan-cost.ts";
+import { batchesAtTaskEnd, chargedMultiplier, priceOf } from "./plan-cost.ts";
 import { workOf } from "./plan-shape.ts";
 import { forecastStep, type StepForecast } from "./plan-step.ts";
 import { type PlannedWithout, plannedWithout, testImages } from "./plan-unopened.ts";
@@ -41,6 +41,8 @@ export interface RunForecast {
   readonly step: StepForecast;
   /** Charged against the budget, in its own unit; absent where steps or samples are counted. */
   readonly charge?: { readonly unit: "mafs" | "flops"; readonly perStep: number; readonly multiplier: number; readonly total: number };
+  /** What methods do when tasks end, over the run: batches looked at and their FLOPs. */
+  readonly taskEnds: { readonly batches: number; readonly flops: number };
   /** Never charged. */
   readonly evaluation: { readonly times: number; readonly images: number; readonly flops: number };
   readonly memory: { readonly peakBytes: number; readonly limitBytes: number };
@@ -89,6 +91,8 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
   const steps = tasks.reduce((sum, task) => sum + task.steps, 0);
   const charge = await chargeOfRun(resolved);
   const evaluation = evaluationOf(resolved);
+  const { batchSize } = spec.data;
+  const batches = tasks.reduce((sum, { samples }) => sum + batchesAtTaskEnd(resolved.methods, { samples, batchSize }), 0);
   const forecast = {
     name: spec.name,
     model: { ...plan.model, precision: spec.model.precision },
@@ -98,8 +102,12 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
     samples: steps * spec.data.batchSize,
     step,
     ...(charge ? { charge } : {}),
+    taskEnds: { batches, flops: batches * step.between.flops },
     evaluation,
-    memory: { peakBytes: step.peakBytes, limitBytes: parseBytes(spec.engine.memoryLimit ?? "") ?? defaultMemoryLimit() },
+    memory: {
+      peakBytes: Math.max(step.peakBytes, step.between.peakBytes),
+      limitBytes: parseBytes(spec.engine.memoryLimit ?? "") ?? defaultMemoryLimit(),
+    },
     disk: diskOf(resolved, step),
     without: plannedWithout(resolved.data, resolved.model),
   };
@@ -142,9 +150,9 @@ function diskOf({ plan, methods }: Resolved, { momentBytes, stateBytes }: StepFo
 
 type Untimed = Omit<RunForecast, "time" | "warnings">;
 
-/** An image of an evaluation takes its share of a step by FLOPs. */
-function timeOf(measured: Calibration, { steps, step, evaluation }: Untimed, price: number | undefined): TimeForecast {
-  const trainMs = steps * measured.stepMs;
+/** An image of an evaluation, and what tasks' ends take, have their share of a step by FLOPs. */
+function timeOf(measured: Calibration, { steps, step, taskEnds, evaluation }: Untimed, price: number | undefined): TimeForecast {
+  const trainMs = measured.stepMs * (steps + taskEnds.flops / step.metered);
   const evaluateMs = measured.stepMs * (evaluation.flops / step.metered);
   const totalMs = trainMs + evaluateMs;
   return { ...measured, trainMs, evaluateMs, totalMs, ...(price === undefined ? {} : { cost: (price * totalMs) / 3.6e6 }) };

@@ -30,6 +30,8 @@ export interface StepForecast {
   readonly peakBytes: number;
   readonly momentBytes: number;
   readonly stateBytes: number;
+  /** See {@link MeteredStep.between}. */
+  readonly between: MeteredStep["between"];
 }
 
 /** Largest share that may stay unexplained. */
@@ -67,6 +69,7 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
     peakBytes: Math.max(...steps.map(({ peakBytes }) => peakBytes)),
     momentBytes: steps[0]?.momentBytes ?? 0,
     stateBytes: steps[0]?.stateBytes ?? 0,
+    between: steps[0]?.between ?? { flops: 0, peakBytes: 0 },
   };
 }
 
