@@ -35,10 +35,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!form) throw new UsageError("--as: in which form?", `one of ${forms.join(", ")}`);
   if (flags.intervals && form !== "latex")
     throw new UsageError(`--intervals belongs to latex; ${form} has them in any case`, "leave it out");
-  const reader = openStore(flags.runs).find(rest[0] ?? "", flags.project);
   const out = flags.out === undefined ? undefined : resolve(flags.out);
-  if (form === "peft") {
-    if (out === undefined) throw new UsageError("--as peft writes a folder", "name one with --out");
+  if (form === "peft" && out === undefined) throw new UsageError("--as peft writes a folder", "name one with --out");
+  const reader = openStore(flags.runs).find(rest[0] ?? "", flags.project);
+  if (form === "peft" && out !== undefined) {
     const { exportAdapters } = await import("../../pipeline/run-adapters.ts");
     const checkpoint = await exportAdapters(reader, out);
     if (!flags.quiet) say(`${out}: adapters of ${checkpoint}`);
