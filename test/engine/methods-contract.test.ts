@@ -40,6 +40,17 @@ describe.each(names)("%s", (name) => {
     release(model);
   });
 
+  /** A run to its end, and what it saved where its first task ended. */
+  async function pastBorder() {
+    const model = tinyModel();
+    const told = stage(world, model, { methods: built(name, definition) });
+    await run(told.training);
+    release(model);
+    const [border] = told.saved;
+    if (!border) throw new Error("nothing was saved");
+    return { told, border };
+  }
+
   test("says what it does and where it comes from, and refuses an option it does not know", () => {
     expect(definition.summary.length).toBeGreaterThan(20);
     expect(definition.source).toBeTruthy();
@@ -70,22 +81,12 @@ describe.each(names)("%s", (name) => {
   });
 
   test("gone on with from the end of a task, it ends with the same bits", async () => {
-    const model = tinyModel();
-    const told = stage(world, model, { methods: built(name, definition) });
-    await run(told.training);
-    release(model);
-    const [border] = told.saved;
-    if (!border) throw new Error("nothing was saved");
+    const { told, border } = await pastBorder();
     expect((await goOn(world, border, { methods: built(name, definition), experts: told.training.experts })).model).toBe(whole.model);
   });
 
   test("saves the weights it deploys: a checkpoint of a task's end is the model that was scored", async () => {
-    const model = tinyModel();
-    const told = stage(world, model, { methods: built(name, definition) });
-    await run(told.training);
-    release(model);
-    const [border] = told.saved;
-    if (!border) throw new Error("nothing was saved");
+    const { told, border } = await pastBorder();
     const { loaded, ...rest } = await readState(border.folder, border.position.methods);
     expect(digest(loaded.model)).toBe(told.scored[1]);
     release([loaded.model, rest]);

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "vitest";
 import { compose, type Methods } from "../../src/continual/compose.ts";
-import { methods as catalogue, type RowInfo, type RowRole } from "../../src/continual/method.ts";
+import type { RowInfo, RowRole } from "../../src/continual/method.ts";
 import { embedImagesUnder, embedUnder } from "../../src/continual/teacher.ts";
 import { meter } from "../../src/engine/meter.ts";
 import { zeros } from "../../src/engine/ops.ts";
@@ -8,7 +8,7 @@ import { release, scope } from "../../src/engine/scope.ts";
 import { computeWeights } from "../../src/models/clip.ts";
 import { fullBatch, meterStep } from "../../src/pipeline/plan-meter.ts";
 import { createRandom } from "../../src/util/random.ts";
-import { shapesOf } from "../fixtures/training/adapted.ts";
+import { methodsOf, shapesOf } from "../fixtures/training/adapted.ts";
 import { tinyOptions } from "../fixtures/training/tiny.ts";
 
 // What a method that looks back costs a step beside the step itself, metered on shapes of a ViT-B/32.
@@ -20,11 +20,6 @@ afterAll(() => release(model));
 
 const facts = { tasks: 2, precision: "fp32", objective: tinyOptions.objective, batchSize, seed: 0, random: createRandom(0) } as const;
 const batch = (rows: number) => ({ ...fullBatch(config, rows), pixels: zeros([rows, 3, 224, 224], "float32", "meta") });
-
-async function methodsOf(name: string, options: object = {}): Promise<Methods> {
-  const definition = await catalogue.load(name);
-  return compose([{ name, method: definition.build(definition.options.parse(options)) }]);
-}
 
 /** FLOPs of a step of the second task, whose rows have these roles. */
 async function stepUnder(methods: Methods, roles: readonly RowRole[]): Promise<number> {

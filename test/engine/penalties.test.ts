@@ -9,7 +9,7 @@ import { release, scope } from "../../src/engine/scope.ts";
 import { item, type Tensor, type Weights } from "../../src/engine/tensor.ts";
 import type { Clip } from "../../src/models/clip.ts";
 import sgd from "../../src/nn/optimizers/sgd.ts";
-import { closeLearner, createLearner, learn } from "../../src/training/step.ts";
+import { closeLearner, createLearner, learn, type StepOptions } from "../../src/training/step.ts";
 import { taskOver } from "../fixtures/continual/task.ts";
 import { digest, goOn, openWorld, run, runUntil, stage, type World } from "../fixtures/training/stage.ts";
 import { tinyBatch, tinyModel, tinyOptions } from "../fixtures/training/tiny.ts";
@@ -106,6 +106,14 @@ async function drift(listed: Listed, since: "task" | "run" = "task"): Promise<nu
   return way;
 }
 
+const plainDescent = (learningRate: number): StepOptions => ({
+  ...tinyOptions,
+  optimizer: sgd,
+  optimizerOptions: { momentum: 0 },
+  clipNorm: 0,
+  group: () => ({ learningRate, decay: 0 }),
+});
+
 const squaredDistance = (a: Tensor, b: Tensor): number =>
   scope(() => {
     const apart = sub(a, b);
@@ -113,14 +121,7 @@ const squaredDistance = (a: Tensor, b: Tensor): number =>
   });
 
 function taught(model: Clip, at: { methods: Methods; states: Awaited<ReturnType<Methods["init"]>>; task: number }) {
-  const options = {
-    ...tinyOptions,
-    optimizer: sgd,
-    optimizerOptions: { momentum: 0 },
-    clipNorm: 0,
-    group: () => ({ learningRate: 0.05, decay: 0 }),
-  };
-  const learner = createLearner(model, options, { methods: at.methods });
+  const learner = createLearner(model, plainDescent(0.05), { methods: at.methods });
   let { states } = at;
   for (let step = 0; step < 6; step++) {
     const batch = tinyBatch({ seed: 10 * at.task + (step % 2) });
@@ -151,17 +152,10 @@ test.each([
 test("a-gem steps by the rows that are not replayed, and never against those that are", async () => {
   const methods = await built({ "a-gem": {} });
   const model = tinyModel();
-  const options = {
-    ...tinyOptions,
-    optimizer: sgd,
-    optimizerOptions: { momentum: 0 },
-    clipNorm: 0,
-    group: () => ({ learningRate: 1e-3, decay: 0 }),
-  };
   const roles = ["buffer", "update", "buffer", "update", "update", "buffer", "update", "update"] as const;
   const rows = roles.map((role, i) => ({ id: `set/${i}`, role, caption: "" }));
   for (const seed of [1, 2, 3]) {
-    const learner = createLearner(model, options, { methods });
+    const learner = createLearner(model, plainDescent(1e-3), { methods });
     scope(() => {
       const batch = tinyBatch({ seed });
       const [own, replayed] = [
