@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { recencies } from "../merging/shares.ts";
+import { floatTypeNames } from "../models/float-types.ts";
 import { ConfigError } from "../util/config-problem.ts";
 import { explainIssues, type JsonSchema } from "../util/config-schema.ts";
 import { plainOf } from "../util/config-tree.ts";
@@ -37,7 +38,7 @@ const mergeSchema = z.strictObject({
     .optional(),
   towers: z.strictObject({ image: tower.optional(), text: tower.optional() }).default({}),
   lines: parameters.optional().describe("a map of the options of lines, {} for its defaults"),
-  dtype: z.enum(["float32", "float16", "bfloat16"]).optional(),
+  dtype: z.enum(floatTypeNames).optional(),
   seed: z.int().min(0).default(0),
   clamp_logit_scale: z.boolean().default(true),
 });

@@ -9,14 +9,13 @@ import {
   type FilesToMerge,
   type MergeCost,
   type MergeReport,
-  type MergeType,
   mergeCost,
   mergeFiles,
-  storedType,
 } from "../merging/merge-files.ts";
 import { MergeError } from "../merging/operator.ts";
 import type { MergeSettings } from "../merging/planned-merge.ts";
 import { resolveMerge } from "../merging/settings.ts";
+import { type FloatType, storedType } from "../models/float-types.ts";
 import { folderForm } from "../models/model-export.ts";
 import { openModelFolder } from "../models/model-folder.ts";
 import { openWeights } from "../models/weights-file.ts";
@@ -44,7 +43,7 @@ interface ReadyMerge {
   readonly request: MergeRequest;
   readonly files: FilesToMerge;
   readonly settings: MergeSettings;
-  readonly type: MergeType;
+  readonly type: FloatType;
   readonly cost: MergeCost;
 }
 
@@ -106,7 +105,7 @@ async function openMerge(request: MergeRequest, flags: MergeRunFlags): Promise<R
   const statistics = await Promise.all(request.statistics.map((path) => openWeights(path)));
   const files = { base, models: opened, ...(statistics.length > 0 ? { statistics } : {}) };
   checkAlike(files, [...(request.base === undefined ? [] : [request.base]), ...request.models]);
-  const type = request.dtype ?? storedType(describedBy(files));
+  const type = request.dtype ?? storedType(describedBy(files).entries.values());
   return { request, files, settings, type, cost: mergeCost(files, settings, type) };
 }
 

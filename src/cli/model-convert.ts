@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { floatTypeNames, storedType } from "../models/float-types.ts";
 import { folderForm } from "../models/model-export.ts";
 import { openModelFolder } from "../models/model-folder.ts";
 import { EvergreenError, UsageError } from "../util/errors.ts";
@@ -7,9 +8,6 @@ import { formatBytes } from "../util/units.ts";
 import { parse, storeFlags } from "./command.ts";
 import { findModelFile, modelReferenceHelp } from "./model-reference.ts";
 import { OutputError, writeOutput } from "./output-file.ts";
-
-const floatTypes = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const;
-type FloatType = (typeof floatTypes)[keyof typeof floatTypes];
 
 export const usage = {
   synopsis: "model convert MODEL OUT [--to openclip|transformers] [--dtype float32|float16|bfloat16]",
@@ -34,12 +32,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   const [reference = "", out = ""] = rest;
   const naming = flags.to ?? "openclip";
   if (naming !== "openclip" && naming !== "transformers") throw new UsageError(`--to ${naming}: expected openclip or transformers`);
-  const given = Object.values(floatTypes).find((name) => name === flags.dtype);
+  const given = floatTypeNames.find((name) => name === flags.dtype);
   if (flags.dtype !== undefined && given === undefined)
-    throw new UsageError(`--dtype ${flags.dtype}: expected ${Object.values(floatTypes).join(", ")}`);
+    throw new UsageError(`--dtype ${flags.dtype}: expected ${floatTypeNames.join(", ")}`);
   const path = findModelFile(reference, flags.runs);
   const opened = await openModelFolder(path, flags.arch === undefined ? {} : { arch: flags.arch });
-  const dtype = given ?? typeOf([...opened.entries.values()].map((entry) => entry.dtype));
+  const dtype = given ?? storedType(opened.entries.values());
   const form = folderForm(opened, naming);
   const target = out.endsWith(".safetensors") ? out : join(makeFolder(out, [form.weights, ...Object.keys(form.configs)]), form.weights);
   const [{ loadForUse }, { saveModel }] = await Promise.all([import("../pipeline/encode.ts"), import("../models/save.ts")]);
@@ -53,13 +51,6 @@ export async function run(argv: readonly string[]): Promise<number> {
       `wrote ${out}: ${naming === "openclip" ? "OpenCLIP" : "transformers"} names, ${dtype}, ${formatBytes(statSync(target).size)}\n`,
     );
   return 0;
-}
-
-/** The type that all floating-point tensors share, else float32. */
-function typeOf(dtypes: readonly string[]): FloatType {
-  const found = [...new Set(dtypes.filter((dtype): dtype is keyof typeof floatTypes => dtype in floatTypes))];
-  const [only = "F32"] = found;
-  return found.length === 1 ? floatTypes[only] : "float32";
 }
 
 /** An empty folder, or one that holds a model of the same form. Anything beside it would make the folder say two things. */

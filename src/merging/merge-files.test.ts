@@ -9,12 +9,13 @@ import { add, concat, mulNumber, reshape } from "../engine/ops.ts";
 import { release, scope } from "../engine/scope.ts";
 import { read, readFloats, type Tensor, tensor } from "../engine/tensor.ts";
 import { type ClipConfig, parseModelConfig } from "../models/architecture.ts";
+import { storedType } from "../models/float-types.ts";
 import { initialiseModel, loadModel } from "../models/load.ts";
 import { openModelFolder } from "../models/model-folder.ts";
 import { writeShards } from "../models/safetensors-write.ts";
 import { modelTensors, saveModel } from "../models/save.ts";
 import { createRandom } from "../util/random.ts";
-import { checkAlike, mergeCost, mergeFiles, storedType } from "./merge-files.ts";
+import { checkAlike, mergeCost, mergeFiles } from "./merge-files.ts";
 import { mergeWeights } from "./merge-weights.ts";
 import { operators } from "./operator.ts";
 import { type MergeChoice, resolveMerge, type TowerChoice } from "./settings.ts";
@@ -105,7 +106,7 @@ test("names of transformers, shards and half precision are read as OpenCLIP's wh
   }
   const { files } = await merge("halved.safetensors", { models: [at("half.safetensors")], choice: {}, type: "bfloat16" });
   expect(readFileSync(at("halved.safetensors"))).toEqual(readFileSync(at("half.safetensors")));
-  expect(files.models.map(storedType)).toEqual(["bfloat16"]);
+  expect(files.models.map(({ entries: stored }) => storedType(stored.values()))).toEqual(["bfloat16"]);
 });
 
 test("logit scale and running statistics are merged linearly, counters come from the newest", async () => {

@@ -1,7 +1,7 @@
-import type { DType } from "../engine/tensor.ts";
+import { type FloatType, floatTypes } from "../models/float-types.ts";
 import { toModelConfig } from "../models/model-config.ts";
 import { modelMetadata, type OpenedModel } from "../models/model-folder.ts";
-import { type Dtype, dtypeBytes } from "../models/safetensors.ts";
+import { dtypeBytes } from "../models/safetensors.ts";
 import { writeSafetensors } from "../models/safetensors-write.ts";
 import type { Weights } from "../models/weights-file.ts";
 import { EntryFiles, modelReader, statisticsReader } from "./file-reader.ts";
@@ -9,10 +9,6 @@ import type { TowerGrowth } from "./guard.ts";
 import { MergeError } from "./operator.ts";
 import { placementOf } from "./placement.ts";
 import { type MergeSettings, planMerge } from "./planned-merge.ts";
-
-/** Types that a merged model may be stored in. */
-export const mergeTypes = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const satisfies Partial<Record<DType, Dtype>>;
-export type MergeType = keyof typeof mergeTypes;
 
 /** Models on disk that are merged, oldest first. */
 export interface FilesToMerge {
@@ -65,18 +61,11 @@ export function describedBy({ base, models }: FilesToMerge): OpenedModel {
   return described;
 }
 
-/** The type that the floating-point tensors of a model share, else float32. */
-export function storedType({ entries }: OpenedModel): MergeType {
-  const found = new Set([...entries.values()].map(({ dtype }) => dtype));
-  const names = (Object.keys(mergeTypes) as MergeType[]).filter((name) => found.has(mergeTypes[name]));
-  return names.length === 1 ? (names[0] as MergeType) : "float32";
-}
-
 /** Tensors that operators hold at once, in blocks; measured over all of them and rounded up. */
 const heldBlocks = 32;
 
 /** What merging will read, write and hold. */
-export function mergeCost({ base, models }: FilesToMerge, { towers, frame }: MergeSettings, type: MergeType): MergeCost {
+export function mergeCost({ base, models }: FilesToMerge, { towers, frame }: MergeSettings, type: FloatType): MergeCost {
   const [first] = models;
   const placed = first ? placementOf(first.config) : [];
   const bytesOf = (model: OpenedModel | undefined): number =>
@@ -89,7 +78,7 @@ export function mergeCost({ base, models }: FilesToMerge, { towers, frame }: Mer
     const isWhole = operator.whole?.(tensor) === true;
     cost.passes = Math.max(cost.passes, passes);
     cost.bytesRead += passes * each * tensor.size;
-    cost.bytesWritten += tensor.size * (tensor.merged === "newest" ? 8 : dtypeBytes[mergeTypes[type]]);
+    cost.bytesWritten += tensor.size * (tensor.merged === "newest" ? 8 : dtypeBytes[floatTypes[type]]);
     cost.peakBytes = Math.max(cost.peakBytes, 4 * heldBlocks * (isWhole ? tensor.size : Math.min(tensor.size, frame.block)));
   }
   return cost;
@@ -107,7 +96,7 @@ export async function mergeFiles(
     settings,
     type,
     accept,
-  }: { readonly settings: MergeSettings; readonly type: MergeType; readonly accept?: (growth: readonly TowerGrowth[]) => void },
+  }: { readonly settings: MergeSettings; readonly type: FloatType; readonly accept?: (growth: readonly TowerGrowth[]) => void },
 ): Promise<MergeReport> {
   const described = describedBy({ base, models });
   const files = new EntryFiles();
@@ -125,7 +114,7 @@ export async function mergeFiles(
     const tensors = plan.outputs.map(({ name, shape, isCounter, bytes }) => ({
       name,
       shape,
-      dtype: isCounter ? ("I64" as const) : mergeTypes[type],
+      dtype: isCounter ? ("I64" as const) : floatTypes[type],
       *data() {
         yield* bytes(type);
         left -= 1;

@@ -2,6 +2,7 @@ import { concat, contiguous, reshape, slice, to, transpose } from "../engine/ops
 import { scope } from "../engine/scope.ts";
 import { type DType, read, type Tensor } from "../engine/tensor.ts";
 import type { Clip } from "./clip.ts";
+import { type FloatType, floatTypes } from "./float-types.ts";
 import { modelMetadata } from "./model-folder.ts";
 import type { ImagePreprocess } from "./preprocess.ts";
 import type { Dtype } from "./safetensors.ts";
@@ -10,9 +11,7 @@ import type { ReadyTensor } from "./safetensors-write-sync.ts";
 import { exportRecipes, type Naming, type Recipe } from "./weight-names.ts";
 
 const dtypes: Readonly<Partial<Record<DType, Dtype>>> = {
-  float32: "F32",
-  float16: "F16",
-  bfloat16: "BF16",
+  ...floatTypes,
   int64: "I64",
   int32: "I32",
   uint8: "U8",
@@ -35,7 +34,7 @@ function bytesOf(value: Tensor): Uint8Array {
 export async function saveModel(
   path: string,
   model: Clip,
-  options: { readonly preprocess: ImagePreprocess; readonly naming?: Naming; readonly dtype?: "float32" | "float16" | "bfloat16" },
+  options: { readonly preprocess: ImagePreprocess; readonly naming?: Naming; readonly dtype?: FloatType },
 ): Promise<void> {
   const metadata = modelMetadata({
     config: model.config,
@@ -46,9 +45,9 @@ export async function saveModel(
 }
 
 /** The model's tensors under the names of `naming`. */
-export function modelTensors(model: Clip, naming: Naming, dtype: "float32" | "float16" | "bfloat16" = "float32"): readonly ReadyTensor[] {
+export function modelTensors(model: Clip, naming: Naming, dtype: FloatType = "float32"): readonly ReadyTensor[] {
   const state = new Map([...model.weights, ...model.buffers]);
-  const stored: Dtype = dtypes[dtype] ?? "F32";
+  const stored: Dtype = floatTypes[dtype];
   return exportRecipes(model.config, naming).map((recipe) => {
     const isFloat = recipe.sources.every((name) => state.get(name)?.dtype === "float32");
     return {

@@ -1,3 +1,4 @@
+import { floatTypeNames } from "../../models/float-types.ts";
 import { exitCodes, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags } from "../command.ts";
 import { mergeRequest } from "../merge-request.ts";
@@ -20,7 +21,7 @@ export const usage = {
     "include-base": { type: "boolean", help: "the base takes part as the oldest model" },
     set: { type: "string", value: "KEY=VALUE", multiple: true, help: "an option of the operator: --set lambda=0.3" },
     lines: { type: "boolean", help: "scale task vectors by depth (LiNeS)" },
-    dtype: { type: "string", value: "TYPE", help: "type to write; default the base's own", choices: ["float32", "float16", "bfloat16"] },
+    dtype: { type: "string", value: "TYPE", help: "type to write; default the base's own", choices: floatTypeNames },
     seed: { type: "string", value: "N", help: "seed of the operators that draw" },
     guard: { type: "string", value: "ACTION", help: "what to do when a tower moved too far; default warn", choices: ["warn", "stop"] },
     arch: { type: "string", value: "NAME", help: "architecture, where the weights leave a choice" },
