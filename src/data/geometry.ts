@@ -36,6 +36,11 @@ function scaledSize({ width, height }: Size, size: number, mode: ResizeMode): Si
     const ratio = Math.max(height / size, width / size);
     return { width: Math.max(1, roundHalfEven(width / ratio)), height: Math.max(1, roundHalfEven(height / ratio)) };
   }
+  return shortestTo({ width, height }, size);
+}
+
+/** An image whose shorter side becomes `size`, the longer one as torchvision's `Resize` gives it. */
+export function shortestTo({ width, height }: Size, size: number): Size {
   // Two multiplications in torchvision's order: (size · long) / short.
   return width <= height
     ? { width: size, height: Math.trunc((size * height) / width) }

@@ -2,7 +2,7 @@ import sharp from "sharp";
 import { sha256 } from "../util/hash.ts";
 import { reasonOf } from "./data-error.ts";
 import { type OpenedImage, render } from "./decode.ts";
-import type { Size } from "./geometry.ts";
+import { type Size, shortestTo } from "./geometry.ts";
 import { imageFormat } from "./image-format.ts";
 import { holdsPixels } from "./pixel-location.ts";
 import type { PreparedTransform } from "./prepared-files.ts";
@@ -39,13 +39,9 @@ export async function makePicture(reader: ImageReader, { image }: SampleRecord, 
   }
 }
 
-/** The shorter side `side` long, the longer one as torchvision's Resize gives it; smaller images as they are. */
-function shrunk({ width, height }: Size, side: number): Size {
-  if (Math.min(width, height) <= side) return { width, height };
-  return width <= height
-    ? { width: side, height: Math.trunc((side * height) / width) }
-    : { width: Math.trunc((side * width) / height), height: side };
-}
+/** The shorter side brought down to `side`; smaller images as they are. */
+const shrunk = ({ width, height }: Size, side: number): Size =>
+  Math.min(width, height) <= side ? { width, height } : shortestTo({ width, height }, side);
 
 function resized(image: OpenedImage, target: Size, { resampler }: PreparedTransform): Promise<Uint8Array> {
   const region = { left: 0, top: 0, width: image.width, height: image.height };
