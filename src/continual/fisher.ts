@@ -44,16 +44,16 @@ export async function diagonalFisher(
 ): Promise<Weights> {
   const { objective } = task.run;
   if (fisher === "batch")
-    return meanOf(task, { measure: "square", maxSamples }, (model, batch, sums) => addBatch(task, { model, batch, sums }));
-  return meanOf(task, { measure: "square", maxSamples }, (model, batch, sums) => {
+    return meanOverTask(task, { measure: "square", maxSamples }, (model, batch, sums) => addBatch(task, { model, batch, sums }));
+  return meanOverTask(task, { measure: "square", maxSamples }, (model, batch, sums) => {
     const own = (features: RawFeatures): RawFeatures => ownLossGradients(features, { model, batch, sums, objective });
-    addSampleGradients(model, batch, { own, sums, ...(task.run.microBatch === undefined ? {} : { microBatch: task.run.microBatch }) });
+    addSampleGradients(model, batch, { own, sums, microBatch: task.run.microBatch });
     return batch.textOf.length;
   });
 }
 
 /** A mean over the task's samples, or batches, of what `each` adds to the sums; `each` gives how many it added. */
-export async function meanOf(
+export async function meanOverTask(
   task: TaskContext,
   how: { readonly measure: Measure; readonly maxSamples: number },
   each: (model: ComputeWeights, batch: PairBatch, sums: SampleSums) => number,

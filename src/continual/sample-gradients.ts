@@ -21,7 +21,7 @@ export interface SampleGradientOptions {
   own(features: RawFeatures): RawFeatures;
   readonly sums: SampleSums;
   /** Samples that go through a tower at a time. */
-  readonly microBatch?: number;
+  readonly microBatch?: number | undefined;
 }
 
 /** Samples at a time where the run names no number: what is alive is a whole tower's activations of so many. */
@@ -77,17 +77,13 @@ const imageSide = (model: ComputeWeights, { pixels }: PairBatch): Side => ({
 
 function textSide(model: ComputeWeights, { texts, textOf }: PairBatch): Side {
   const { ids, length } = texts;
-  const own = ({ from, to }: Range): TokenBatch => ({
-    ids: Int32Array.from(textOf.subarray(from, to)).reduce(
-      (all, row, i) => {
-        all.set(ids.subarray(row * length, (row + 1) * length), i * length);
-        return all;
-      },
-      new Int32Array((to - from) * length),
-    ),
-    rows: to - from,
-    length,
-  });
+  const own = ({ from, to }: Range): TokenBatch => {
+    const some = new Int32Array((to - from) * length);
+    textOf.subarray(from, to).forEach((row, i) => {
+      some.set(ids.subarray(row * length, (row + 1) * length), i * length);
+    });
+    return { ids: some, rows: to - from, length };
+  };
   return {
     tower: (range, watch) => textTower({ ...model, ...(watch ? { watch } : {}) }, own(range)),
     layout: (range) => packedLayout(own(range)),

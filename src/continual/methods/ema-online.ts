@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { lerp } from "../../engine/ops.ts";
 import type { Weights } from "../../engine/tensor.ts";
-import { refuseAdapters } from "../averaging.ts";
+import { movedTo, refuseAdapters } from "../averaging.ts";
 import { defineMethod } from "../method.ts";
 import { snapshot } from "../snapshot.ts";
 
@@ -26,8 +25,7 @@ export default defineMethod({
     },
     afterStep({ model }, { average, steps }: Memory): Memory {
       const kept = biasFree ? Math.min(weight, (1 + steps) / (10 + steps)) : weight;
-      const moved = [...average].map(([name, old]) => [name, lerp(old, model.weights.get(name) ?? old, 1 - kept)] as const);
-      return { average: new Map(moved), steps: steps + 1 };
+      return { average: movedTo(average, model.weights, 1 - kept), steps: steps + 1 };
     },
     flow: (expert, _, { average }: Memory) => ({ deploy: average, start: start === "ema" ? average : expert }),
   }),

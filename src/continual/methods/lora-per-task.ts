@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { add, divNumber } from "../../engine/ops.ts";
 import { keep, scope } from "../../engine/scope.ts";
 import type { Tensor, Weights } from "../../engine/tensor.ts";
 import { type Adapters, adapterName } from "../../nn/adapter.ts";
+import { meanOfTensors } from "../averaging.ts";
 import { allWeights } from "../learned.ts";
 import { loraHooks, loraOptions } from "../low-rank.ts";
 import { defineMethod, type TaskContext } from "../method.ts";
@@ -49,7 +49,7 @@ interface Merge extends Memory {
 
 /** The first weights with the mean of the tasks' adapters folded in; new tensors, the caller's to release, where something was learned. */
 function merged(adapters: Adapters, { start, experts, deploy }: Merge): Weights {
-  const meanOver = (of: (expert: Weights) => Tensor): Tensor => scope(() => divNumber(experts.map(of).reduce(add), experts.length));
+  const meanOver = (of: (expert: Weights) => Tensor): Tensor => scope(() => meanOfTensors(experts.map(of)));
   const entries = [...start].map(([name, weight]): readonly [string, Tensor] => {
     const site = adapters.sites.get(name);
     const isLearned = experts.every((expert) => expert.has(name));

@@ -3,7 +3,7 @@ import { mulNumber } from "../../engine/ops.ts";
 import { release } from "../../engine/scope.ts";
 import type { Weights } from "../../engine/tensor.ts";
 import { anchorOptions, learnedSnapshot } from "../anchor.ts";
-import { importanceBatches, meanOf, sampleOptions } from "../fisher.ts";
+import { importanceBatches, meanOverTask, sampleOptions } from "../fisher.ts";
 import { defineMethod, type TaskContext } from "../method.ts";
 import { runningImportance } from "../running-importance.ts";
 import { addSampleGradients } from "../sample-gradients.ts";
@@ -43,11 +43,11 @@ export default defineMethod({
 /** Mean over samples of |∂‖f‖²/∂θ|, f the features of the parameter's own tower before they are normalised: after that their length is 1 whatever the weights. */
 function sensitivity(task: TaskContext, maxSamples: number): Promise<Weights> {
   const { microBatch } = task.run;
-  return meanOf(task, { measure: "magnitude", maxSamples }, (model, batch, sums) => {
+  return meanOverTask(task, { measure: "magnitude", maxSamples }, (model, batch, sums) => {
     addSampleGradients(model, batch, {
       own: ({ image, text }) => ({ image: mulNumber(image, 2), text: mulNumber(text, 2) }),
       sums,
-      ...(microBatch === undefined ? {} : { microBatch }),
+      microBatch,
     });
     return batch.textOf.length;
   });
