@@ -99,12 +99,14 @@ async function steadyStates(
     states = next;
   };
   move(await methods.startTask(contextOf(0), states));
-  const earlier = memory().metaPeak;
-  const end = await meterAsync(() => methods.endTask(contextOf(0), states));
-  move(end.result);
+  move(await methods.endTask(contextOf(0), states));
   move(await methods.shipped(contextOf(0).model.weights, contextOf(0), states));
   move(await methods.startTask(contextOf(1), states));
-  return { states, flops: end.flops, peakBytes: Math.max(earlier, memory().metaPeak) };
+  const earlier = memory().metaPeak;
+  const end = await meterAsync(() => methods.endTask(contextOf(1), states));
+  // Only what it takes was asked for.
+  replaceStates(end.result, states);
+  return { states, flops: end.flops, peakBytes: Math.max(earlier, end.metaPeakBytes) };
 }
 
 /** The weights that a run began with, as shapes: a run holds them once a method has asked. */
