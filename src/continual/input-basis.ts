@@ -5,51 +5,50 @@ import { eigen, onOneThread } from "../engine/linear-algebra.ts";
 import { concat, matmul, normalize, reshape, slice, sub, sum, to, toDevice, transpose, zeros } from "../engine/ops.ts";
 import { keep, scope } from "../engine/scope.ts";
 import { item, readFloats, type Tensor, type Weights } from "../engine/tensor.ts";
-import { computeWeights, imageTower, textTower } from "../models/clip.ts";
+import { type ComputeWeights, computeWeights, imageTower, textTower } from "../models/clip.ts";
+import { pack } from "../models/text-transformer.ts";
 import { run } from "../nn/tower.ts";
 import type { WeightUse } from "../nn/view.ts";
 import type { PairBatch } from "./gradients.ts";
 import type { TaskContext } from "./method.ts";
-import { packedLayout } from "./sample-layout.ts";
+import { usualSize } from "./sample-gradients.ts";
 
 /** Σ x xᵀ [K, K] over all vectors that the task's samples put into each linear layer that learns, by its weight. They live until they are released. */
 export async function inputProducts(task: TaskContext, maxSamples: number): Promise<Weights> {
   const sums = new Map<string, Tensor>();
-  const { batchSize, precision, microBatch = 128 } = task.run;
+  const { batchSize, precision, microBatch = usualSize } = task.run;
   for await (const batch of task.batches({ maxSamples, batchSize: Math.min(batchSize, maxSamples) }))
     scope(() => {
       const model = computeWeights(task.model, precision);
-      const tokens = { count: 0 };
-      const watch = (use: WeightUse): void => {
-        if (use.kind === "linear" && task.learns(use.weight)) addProducts(sums, use, tokens.count);
-      };
-      noGrad(() => through({ ...model, watch }, batch, { microBatch, tokens }));
+      const watching = (most = Number.POSITIVE_INFINITY): ComputeWeights => ({
+        ...model,
+        watch: (use) => {
+          if (use.kind === "linear" && task.learns(use.weight)) addProducts(sums, use, most);
+        },
+      });
+      noGrad(() => through(watching, batch, microBatch));
     });
   return sums;
 }
 
-function through(
-  model: Parameters<typeof imageTower>[0],
-  { pixels, texts }: PairBatch,
-  at: { readonly microBatch: number; readonly tokens: { count: number } },
-): void {
-  const images = pixels.shape[0] ?? 0;
-  for (let from = 0; from < images; from += at.microBatch)
-    scope(() => run(imageTower(model, slice(pixels, 0, from, Math.min(images, from + at.microBatch)))));
+/** @param watching The model; at most so many of the first vectors count. */
+function through(watching: (most?: number) => ComputeWeights, { pixels, texts }: PairBatch, microBatch: number): void {
+  const [all, images = 0] = [watching(), pixels.shape[0]];
+  for (let from = 0; from < images; from += microBatch)
+    scope(() => run(imageTower(all, slice(pixels, 0, from, Math.min(images, from + microBatch)))));
   // What fills up a packed batch is nobody's token.
-  at.tokens.count = packedLayout(texts).sampleOf.length;
-  scope(() => run(textTower(model, texts)));
+  const tokens = (pack(texts).ends.at(-1) ?? -1) + 1;
+  scope(() => run(textTower(watching(tokens), texts)));
 }
 
-/** @param tokens How many of the vectors are real, where the batch is packed; 0 where all are. */
-function addProducts(sums: Map<string, Tensor>, { weight, input }: WeightUse, tokens: number): void {
+function addProducts(sums: Map<string, Tensor>, { weight, input }: WeightUse, most: number): void {
   const width = input.shape.at(-1) ?? 0;
   const known = sums.get(weight);
   const sumOf = known ?? scope(() => keep(zeros([width, width], "float32", input.device)));
   if (!known) sums.set(weight, sumOf);
   scope(() => {
     const all = reshape(input, [-1, width]);
-    const own = to(tokens > 0 && (all.shape[0] ?? 0) > tokens ? slice(all, 0, 0, tokens) : all, "float32");
+    const own = to(slice(all, 0, 0, Math.min(all.shape[0] ?? 0, most)), "float32");
     addInto(sumOf, matmul(transpose(own, 0, 1), own));
   });
 }

@@ -24,8 +24,8 @@ export interface SampleGradientOptions {
   readonly microBatch?: number | undefined;
 }
 
-/** Samples at a time where the run names no number: what is alive is a whole tower's activations of so many. */
-const usualSize = 128;
+/** Samples at a time where a run names no number: what is alive is a whole tower's activations of so many. */
+export const usualSize = 128;
 
 /**
  * Adds a measure of every sample's own gradient to `sums`. One backward pass of the whole batch gives what went into each linear layer, norm and token table and the gradient of what came out

@@ -2,12 +2,13 @@ import { afterAll, expect, test } from "vitest";
 import { taskOver } from "../../../test/fixtures/continual/task.ts";
 import { tinyBatch, tinyModel } from "../../../test/fixtures/training/tiny.ts";
 import { noGrad } from "../../engine/grad.ts";
-import { matmul, mul, reshape, sub, sum, transpose } from "../../engine/ops.ts";
+import { matmul, mul, reshape, slice, sub, sum, transpose } from "../../engine/ops.ts";
 import { keep, release, scope } from "../../engine/scope.ts";
 import { item, readFloats, type StateTree, type Tensor, tensor, type Weights } from "../../engine/tensor.ts";
 import { computeWeights, imageTower, textTower } from "../../models/clip.ts";
+import { endPositions } from "../../models/text-transformer.ts";
 import { run } from "../../nn/tower.ts";
-import { extendedBasis, withoutRows } from "../input-basis.ts";
+import { extendedBasis, inputProducts, withoutRows } from "../input-basis.ts";
 import type { GradientContext, Method } from "../method.ts";
 import definition from "./orthogonal.ts";
 
@@ -65,6 +66,24 @@ function inputsOf(batch = tinyBatch()): ReadonlyMap<string, readonly Tensor[]> {
   });
   return found;
 }
+
+test("what fills up a packed batch of texts counts for nothing", async () => {
+  const products = await inputProducts(taskOver(model, { batches: [tinyBatch] }), 8);
+  scope(() => {
+    const name = "transformer.resblocks.0.attn.in_proj_weight";
+    const inputs = inputsOf();
+    const [all] = inputs.get(name) as readonly [Tensor];
+    const [rows = 0] = all.shape;
+    const batch = tinyBatch();
+    const tokens = endPositions(batch.texts).reduce((total, end) => total + end + 1, 0);
+    expect(tokens).toBeLessThan(rows);
+    const real = slice(all, 0, 0, tokens);
+    const expected = matmul(transpose(real, 0, 1), real);
+    expect(Math.sqrt(squared(sub(products.get(name) as Tensor, expected)) / squared(expected))).toBeLessThan(1e-6);
+    release(inputs);
+  });
+  release(products);
+});
 
 test("an edited gradient changes no layer's output on the first task's inputs by more than the threshold leaves; other gradients stay", async () => {
   const method = methodOf({ threshold: 0.99 });
