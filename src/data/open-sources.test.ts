@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pack } from "tar-stream";
 import { afterAll, expect, test } from "vitest";
+import { tarOf } from "../../test/fixtures/data/tar.ts";
 import { expandBraces } from "./brace-list.ts";
 import { cachedIndex } from "./index-cache.ts";
 import { openSources } from "./open-sources.ts";
@@ -120,14 +120,8 @@ test("a picture without class and caption is an error that says what to do", asy
 });
 
 test("an archive's index is kept by content, and made again where the kept one is torn", async () => {
-  const archive = pack();
-  archive.entry({ name: "1.jpg" }, "not read here");
-  archive.entry({ name: "1.txt" }, "a caption");
-  archive.entry({ name: "2.txt" }, "no image");
-  archive.finalize();
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of archive) chunks.push(chunk as Uint8Array);
-  write("tars/0000.tar", Buffer.concat(chunks));
+  const members = { "1.jpg": "not read here", "1.txt": "a caption", "2.txt": "no image" };
+  write("tars/0000.tar", await tarOf(Object.entries(members)));
   const first = await one("wds:tars/{0000..0000}.tar");
   const kept = join(root, "cache/indexes");
   expect(readdirSync(kept)).toHaveLength(1);

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
+import { ownCache } from "../../test/fixtures/data/own-cache.ts";
 import { sha256 } from "../util/hash.ts";
 import { type FoundDataset, indexedSource } from "./indexed-source.ts";
 import { openSources } from "./open-sources.ts";
@@ -12,13 +12,11 @@ import { ImageReader } from "./read-image.ts";
 import type { DataSource, SampleRecord } from "./source.ts";
 import { translatedSource } from "./worker-source.ts";
 
-const root = mkdtempSync(join(tmpdir(), "eg-prepare-"));
-const before = process.env.EVERGREEN_CACHE;
+const root = ownCache("eg-prepare-");
 const originals = join(root, "photos");
 
 /** 24 pictures of two classes, one of them broken and one smaller than asked for. */
 beforeAll(async () => {
-  process.env.EVERGREEN_CACHE = join(root, "cache");
   for (let i = 0; i < 24; i++) {
     const [width, height] = i === 3 ? [10, 12] : [30 + i, 40];
     const data = Buffer.from(
@@ -30,11 +28,6 @@ beforeAll(async () => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, `${String(i).padStart(2, "0")}.${i % 2 === 0 ? "jpg" : "png"}`), i === 6 ? bytes.subarray(0, 90) : bytes);
   }
-});
-afterAll(() => {
-  if (before === undefined) delete process.env.EVERGREEN_CACHE;
-  else process.env.EVERGREEN_CACHE = before;
-  rmSync(root, { recursive: true, force: true });
 });
 
 const transform = { side: 20, encoding: "png", resampler: "exact" } as const;

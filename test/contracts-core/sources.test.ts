@@ -1,8 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { createLoader, type LoaderPlan, type RowRequest } from "../../src/data/loader.ts";
 import { openSources } from "../../src/data/open-sources.ts";
 import { ImageReader } from "../../src/data/read-image.ts";
@@ -11,21 +10,12 @@ import { preprocessOf } from "../../src/data/transform.ts";
 import type { ComponentSpec } from "../../src/util/component.ts";
 import { sha256 } from "../../src/util/hash.ts";
 import { createRandom } from "../../src/util/random.ts";
+import { ownCache } from "../fixtures/data/own-cache.ts";
 import type { FixtureVariant, SourceFixture } from "./sources/fixture.ts";
 
 const fixtureFolder = new URL("./sources/", import.meta.url);
 const fixtureNames = readdirSync(fileURLToPath(fixtureFolder)).map((file) => file.replace(/\.ts$/, ""));
-const root = mkdtempSync(join(tmpdir(), "sources-"));
-const cacheBefore = process.env.EVERGREEN_CACHE;
-
-beforeAll(() => {
-  process.env.EVERGREEN_CACHE = join(root, "cache");
-});
-afterAll(() => {
-  if (cacheBefore === undefined) delete process.env.EVERGREEN_CACHE;
-  else process.env.EVERGREEN_CACHE = cacheBefore;
-  rmSync(root, { recursive: true, force: true });
-});
+const root = ownCache("sources-");
 
 test("every source has a fixture, and no fixture is left without a source", () => {
   expect(fixtureNames.filter((name) => name !== "fixture").sort()).toEqual(sources.names());

@@ -1,31 +1,17 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { pack } from "tar-stream";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
+import { ownCache } from "../../../test/fixtures/data/own-cache.ts";
+import { tarOf } from "../../../test/fixtures/data/tar.ts";
 import { openSources } from "../open-sources.ts";
 
-const root = mkdtempSync(join(tmpdir(), "eg-cb-"));
-const before = process.env.EVERGREEN_CACHE;
-beforeAll(() => {
-  process.env.EVERGREEN_CACHE = join(root, "cache");
-});
-afterAll(() => {
-  if (before === undefined) delete process.env.EVERGREEN_CACHE;
-  else process.env.EVERGREEN_CACHE = before;
-  rmSync(root, { recursive: true, force: true });
-});
+const root = ownCache("eg-cb-");
 
 async function put(name: string, data: string | Readonly<Record<string, string>>): Promise<void> {
   const path = join(root, name);
   mkdirSync(dirname(path), { recursive: true });
   if (typeof data === "string") return writeFileSync(path, data);
-  const tar = pack();
-  for (const [member, text] of Object.entries(data)) tar.entry({ name: member }, text);
-  tar.finalize();
-  const parts: Buffer[] = [];
-  for await (const part of tar) parts.push(part as Buffer);
-  writeFileSync(path, Buffer.concat(parts));
+  writeFileSync(path, await tarOf(Object.entries(data)));
 }
 
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { pack } from "tar-stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { tarOf } from "../../../test/fixtures/data/tar.ts";
 import { openSources, planSources } from "../open-sources.ts";
 import { readSpan } from "../read-image.ts";
 import { type DataSource, sizeOf } from "../source.ts";
@@ -65,13 +65,9 @@ test("opens the sets that are there whole, by handle, with the registry's role, 
 test("a tar gives the same samples as the folder, each picture's bytes, and the names of what it lacks", async () => {
   putTwoSets();
   const [folder] = await openSources({ name: "fomo", path: root, sets: ["dtd"] }, "/");
-  const tar = pack();
-  for (const name of ["a/1.jpg", "a/2.jpg", "b/3.jpg"]) tar.entry({ name: `DTD/${name}` }, `bytes of ${name}`);
-  tar.finalize();
-  const parts: Buffer[] = [];
-  for await (const part of tar) parts.push(part as Buffer);
+  const tar = await tarOf(["a/1.jpg", "a/2.jpg", "b/3.jpg"].map((name) => [`DTD/${name}`, `bytes of ${name}`] as const));
   rmSync(join(root, "DTD"), { recursive: true });
-  writeFileSync(join(root, "DTD.tar"), Buffer.concat(parts));
+  writeFileSync(join(root, "DTD.tar"), tar);
   const [archive] = await openSources({ name: "fomo", path: root, sets: ["dtd"] }, "/");
   expect(at(archive)).toEqual(at(folder));
   const bytes = (archive?.records("train") ?? []).map(({ image }) =>

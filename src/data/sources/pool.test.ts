@@ -1,35 +1,30 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pack } from "tar-stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ownCache } from "../../../test/fixtures/data/own-cache.ts";
+import { tarOf } from "../../../test/fixtures/data/tar.ts";
 import { openSources, planSources } from "../open-sources.ts";
 import { sizeOf } from "../source.ts";
 
-const root = mkdtempSync(join(tmpdir(), "eg-pool-"));
-const before = { cache: process.env.EVERGREEN_CACHE, data: process.env.EVERGREEN_DATA };
+const root = ownCache("eg-pool-");
+const before = process.env.EVERGREEN_DATA;
 beforeAll(async () => {
-  process.env.EVERGREEN_CACHE = join(root, "cache");
   process.env.EVERGREEN_DATA = root;
   for (const shard of ["00000", "00001"]) {
-    const tar = pack();
-    for (const key of ["a", "b", "c"]) {
-      tar.entry({ name: `${key}.jpg` }, `picture ${shard} ${key}`);
-      tar.entry({ name: `${key}.txt` }, `caption of ${key}`);
-    }
-    tar.entry({ name: "d.jpg" }, "nobody describes it");
-    tar.finalize();
-    const parts: Buffer[] = [];
-    for await (const part of tar) parts.push(part as Buffer);
+    const pairs = ["a", "b", "c"].flatMap(
+      (key) =>
+        [
+          [`${key}.jpg`, `picture ${shard} ${key}`],
+          [`${key}.txt`, `caption of ${key}`],
+        ] as const,
+    );
     mkdirSync(join(root, "pools/cc3m"), { recursive: true });
-    writeFileSync(join(root, "pools/cc3m", `${shard}.tar`), Buffer.concat(parts));
+    writeFileSync(join(root, "pools/cc3m", `${shard}.tar`), await tarOf([...pairs, ["d.jpg", "nobody describes it"]]));
   }
 });
 afterAll(() => {
-  for (const [name, value] of [["EVERGREEN_CACHE", before.cache] as const, ["EVERGREEN_DATA", before.data] as const])
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  rmSync(root, { recursive: true, force: true });
+  if (before === undefined) delete process.env.EVERGREEN_DATA;
+  else process.env.EVERGREEN_DATA = before;
 });
 
 test("a pool in the data root is opened under its handle as a pool; pairs without a caption are left out by name", async () => {

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { ownCache } from "../../../test/fixtures/data/own-cache.ts";
 import { idx, put, trees } from "../../../test/fixtures/data/torchvision-trees.ts";
 import { openSources } from "../open-sources.ts";
 import { ImageReader } from "../read-image.ts";
@@ -9,16 +9,7 @@ import { registeredSet } from "../registry.ts";
 import type { DataSource, Split } from "../source.ts";
 import { layouts } from "../torchvision/layouts.ts";
 
-const root = mkdtempSync(join(tmpdir(), "eg-tv-"));
-const before = process.env.EVERGREEN_CACHE;
-beforeAll(() => {
-  process.env.EVERGREEN_CACHE = join(root, "cache");
-});
-afterAll(() => {
-  if (before === undefined) delete process.env.EVERGREEN_CACHE;
-  else process.env.EVERGREEN_CACHE = before;
-  rmSync(root, { recursive: true, force: true });
-});
+const root = ownCache("eg-tv-");
 
 async function open(handle: string, make = trees[handle]): Promise<{ readonly folder: string; readonly set: DataSource }> {
   const folder = mkdtempSync(join(root, `${handle}-`));

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pack } from "tar-stream";
+import { tarOf } from "../../fixtures/data/tar.ts";
 import { type FixtureImage, fixtureImages, type SourceFixture } from "./fixture.ts";
 
 const classes = ["red fox", "owl"];
@@ -20,7 +20,7 @@ const clipBenchmark: SourceFixture = {
     ] as const) {
       mkdirSync(join(folder, split), { recursive: true });
       writeFileSync(join(folder, split, "nshards.txt"), `${shards.length}\n`);
-      for (const [i, own] of shards.entries()) writeFileSync(join(folder, split, `${i}.tar`), await tarOf(own));
+      for (const [i, own] of shards.entries()) writeFileSync(join(folder, split, `${i}.tar`), await shardOf(own));
     }
     writeFileSync(join(folder, "classnames.txt"), `${classes.join("\n")}\n`);
     writeFileSync(join(folder, "zeroshot_classification_templates.txt"), "a photo of a {c}.\na drawing of a {c}.\n");
@@ -29,14 +29,14 @@ const clipBenchmark: SourceFixture = {
 };
 export default clipBenchmark;
 
-async function tarOf(images: readonly FixtureImage[]): Promise<Buffer> {
-  const archive = pack();
-  for (const { name, className, bytes } of images) {
-    archive.entry({ name: `s000000${name}` }, bytes);
-    archive.entry({ name: `s000000${name.replace(/\..*/, ".cls")}` }, String(classes.indexOf(className)));
-  }
-  archive.finalize();
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of archive) chunks.push(chunk as Uint8Array);
-  return Buffer.concat(chunks);
+function shardOf(images: readonly FixtureImage[]): Promise<Buffer> {
+  return tarOf(
+    images.flatMap(
+      ({ name, className, bytes }) =>
+        [
+          [`s000000${name}`, bytes],
+          [`s000000${name.replace(/\..*/, ".cls")}`, String(classes.indexOf(className))],
+        ] as const,
+    ),
+  );
 }
