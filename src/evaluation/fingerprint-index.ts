@@ -1,3 +1,4 @@
+import { groupBy } from "../util/group-by.ts";
 import { hashDistance, isSamePicture, nearBits, type PictureFingerprint } from "./picture-fingerprint.ts";
 
 /** Pictures that can be asked which of them another one is a copy of. */
@@ -11,16 +12,9 @@ const bands = nearBits + 1;
 
 /** An index over hashes: candidates share a band of bits, are near, and have thumbnails that agree. Memory grows with the pictures in it alone. */
 export function createFingerprintIndex(pictures: readonly PictureFingerprint[]): FingerprintIndex {
-  const tables = Array.from({ length: bands }, (_, band) => {
-    const table = new Map<number, number[]>();
-    for (const [place, { hash }] of pictures.entries()) {
-      const key = bandOf(hash, band);
-      const own = table.get(key);
-      if (own) own.push(place);
-      else table.set(key, [place]);
-    }
-    return table;
-  });
+  const tables = Array.from({ length: bands }, (_, band) =>
+    groupBy(pictures.keys(), (place) => bandOf((pictures[place] as PictureFingerprint).hash, band)),
+  );
   return {
     copiesOf: ({ hash, thumbnail }) => {
       const found = new Set<number>();

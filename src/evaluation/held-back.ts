@@ -1,3 +1,4 @@
+import { groupBy } from "../util/group-by.ts";
 import type { Draws, Random } from "../util/random.ts";
 
 /** Share of training samples that validation takes the place of testing with. */
@@ -32,11 +33,6 @@ function chosen(draws: Draws, items: readonly number[], count: number): readonly
 }
 
 function eachLabel(labels: ArrayLike<number>, visit: (label: number, items: readonly number[]) => void): void {
-  const members = new Map<number, number[]>();
-  for (let item = 0; item < labels.length; item++) {
-    const own = members.get(labels[item] as number);
-    if (own) own.push(item);
-    else members.set(labels[item] as number, [item]);
-  }
+  const members = groupBy(Array.from(labels).keys(), (item) => labels[item] as number);
   for (const [label, items] of members) visit(label, items);
 }

@@ -1,3 +1,4 @@
+import { groupBy } from "../util/group-by.ts";
 import type { Random } from "../util/random.ts";
 
 /** min(n, max(2C, 300, ⌊f·n⌋)) of n test items with C distinct labels. */
@@ -15,12 +16,7 @@ export function subsetOf(
   labels: ArrayLike<number>,
   { set, fraction }: { readonly set: string; readonly fraction: number },
 ): Uint32Array {
-  const members = new Map<number, number[]>();
-  for (let item = 0; item < labels.length; item++) {
-    const own = members.get(labels[item] as number);
-    if (own) own.push(item);
-    else members.set(labels[item] as number, [item]);
-  }
+  const members = groupBy(Array.from(labels).keys(), (item) => labels[item] as number);
   const size = subsetSize(labels.length, members.size, fraction);
   const each = Math.floor(size / Math.max(1, members.size));
   const chosen: number[] = [];

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { evaluators } from "../evaluation/evaluator.ts";
 import type { ResultRow } from "../runs/rows.ts";
 import { EvergreenError } from "../util/errors.ts";
+import { groupBy } from "../util/group-by.ts";
 import { issueText } from "../util/issues.ts";
 
 /** One result file of CLIP_benchmark: one model on one data set. */
@@ -67,13 +68,7 @@ export async function toClipBenchmark(
   rows: readonly ResultRow[],
   model: Pick<ClipBenchmarkResult, "model" | "pretrained">,
 ): Promise<readonly ClipBenchmarkResult[]> {
-  const groups = new Map<string, ResultRow[]>();
-  for (const row of rows) {
-    const key = `${row.dataset}\n${row.evaluator}`;
-    const own = groups.get(key);
-    if (own) own.push(row);
-    else groups.set(key, [row]);
-  }
+  const groups = groupBy(rows, ({ dataset, evaluator }) => `${dataset}\n${evaluator}`);
   return Promise.all(
     [...groups.values()].map(async ([first, ...others]): Promise<ClipBenchmarkResult> => {
       if (!first) throw new Error("internal: a group without a row");

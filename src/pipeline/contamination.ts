@@ -3,6 +3,7 @@ import { ImageReader } from "../data/read-image.ts";
 import { type DataSource, datasetOf, type SampleId, type SampleRecord } from "../data/source.ts";
 import { createFingerprintIndex } from "../evaluation/fingerprint-index.ts";
 import { fingerprintOf, type PictureFingerprint } from "../evaluation/picture-fingerprint.ts";
+import { groupBy } from "../util/group-by.ts";
 import { sha256 } from "../util/hash.ts";
 
 /** How a test item came up among training data, the surest first: equal bytes, equal pixels, the same picture in another size or encoding, a caption of the same words. */
@@ -94,33 +95,32 @@ export function captionWords(caption: string): string {
 /** What is known of the test items, asked sample by sample. */
 class Search {
   private readonly items: readonly Read[];
-  private readonly byBytes: ReadonlyMap<string, readonly number[]>;
-  private readonly byPixels: ReadonlyMap<string, readonly number[]>;
+  private readonly byBytes: ReadonlyMap<string, readonly Read[]>;
+  private readonly byPixels: ReadonlyMap<string, readonly Read[]>;
   private readonly index: ReturnType<typeof createFingerprintIndex>;
-  private readonly byWords: ReadonlyMap<string, readonly SampleId[]>;
+  private readonly byWords: ReadonlyMap<string, readonly { readonly id: SampleId }[]>;
   private readonly hits = new Map<string, Contaminated>();
 
   constructor(items: readonly Read[], captioned: readonly SampleRecord[]) {
-    const places = [...items.keys()];
     this.items = items;
-    this.byBytes = grouped(places, (place) => [items[place]?.bytes ?? ""]);
-    this.byPixels = grouped(places, (place) => [items[place]?.pixels ?? ""]);
+    this.byBytes = groupBy(items, ({ bytes }) => bytes);
+    this.byPixels = groupBy(items, ({ pixels }) => pixels);
     this.index = createFingerprintIndex(items.map(({ fingerprint }) => fingerprint));
-    const words = new Map(
-      captioned.map(({ id, captions }) => [id, [...new Set(captions.map(captionWords))].filter((text) => text !== "")]),
+    const told = captioned.flatMap(({ id, captions }) => [...new Set(captions.map(captionWords))].map((words) => ({ id, words })));
+    this.byWords = groupBy(
+      told.filter(({ words }) => words !== ""),
+      ({ words }) => words,
     );
-    this.byWords = grouped([...words.keys()], (id) => words.get(id) ?? []);
   }
 
   meet(sample: SampleRecord, read: Read | undefined): void {
-    const idOf = (place: number): SampleId => this.items[place]?.record.id ?? "";
     if (read) {
-      for (const place of this.byBytes.get(read.bytes) ?? []) this.add(idOf(place), "bytes", sample.id);
-      for (const place of this.byPixels.get(read.pixels) ?? []) this.add(idOf(place), "pixels", sample.id);
-      for (const place of this.index.copiesOf(read.fingerprint)) this.add(idOf(place), "near", sample.id);
+      for (const { record } of this.byBytes.get(read.bytes) ?? []) this.add(record.id, "bytes", sample.id);
+      for (const { record } of this.byPixels.get(read.pixels) ?? []) this.add(record.id, "pixels", sample.id);
+      for (const place of this.index.copiesOf(read.fingerprint)) this.add(this.items[place]?.record.id ?? "", "near", sample.id);
     }
     for (const caption of sample.captions)
-      for (const id of this.byWords.get(captionWords(caption)) ?? []) this.add(id, "caption", sample.id);
+      for (const { id } of this.byWords.get(captionWords(caption)) ?? []) this.add(id, "caption", sample.id);
   }
 
   /** Sorted by item, then by pool. */
@@ -138,17 +138,6 @@ class Search {
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-function grouped<Value>(values: readonly Value[], keysOf: (value: Value) => readonly string[]): ReadonlyMap<string, readonly Value[]> {
-  const groups = new Map<string, Value[]>();
-  for (const value of values)
-    for (const key of keysOf(value)) {
-      const own = groups.get(key);
-      if (own) own.push(value);
-      else groups.set(key, [value]);
-    }
-  return groups;
-}
 
 /** Pictures as they are read, in the order of the records. */
 async function* inOrder(

@@ -1,4 +1,5 @@
 import type { TrialResult } from "../runs/trial.ts";
+import { groupBy } from "../util/group-by.ts";
 import { withDeviation } from "./numbers.ts";
 import type { Column, Table } from "./table.ts";
 
@@ -33,12 +34,7 @@ export interface SweepCell {
 
 /** Trials gathered over their seeds, in the order of the sweep. */
 export function sweepCells(trials: readonly SweptTrial[]): readonly SweepCell[] {
-  const cells = new Map<string, SweptTrial[]>();
-  for (const trial of trials) {
-    const { seed: _, ...rest } = trial.labels;
-    const key = JSON.stringify(rest);
-    cells.set(key, [...(cells.get(key) ?? []), trial]);
-  }
+  const cells = groupBy(trials, ({ labels: { seed: _, ...rest } }) => JSON.stringify(rest));
   return [...cells.entries()].map(([key, members]) => {
     const results = members.flatMap(({ result }) => (result ? [result] : []));
     const at = (index: number): SweepCell["scores"] => {

@@ -3,6 +3,7 @@ import type { Concept, ConceptId } from "../data/source.ts";
 import type { Component } from "../util/component.ts";
 import { Catalog } from "../util/component.ts";
 import { EvergreenError } from "../util/errors.ts";
+import { groupBy } from "../util/group-by.ts";
 import type { Random } from "../util/random.ts";
 
 /** One update: the concepts that arrive together. */
@@ -101,18 +102,6 @@ export function yearsIntoTasks(concepts: readonly Concept[]): Stream {
   }
   const byYear = [...concepts].sort((a, b) => (a.stats.year ?? 0) - (b.stats.year ?? 0));
   return groupIntoTasks(byYear, ({ stats }) => String(stats.year));
-}
-
-/** The concepts by group, groups in the order of their first concept. */
-export function groupBy(concepts: readonly Concept[], groupOf: (concept: Concept) => string): Map<string, Concept[]> {
-  const groups = new Map<string, Concept[]>();
-  for (const concept of concepts) {
-    const name = groupOf(concept);
-    const members = groups.get(name) ?? [];
-    groups.set(name, members);
-    members.push(concept);
-  }
-  return groups;
 }
 
 function refuseDoubles(concepts: readonly Concept[]): void {

@@ -1,4 +1,5 @@
 import type { DataSource, SampleId, SampleRecord } from "../data/source.ts";
+import { groupBy } from "../util/group-by.ts";
 import { hashOf } from "../util/hash.ts";
 import { inPoolOrder } from "./pools.ts";
 import type { Stream } from "./stream.ts";
@@ -22,17 +23,13 @@ export interface SplitSummary {
  * by id. Static: every test sample of the sets held out, in their order. Test samples of classes that are not streamed are in neither.
  */
 export function testSplits(stream: Stream, streamed: readonly DataSource[], heldOut: readonly DataSource[]): TestSplits {
-  const byConcept = new Map<string, SampleId[]>();
-  for (const set of streamed)
-    for (const record of set.records("test")) {
-      const concept = conceptOf(set, record);
-      const members = byConcept.get(concept);
-      if (members) members.push(record.id);
-      else byConcept.set(concept, [record.id]);
-    }
+  const tests = streamed.flatMap((set) => set.records("test").map((record) => ({ id: record.id, concept: conceptOf(set, record) })));
+  const byConcept = groupBy(tests, ({ concept }) => concept);
   return {
     static: heldOut.flatMap((set) => set.records("test").map(({ id }) => id)),
-    dynamic: stream.tasks.map((_, task) => inPoolOrder(stream, task).flatMap(({ id }) => byConcept.get(id) ?? [])),
+    dynamic: stream.tasks.map((_, task) =>
+      inPoolOrder(stream, task).flatMap((concept) => (byConcept.get(concept.id) ?? []).map(({ id }) => id)),
+    ),
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { groupBy, type StreamOrdering } from "../stream.ts";
+import { groupBy } from "../../util/group-by.ts";
+import type { StreamOrdering } from "../stream.ts";
 
 const options = z.strictObject({});
 

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { Concept } from "../../data/source.ts";
+import { groupBy } from "../../util/group-by.ts";
 import { byText } from "../canonical.ts";
 import { publishedSet } from "../published-sets.ts";
 import { permuted, scoresOf, sortedBy } from "../scores.ts";
-import { groupBy, type StreamOrdering } from "../stream.ts";
+import type { StreamOrdering } from "../stream.ts";
 
 const options = z.strictObject({
   blocks: z.enum(["year", "dataset"]).default("year").describe("shuffle inside a year, or keep the data sets of a year apart"),
