@@ -27,11 +27,11 @@ def gradient(name, step):
     return SCALE * torch.from_numpy(uniform(f"optimizers/{name}/{step}", SHAPES[name], 0.8)).double()
 
 
-def adam(state, g, step, betas=BETAS):
-    """2014: m and v of arXiv:1412.6980, bias-corrected; the update without its rate."""
-    state["m"] = betas[0] * state.get("m", torch.zeros_like(g)) + (1 - betas[0]) * g
-    state["v"] = betas[1] * state.get("v", torch.zeros_like(g)) + (1 - betas[1]) * g * g
-    return state["m"] / (1 - betas[0] ** step) / ((state["v"] / (1 - betas[1] ** step)).sqrt() + EPS)
+def adam(state, g, step):
+    """m and v of arXiv:1412.6980, bias-corrected; the update without its rate."""
+    state["m"] = BETAS[0] * state.get("m", torch.zeros_like(g)) + (1 - BETAS[0]) * g
+    state["v"] = BETAS[1] * state.get("v", torch.zeros_like(g)) + (1 - BETAS[1]) * g * g
+    return state["m"] / (1 - BETAS[0] ** step) / ((state["v"] / (1 - BETAS[1] ** step)).sqrt() + EPS)
 
 
 def is_hidden(name):
