@@ -1,34 +1,20 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { commandIn } from "./evergreen.ts";
+import { commandIn, jsonOf, paintPhotos } from "./evergreen.ts";
 
 const place = mkdtempSync(join(tmpdir(), "evaluation-commands-"));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
 const evergreen = commandIn(place);
+const json = jsonOf(evergreen);
 
-/** What a command that succeeds gives machines. */
-function json<T>(...argv: string[]): T {
-  const { exit, out, err } = evergreen(...argv, "--json");
-  expect([exit, err]).toEqual([0, expect.any(String)]);
-  return JSON.parse(out) as T;
-}
-
-const colours = { red: 200, blue: 10, green: 90 } as const;
 const set = "folder:./photos?test=0.3";
 const short = ["--set", "budget.per_task=1 steps", "--set", "stream.tasks=1", "--set", "data.batch_size=8"];
 
 beforeAll(async () => {
-  for (const [name, r] of Object.entries(colours)) {
-    mkdirSync(join(place, "photos", name), { recursive: true });
-    for (let i = 0; i < 12; i++)
-      await sharp({ create: { width: 32, height: 32, channels: 3, background: { r, g: 9 * i, b: 250 - r } } })
-        .png()
-        .toFile(join(place, "photos", name, `${i}.png`));
-  }
+  await paintPhotos(join(place, "photos"), { red: 200, blue: 10, green: 90 }, 12);
   expect(evergreen("init", "--from", "photos", "--model", "preset:mini-flux-base", "--test", "0.3").exit).toBe(0);
   for (const [run, seed] of [
     ["a", 0],
@@ -84,6 +70,10 @@ test("a probe scores by a classifier of its own; drift is none at the start and 
   ]);
   expect(moved.at(-1)).toBeGreaterThan(0);
   expect(pairs.count).toBeGreaterThan(0);
+  const told = evergreen("eval", "a", "--drift", "--suite", set, "--all");
+  expect(told.out).toMatch(/^state\tmoved image %.*\nstart\t0\.00\t0\.00\t/);
+  expect(told.out).toMatch(/\npart\tparameters\tstart %\t.*\nall\t\d+\t0\.00\t/);
+  expect(told.err).toContain(`features of ${pairs.count} pairs, digest `);
 }, 120_000);
 
 test("runs that differ in the seed alone are one group", () => {
@@ -109,6 +99,15 @@ test("a training set is searched for test items, and they can be left out", () =
   const [all, some] = [json<Sheet>("eval", "a"), json<Sheet>("eval", "a", "--without", "found.tsv")].map(({ rows }) => rows[0]?.n ?? 0);
   expect(some).toBeLessThan(all ?? 0);
 }, 120_000);
+
+test("a run without adapters has none to give, and leaves no folder", () => {
+  expect(evergreen("export", "a", "--as", "peft", "--out", "adapters")).toMatchObject({
+    exit: 4,
+    out: "",
+    err: expect.stringContaining("name a run with a method of adapters") as string,
+  });
+  expect(existsSync(join(place, "adapters"))).toBe(false);
+});
 
 test("scores go out as CSV, LaTeX and CLIP_benchmark's files, and come back", () => {
   expect(evergreen("export", "a", "--as", "csv").out).toMatch(

@@ -1,21 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { commandIn } from "./evergreen.ts";
+import { commandIn, jsonOf, paintPhotos } from "./evergreen.ts";
 
 const place = mkdtempSync(join(tmpdir(), "new-commands-"));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
 const evergreen = commandIn(place);
-
-/** What a command that succeeds gives machines. */
-function json<T>(...argv: string[]): T {
-  const { exit, out, err } = evergreen(...argv, "--json");
-  expect([exit, err]).toEqual([0, expect.any(String)]);
-  return JSON.parse(out) as T;
-}
+const json = jsonOf(evergreen);
 
 interface Plan {
   readonly steps: number;
@@ -23,18 +17,11 @@ interface Plan {
   readonly step: { readonly agrees: boolean };
 }
 
-const colours = { photos: { red: 200, blue: 10, green: 90 }, more: { red: 240, violet: 120 } } as const;
 const train = ["--set", "budget.per_task=2 steps", "--set", "eval.suite=[folder:./photos?test=0.3, folder:./more?test=1&role=eval]"];
 
 beforeAll(async () => {
-  for (const [set, concepts] of Object.entries(colours))
-    for (const [name, r] of Object.entries(concepts)) {
-      mkdirSync(join(place, set, name), { recursive: true });
-      for (let i = 0; i < 10; i++)
-        await sharp({ create: { width: 32, height: 32, channels: 3, background: { r, g: 5 * i, b: 250 - r } } })
-          .png()
-          .toFile(join(place, set, name, `${i}.png`));
-    }
+  await paintPhotos(join(place, "photos"), { red: 200, blue: 10, green: 90 }, 10);
+  await paintPhotos(join(place, "more"), { red: 240, violet: 120 }, 10);
   writeFileSync(join(place, "empty.json"), "[]");
   expect(evergreen("init", "--from", "photos", "--model", "preset:mini-flux-base", "--test", "0.3").exit).toBe(0);
 });

@@ -1,9 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { commandIn } from "./evergreen.ts";
+import { commandIn, paintPhotos } from "./evergreen.ts";
 
 const place = mkdtempSync(join(tmpdir(), "sweep-"));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
@@ -11,13 +10,7 @@ const evergreen = commandIn(place);
 const results = join(place, "results");
 
 beforeAll(async () => {
-  for (const [name, r] of Object.entries({ red: 200, blue: 10 })) {
-    mkdirSync(join(place, "photos", name), { recursive: true });
-    for (let i = 0; i < 8; i++)
-      await sharp({ create: { width: 32, height: 32, channels: 3, background: { r, g: 9 * i, b: 250 - r } } })
-        .png()
-        .toFile(join(place, "photos", name, `${i}.png`));
-  }
+  await paintPhotos(join(place, "photos"), { red: 200, blue: 10 }, 8);
   expect(evergreen("init", "--from", "photos", "--model", "preset:mini-flux-base", "--test", "0.3").exit).toBe(0);
   writeFileSync(
     join(place, "sweep.yaml"),
