@@ -36,10 +36,10 @@ export interface MergeRequest {
 /** A request from a file and flags over it. @throws {UsageError} or {ConfigError} */
 export function mergeRequest(models: readonly string[], flags: MergeFlags): MergeRequest {
   const file = withFlags(flags.config === undefined ? emptyMergeFile(models) : readMergeFile(flags.config), models, flags);
-  const named = file.models.map((each) => (typeof each === "string" ? { model: each } : each));
+  const named = file.models.map(withName);
   const isBaseIn = file.weights?.include_base === true;
   if (isBaseIn && file.base_model === undefined) throw new UsageError("the base is to take part, but none is named", "add --base MODEL");
-  const statistics = named.flatMap((each) => ("statistics" in each && each.statistics !== undefined ? [each.statistics] : []));
+  const statistics = named.flatMap((each) => each.statistics ?? []);
   if (statistics.length > 0 && statistics.length < named.length)
     throw new UsageError(`${statistics.length} of ${named.length} models have statistics`, "give every model its own, or none");
   const list = [...(isBaseIn && file.base_model !== undefined ? [file.base_model] : []), ...named.map((each) => each.model)];
@@ -64,10 +64,7 @@ function withFlags(file: MergeFile, models: readonly string[], flags: MergeFlags
       `--weights ${flags.weights}: ${numbers.length} numbers for ${named.length} models`,
       "give one a model, as 0.3,0.7",
     );
-  const weighted = named.map((each, i) => {
-    const own = typeof each === "string" ? { model: each } : each;
-    return numbers ? { ...own, parameters: { weight: numbers[i] as number } } : own;
-  });
+  const weighted = numbers ? named.map((each, i) => ({ ...withName(each), parameters: { weight: numbers[i] as number } })) : [...named];
   const age = flags["by-age"] ?? file.weights?.by_age;
   if (age !== undefined && !recencies.includes(age as Recency))
     throw new UsageError(`--by-age ${age}: expected one of ${recencies.join(", ")}`, "as --by-age linear");
@@ -88,6 +85,7 @@ function withFlags(file: MergeFile, models: readonly string[], flags: MergeFlags
 }
 
 type Named = Exclude<MergeFile["models"][number], string>;
+const withName = (model: MergeFile["models"][number]): Named => (typeof model === "string" ? { model } : model);
 
 /** Weights of the models as one choice; undefined where nobody gave any. */
 function weightsOf(named: readonly Named[], { weights, parameters }: MergeFile): WeightChoice | undefined {

@@ -12,7 +12,7 @@ export interface TowerGrowth {
 }
 
 /** Growth beyond which a merge is doubted. */
-export const growthLimit = 2;
+const growthLimit = 2;
 /** A rise that counts when it comes three merges in a row above 1. */
 const rise = 1.25;
 

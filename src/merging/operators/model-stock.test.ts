@@ -3,61 +3,38 @@ import { furthest, mergeToy, mergeToys } from "../../../test/engine/toy-merges.t
 
 const operator = { name: "model-stock" };
 
+const distanceFrom = async (expected: readonly number[], models: readonly (readonly number[])[], base = [0, 0]): Promise<number> =>
+  furthest(await mergeToy({ operator, models, base }), expected);
+
 test("identical models come back, orthogonal ones give the base", async () => {
-  expect(
-    furthest(
-      await mergeToy({
-        operator,
-        models: [
-          [3, 1],
-          [3, 1],
-        ],
-        base: [1, 0],
-      }),
+  const [identical, orthogonal] = [
+    [
       [3, 1],
-    ),
-  ).toBeLessThan(1e-6);
-  expect(
-    furthest(
-      await mergeToy({
-        operator,
-        models: [
-          [2, 0],
-          [1, 1],
-        ],
-        base: [1, 0],
-      }),
-      [1, 0],
-    ),
-  ).toBeLessThan(1e-6);
+      [3, 1],
+    ],
+    [
+      [2, 0],
+      [1, 1],
+    ],
+  ] as const;
+  expect(await distanceFrom([3, 1], identical, [1, 0])).toBeLessThan(1e-6);
+  expect(await distanceFrom([1, 0], orthogonal, [1, 0])).toBeLessThan(1e-6);
 });
 
 test("opposite vectors do not push past the base, and cancelling ones give the mean", async () => {
-  // c = −.6, so ρ would be −3.
-  expect(
-    furthest(
-      await mergeToy({
-        operator,
-        models: [
-          [1, 0],
-          [-0.6, 0.8],
-        ],
-      }),
-      [0, 0],
-    ),
-  ).toBeLessThan(1e-6);
-  expect(
-    furthest(
-      await mergeToy({
-        operator,
-        models: [
-          [1, 0],
-          [-1, 0],
-        ],
-      }),
-      [0, 0],
-    ),
-  ).toBeLessThan(1e-6);
+  const [opposite, cancelling] = [
+    // c = −.6, so ρ would be −3.
+    [
+      [1, 0],
+      [-0.6, 0.8],
+    ],
+    [
+      [1, 0],
+      [-1, 0],
+    ],
+  ] as const;
+  expect(await distanceFrom([0, 0], opposite)).toBeLessThan(1e-6);
+  expect(await distanceFrom([0, 0], cancelling)).toBeLessThan(1e-6);
 });
 
 test("the base as a model is refused, since it would be the result for ever", async () => {
