@@ -1,9 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { captured } from "../../test/fixtures/cli/captured.ts";
 import * as completion from "./commands/completion.ts";
 import { completionScript } from "./completion-script.ts";
 import { knownCommands } from "./known-commands.ts";
+
+// Where there is no engine, a command that loads it before it is run cannot be told of.
+beforeAll(() => vi.stubEnv("EVERGREEN_ADDON", "/nowhere"));
 
 /** What bash offers for the last of the words. */
 function offered(script: string, ...words: string[]): readonly string[] {
@@ -30,6 +33,11 @@ test("every command has a usage or subcommands with one, so that the scripts kno
     usage || (subcommands.length > 0 && subcommands.every((sub) => sub.usage)) ? [] : [name],
   );
   expect(silent).toEqual([]);
+});
+
+test("no command loads the engine before it is run", async () => {
+  await expect(import("../engine/binding.ts")).rejects.toThrow("/nowhere does not exist");
+  expect((await knownCommands()).length).toBeGreaterThan(20);
 });
 
 test("a line of the help that lists subcommands lists them all", async () => {

@@ -31,7 +31,7 @@ const mergeSchema = z.strictObject({
   parameters: parameters.default({}).describe("a map of the operator's options"),
   weights: z
     .strictObject({
-      by_age: z.enum(recencies as [string, ...string[]]),
+      by_age: z.enum(recencies),
       reverse: z.boolean().default(false),
       include_base: z.boolean().default(false),
     })

@@ -65,9 +65,7 @@ function withFlags(file: MergeFile, models: readonly string[], flags: MergeFlags
       "give one a model, as 0.3,0.7",
     );
   const weighted = numbers ? named.map((each, i) => ({ ...withName(each), parameters: { weight: numbers[i] as number } })) : [...named];
-  const age = flags["by-age"] ?? file.weights?.by_age;
-  if (age !== undefined && !recencies.includes(age as Recency))
-    throw new UsageError(`--by-age ${age}: expected one of ${recencies.join(", ")}`, "as --by-age linear");
+  const age = flags["by-age"] === undefined ? file.weights?.by_age : recencyOf(flags["by-age"]);
   const isBaseIn = flags["include-base"] ?? file.weights?.include_base ?? false;
   return {
     ...file,
@@ -82,6 +80,12 @@ function withFlags(file: MergeFile, models: readonly string[], flags: MergeFlags
     ...(flags.dtype === undefined ? {} : { dtype: flags.dtype as MergeFile["dtype"] }),
     ...(flags.seed === undefined ? {} : { seed: wholeNumber("seed", flags.seed, 0) }),
   };
+}
+
+function recencyOf(name: string): Recency {
+  const found = recencies.find((each) => each === name);
+  if (!found) throw new UsageError(`--by-age ${name}: expected one of ${recencies.join(", ")}`, "as --by-age linear");
+  return found;
 }
 
 type Named = Exclude<MergeFile["models"][number], string>;

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { modelPath } from "../pipeline/model-source.ts";
+import { modelPath } from "../pipeline/model-path.ts";
 import { checkpointNames, newestCheckpoint, verifyCheckpoint } from "../runs/checkpoint.ts";
 import { CheckpointError } from "../runs/store-error.ts";
 import { EvergreenError } from "../util/errors.ts";

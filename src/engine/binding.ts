@@ -69,7 +69,7 @@ function load(): Binding {
   checkEnvironment(process.env);
   // Idle threads must sleep: where other work shares the processors, one that spins keeps the thread it waits for from running.
   process.env.OMP_WAIT_POLICY ??= "PASSIVE";
-  const path = process.env["EVERGREEN_ADDON"] ?? fileURLToPath(new URL("../../build/evergreen.node", import.meta.url));
+  const path = process.env.EVERGREEN_ADDON ?? fileURLToPath(new URL("../../build/evergreen.node", import.meta.url));
   if (!existsSync(path)) throw new EngineError("unavailable", `the engine is not built: ${path} does not exist`);
   try {
     return createRequire(import.meta.url)(path) as Binding;

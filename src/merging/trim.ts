@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { above, abs, atLeast, atMost, below } from "../engine/elementwise.ts";
 import { concat, divNumber, mul, slice, to } from "../engine/ops.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
@@ -47,6 +48,9 @@ function trimBy(cuts: Cuts): Trim {
     return masks.reduce((kept, mask) => mul(kept, to(mask, "float32")), vector);
   };
 }
+
+/** Option of operators that drop entries by lot. */
+export const dropOption = z.number().min(0).max(0.99).default(0.8).describe("probability that an entry is dropped, at most 0.99");
 
 /** Drops each entry with probability `drop` and divides what stays by 1 − drop. */
 export function randomTrim(drop: number): Trim {

@@ -43,7 +43,8 @@ const dtypes: Readonly<Record<Precision, DType>> = { fp32: "float32", bf16: "bfl
  * text uses, as the end token's, is a sum of too many terms for bfloat16. So do adapters' parameters that are no factors of a product.
  */
 export function computeType(name: string, precision: Precision): DType {
-  const exact = /(^|\.)(ln_[a-z0-9]+|bn\d|downsample\.1)\.|^logit_|^token_embedding\.|^positional_embedding$|^adapter\.(?!.*\.lora_[AB]$)/.test(name);
+  const exact =
+    /(^|\.)(ln_[a-z0-9]+|bn\d|downsample\.1)\.|^logit_|^token_embedding\.|^positional_embedding$|^adapter\.(?!.*\.lora_[AB]$)/.test(name);
   return exact ? "float32" : dtypes[precision];
 }
 

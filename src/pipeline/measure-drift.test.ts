@@ -8,7 +8,7 @@ import { keep, scope } from "../engine/scope.ts";
 import { type LoadedModel, loadModel } from "../models/load.ts";
 import { createRandom } from "../util/random.ts";
 import { type DriftState, measureDrift, referencePairs } from "./measure-drift.ts";
-import { modelPath } from "./model-source.ts";
+import { modelPath } from "./model-path.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "drift-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -5,11 +5,10 @@ import { openModelFolder } from "../models/model-folder.ts";
 import { parameterCounts, parameters } from "../models/parameters.ts";
 import type { PlannedModel } from "../runs/plan.ts";
 import type { RunSpec } from "../runs/spec.ts";
-import { EvergreenError } from "../util/errors.ts";
 import { hashFile, hashOf } from "../util/hash.ts";
 import { createRandom } from "../util/random.ts";
+import { absentWeights, modelPath } from "./model-path.ts";
 import { type NamedWeights, namedWeights } from "./named-weights.ts";
-import { presetFolder } from "./preset-folder.ts";
 
 /** A model that a run can start from: what it is, and how to read it when the time comes. */
 export interface ModelSource {
@@ -63,26 +62,10 @@ function checkArchitecture(init: string, named: NamedWeights, arch: string): voi
   );
 }
 
-const absentWeights = (init: string, { obtain }: NamedWeights): EvergreenError =>
-  new EvergreenError(`model.init: ${init} is not in Hugging Face's cache`, { code: "EG-4401", exit: "data", fix: obtain });
-
 /** SHA-256 of a weights file; of the list of digests where there are several. */
 export async function weightsDigest(files: readonly string[]): Promise<string> {
   const digests = await Promise.all(files.map(hashFile));
   return digests.length === 1 ? (digests[0] ?? "") : hashOf(digests);
-}
-
-/** Path of a weights file or folder as a config or a flag names it. @throws {EvergreenError} for a preset or hub name that is not here. */
-export function modelPath(init: string): string {
-  const named = namedWeights(init, process.env);
-  if (named && named.folder === undefined) throw absentWeights(init, named);
-  const path = named?.folder ?? (init.startsWith("preset:") ? `${presetFolder}${init.slice("preset:".length)}.safetensors` : init);
-  if (existsSync(path)) return path;
-  throw new EvergreenError(`model.init: ${init} does not exist`, {
-    code: "EG-4401",
-    exit: "data",
-    fix: "give a .safetensors file, a folder in OpenCLIP's or transformers' form, open_clip:ARCHITECTURE/TAG, preset:mini-flux-base, or random",
-  });
 }
 
 function freshModel(arch: string, seed: number): ModelSource {

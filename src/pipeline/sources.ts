@@ -41,16 +41,15 @@ export async function openRunData(spec: RunSpec, folder: string, open: SourceOpe
     });
   const found = pairs.filter((set) => sizeOf(set, "train") > 0);
   const pretraining = pretrainingSubset(found, pool?.subset, createRandom(spec.seed));
-  const places = suite === "none" ? [] : suite === "auto" ? stream.places : suite;
-  const base = suite === "auto" ? stream.folder : folder;
-  const evaluated = new Map<string, DataSource>();
-  const leftOut: string[] = [];
-  for (const place of places)
-    for (const set of await open(place, base))
-      if (sizeOf(set, on === "validation" ? "train" : "test") > 0 && (suite !== "auto" || set.role !== "pool"))
-        evaluated.set(set.name, set);
-      else if (on === "validation" && set.role === "eval") leftOut.push(set.name);
+  const sets: DataSource[] = [];
+  if (suite === "auto")
+    for (const place of stream.places) sets.push(...(await open(place, stream.folder)).filter(({ role }) => role !== "pool"));
+  else if (suite !== "none") for (const place of suite) sets.push(...(await open(place, folder)));
+  const scored = sets.filter((set) => sizeOf(set, on === "validation" ? "train" : "test") > 0);
+  const evaluated = [...new Map(scored.map((set) => [set.name, set])).values()];
   const { manifest } = stream;
-  const data = { streamed, pretraining, evaluated: [...evaluated.values()], ...(manifest ? { manifest } : {}) };
-  return on === "validation" ? validationData({ ...data, leftOut }, createRandom(spec.seed)) : data;
+  const data = { streamed, pretraining, evaluated, ...(manifest ? { manifest } : {}) };
+  if (on !== "validation") return data;
+  const leftOut = sets.filter((set) => set.role === "eval" && !scored.includes(set)).map(({ name }) => name);
+  return validationData({ ...data, leftOut }, createRandom(spec.seed));
 }

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { type ScoreRequest, type ScoreSheet, scoreModel } from "../../src/cli/score-model.ts";
 import { ensureMiniFlux } from "../../src/data/mini-flux/ensure.ts";
-import { modelPath } from "../../src/pipeline/model-source.ts";
+import { modelPath } from "../../src/pipeline/model-path.ts";
 
 // Fetches about 60 MB and draws the pictures where the cache does not have them yet.
 beforeAll(async () => {

@@ -1,8 +1,8 @@
+import type { PairBatch } from "../../src/continual/gradients.ts";
 import { type Tensor, tensor } from "../../src/engine/tensor.ts";
 import type { Clip } from "../../src/models/clip.ts";
 import clip from "../../src/nn/objectives/clip.ts";
 import adamw from "../../src/nn/optimizers/adamw.ts";
-import type { PairBatch } from "../../src/continual/gradients.ts";
 import type { StepOptions } from "../../src/training/step.ts";
 import { filledModel, pixels } from "./filled-weights.ts";
 

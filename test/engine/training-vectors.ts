@@ -1,3 +1,4 @@
+import { lossAndGradients, type PairBatch } from "../../src/continual/gradients.ts";
 import { requireGrad } from "../../src/engine/grad.ts";
 import { release, scope } from "../../src/engine/scope.ts";
 import { readFloats, type Tensor, tensor } from "../../src/engine/tensor.ts";
@@ -6,7 +7,6 @@ import { type Clip, computeWeights } from "../../src/models/clip.ts";
 import { stateTensors } from "../../src/models/parameters.ts";
 import type { ObjectiveDefinition } from "../../src/nn/objective.ts";
 import adamw from "../../src/nn/optimizers/adamw.ts";
-import { lossAndGradients, type PairBatch } from "../../src/continual/gradients.ts";
 import { createLearner, learn, type StepOptions } from "../../src/training/step.ts";
 import { filled, filledModel, pixels, sketch } from "./filled-weights.ts";
 import { norm, tokenBatch } from "./vectors.ts";

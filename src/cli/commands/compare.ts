@@ -1,4 +1,4 @@
-import { type Comparison, compareRuns } from "../../pipeline/compare.ts";
+import type { Comparison } from "../../pipeline/compare.ts";
 import { presetFolder } from "../../pipeline/preset-folder.ts";
 import { differencesTable, scoresTable, setsTable, verdictOf } from "../../report/comparison.ts";
 import { seedTable } from "../../report/seed-table.ts";
@@ -41,6 +41,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { flags, rest } = parsed;
   const limits = (flags["fail-on"] ?? []).map(limitOf);
   const store = openStore(flags.runs);
+  const { compareRuns } = await import("../../pipeline/compare.ts");
   const comparison = await compareRuns(
     rest.map((reference) => store.find(reference, flags.project)),
     { env: process.env, presets: presetFolder, last: flags.last === true },

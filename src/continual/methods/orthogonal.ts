@@ -23,8 +23,7 @@ export default defineMethod({
     maxSamples: z.int().min(1).default(512).describe("samples of the task whose inputs are looked at, at most"),
   }),
   build: ({ threshold, maxSamples }) => ({
-    // A look at inputs is a forward pass: a third of a step.
-    budget: { learns: "metered", batchesAtTaskEnd: ({ samples, batchSize }) => Math.min(maxSamples, samples) / batchSize / 3 },
+    budget: { learns: "metered", batchesAtTaskEnd: ({ samples, batchSize }) => Math.min(maxSamples, samples) / batchSize },
     init: (): Memory => ({ bases: new Map() }),
     gradients: (gradients, _, { bases }: Memory) =>
       new Map(

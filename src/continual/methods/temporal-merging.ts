@@ -28,17 +28,14 @@ export default defineMethod({
       .default(0.9)
       .describe("share of the old weights where two are merged: 0 ships the last expert, 1 the first weights"),
     base: z.enum(["theta0", "first"]).default("theta0").describe("what the chain begins with: the first weights, or the first expert"),
-    recency: z
-      .enum(recencies as [string, ...string[]])
-      .default("uniform")
-      .describe("shares of a merge of all experts, by age"),
+    recency: z.enum(recencies).default("uniform").describe("shares of a merge of all experts, by age"),
     reverse: z.boolean().default(false).describe("true to favour the oldest"),
     includeBase: z.boolean().default(false).describe("true where a merge of all experts counts the first weights as the oldest of them"),
     modifier: part.optional().describe("a merge modifier, as lines"),
     guard: z.enum(["warn", "stop"]).default("warn").describe("what happens when merges lead ever farther away"),
   }),
-  build(options) {
-    const rule = options as TemporalRule;
+  build({ modifier, ...options }) {
+    const rule: TemporalRule = { ...options, ...(modifier === undefined ? {} : { modifier }) };
     return {
       init: (task): Promise<Chain> => unmerged(rule, task),
       async flow(expert: Weights, task, chain: Chain) {

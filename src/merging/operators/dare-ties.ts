@@ -3,10 +3,10 @@ import { agreementOption, electedMerge, type Majority, planMajority } from "../e
 import { fromBase, lambdaOption } from "../lambda.ts";
 import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
-import { randomTrim } from "../trim.ts";
+import { dropOption, randomTrim } from "../trim.ts";
 
 const options = z.strictObject({
-  remove: z.number().min(0).max(0.99).default(0.8).describe("probability that an entry is dropped, at most 0.99"),
+  remove: dropOption,
   merge: agreementOption,
   lambda: lambdaOption,
   scope: scopeOption.default("tower"),

@@ -2,10 +2,10 @@ import { z } from "zod";
 import { sumOf } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator } from "../operator.ts";
-import { randomTrim } from "../trim.ts";
+import { dropOption, randomTrim } from "../trim.ts";
 
 const options = z.strictObject({
-  remove: z.number().min(0).max(0.99).default(0.8).describe("probability that an entry is dropped, at most 0.99"),
+  remove: dropOption,
   lambda: lambdaOption,
 });
 
