@@ -52,6 +52,14 @@ test("a strict plan never passes its budget, another by at most half a step a ta
   );
 });
 
+test.each([
+  [10, 53313.65904027622, 1],
+  [7, 0.1, 3],
+])("a strict budget of whole steps gives them: %d tasks, %d a step, %d steps", (tasks, perStep, steps) => {
+  const of = { batchSize: 1, tasks, price: { ...price, perStep, strict: true } };
+  expect(stepsPerTask({ scope: "run", unit: "mafs", total: perStep * steps * tasks }, of)).toBe(steps);
+});
+
 test("too little is refused with the least that would do", () => {
   const refused = (total: number): unknown => {
     try {

@@ -52,7 +52,8 @@ function pricedSteps({ scope, unit, total }: Budget, { tasks, price }: Division)
   const { runStart, perTask, perStep, strict } = price;
   const share = scope === "run" ? (total - runStart) / tasks : total - runStart;
   const exact = (share - perTask) / perStep;
-  const steps = strict || perTask > 0 ? Math.floor(exact) : Math.round(exact);
+  // A budget that was worked out from whole steps gives them, whatever its division rounded.
+  const steps = strict || perTask > 0 ? Math.floor(exact * (1 + 4 * Number.EPSILON)) : Math.round(exact);
   if (steps >= 1) return steps;
   const each = runStart / (scope === "run" ? tasks : 1) + perTask + perStep;
   const least = scope === "run" ? each * tasks : each;

@@ -73,6 +73,11 @@ export const storeFlags = {
   runs: { type: "string", value: "FOLDER", help: "folder of all runs (EVERGREEN_RUNS, else ./runs)" },
 } as const satisfies Readonly<Record<string, Flag>>;
 
+/** Flag of commands that train one run. */
+export const shareFlag = {
+  share: { type: "boolean", help: "take whole tasks that a run of the same settings learned, and keep the others for the next (see gc)" },
+} as const satisfies Readonly<Record<string, Flag>>;
+
 /**
  * Reads a command's arguments. `--help` prints the command's page and gives undefined.
  * @throws {UsageError} for a flag it does not know, or too few or many arguments.

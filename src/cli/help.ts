@@ -24,6 +24,7 @@ export const commandSummaries = {
   methods: "the continual-learning methods that a run may list",
   explain: "a run file's values and where they came from, or what a part takes",
   lock: "who holds a run",
+  gc: "remove what no run refers to any more",
   doctor: "what this machine has and lacks",
   completion: "completion script for bash, zsh or fish",
 } as const;

@@ -43,6 +43,10 @@ function messageOf(event: StoredEvent): string | undefined {
       return `task ${event.task + 1}${event.name ? ` (${event.name})` : ""} begins: ${event.steps} steps`;
     case "task-ended":
       return `task ${event.task + 1} ends at step ${event.step}`;
+    case "shared":
+      return event.role === "taken"
+        ? `task ${event.task + 1} was learned by an earlier run: taken as it was`
+        : `task ${event.task + 1} is kept for other runs`;
     case "step":
       return `step ${event.step}: loss ${event.losses.loss ?? "?"}`;
     case "evaluating":

@@ -52,6 +52,18 @@ export function compose(list: readonly NamedMethod[]): Methods {
   return new Methods(list);
 }
 
+/** Hooks of a method that acts between tasks alone. */
+const betweenTasks: ReadonlySet<string> = new Set([
+  "budget",
+  "init",
+  "startTask",
+  "endTask",
+  "expert",
+  "flow",
+  "shipped",
+  "modelsKept",
+] satisfies (keyof Method)[]);
+
 const decides = {
   adapt: "what stands beside the model's layers",
   expert: "what a task leaves",
@@ -90,9 +102,18 @@ export class Methods {
   get needsBefore(): boolean {
     return this.parts.some(({ needsBefore }) => needsBefore === true);
   }
+  /** Places in the list of the methods that steps depend on, or whose states depend on steps; the others act between tasks alone. */
+  get inSteps(): readonly number[] {
+    return this.parts.flatMap((part, i) => (Object.keys(part).every((hook) => betweenTasks.has(hook)) ? [] : [i]));
+  }
   /** What the methods say of their cost. */
   get budgets(): readonly MethodBudget[] {
     return this.parts.flatMap(({ budget }) => budget ?? []);
+  }
+
+  /** Whole models that states hold and a plan's one step does not make. */
+  get modelsKept(): number {
+    return this.parts.reduce((total, { modelsKept = 0 }) => total + modelsKept, 0);
   }
 
   /** Most rows that methods ask for beside a mixture's batch of so many. */

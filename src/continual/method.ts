@@ -156,6 +156,8 @@ export interface DrawnAt extends StepIndex {
 export interface Method<State extends StateTree = StateTree> {
   /** How closed forms and the published table know it; nothing where it costs what plain fine-tuning does. */
   readonly budget?: MethodBudget;
+  /** Whole models that its state holds, at most, and that neither a single step nor a hook around tasks but {@link flow} makes: a plan runs those alone. */
+  readonly modelsKept?: number;
   /** Adapters beside the model's linear layers, made when there are none: at the first task, and where a task starts from other weights than the last one's. */
   adapt?(model: Clip, at: { readonly task: number; readonly random: Random }): Adapters;
   /** Which parameters learn, adapters' among them; all when absent. */
@@ -214,6 +216,17 @@ export interface PeftForm<Options> {
   settings(options: Options): Readonly<Record<string, Json>>;
   /** The options that settings mean, sites aside; undefined where they are another method's. */
   options(settings: Readonly<Record<string, Json>>): Readonly<Record<string, Json>> | undefined;
+  /** For adapters whose sites compute with {@link Adapters.shared} tensors, which PEFT's file holds once for the whole model. */
+  readonly common?: {
+    /** Options, parameters and common tensors, by PEFT's names, that give the same in PEFT. */
+    pack(
+      model: Clip,
+      adapters: Pick<Adapters, "weights" | "shared">,
+      options: Options,
+    ): { readonly options: Readonly<Record<string, Json>>; readonly weights: Weights; readonly common: Weights };
+    /** What stands in the place of the shared tensors `own`. */
+    unpack(common: Weights, own: readonly Tensor[]): readonly Tensor[];
+  };
 }
 
 export interface MethodDefinition<S extends z.ZodType = z.ZodType, State extends StateTree = StateTree> extends Component<S> {

@@ -3,8 +3,14 @@ import type { SpecRequest } from "../runs/spec.ts";
 
 /** What a trainer is asked to do. Plain data: it crosses a process border. */
 export type TrainerTask =
-  | { readonly kind: "train"; readonly request: SpecRequest; readonly root: string; readonly id?: string }
-  | { readonly kind: "resume"; readonly folder: string; readonly root: string; readonly allow: readonly string[] };
+  | { readonly kind: "train"; readonly request: SpecRequest; readonly root: string; readonly id?: string; readonly share?: boolean }
+  | {
+      readonly kind: "resume";
+      readonly folder: string;
+      readonly root: string;
+      readonly allow: readonly string[];
+      readonly share?: boolean;
+    };
 
 /** From the supervisor. */
 export type ToTrainer = { readonly kind: "task"; readonly task: TrainerTask } | { readonly kind: "stop" };

@@ -2,6 +2,7 @@ import { dieWithParent } from "../engine/facts.ts";
 import type { Allowed } from "../pipeline/resume-check.ts";
 import { resumeRun, startRun } from "../pipeline/run.ts";
 import type { RunContext } from "../pipeline/run-context.ts";
+import { ObjectStore } from "../runs/objects.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { readSpec } from "../runs/spec.ts";
 import { RunStore } from "../runs/store.ts";
@@ -46,6 +47,7 @@ function perform(task: TrainerTask): Promise<number> {
     store: new RunStore(task.root),
     env: process.env,
     versions: versions(),
+    ...(task.share ? { objects: new ObjectStore(task.root) } : {}),
     stopRequested: () => stopping,
     onEvent: (event) => void send({ kind: "event", event }),
     onSet: (set, index, of) => void send({ kind: "set", set, index, of }),

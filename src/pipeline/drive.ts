@@ -16,6 +16,7 @@ import { expertLibrary } from "./expert-library.ts";
 import { seenRows, withMethodRows } from "./method-rows.ts";
 import type { Resolved } from "./resolve.ts";
 import type { RunContext, RunOutcome } from "./run-context.ts";
+import { sharedTasks } from "./shared-tasks.ts";
 import { subsetSource } from "./subset-source.ts";
 
 /** A model with where its training begins or goes on. */
@@ -164,6 +165,7 @@ async function assembleTraining(
     batches: batchOptions(spec, loaded, tokenizer),
     schedule: await scheduleOf(spec),
     loader,
+    ...(context.objects && !inside ? { sharing: sharedTasks(context.objects, plan, resolved.methods) } : {}),
     ...(inside ? { evaluatesAfter: (step: number) => inside.includes(step) } : {}),
     evaluate: async ({ compute, ...at }) => {
       if (at.state === "inside") {

@@ -1,4 +1,5 @@
 import type { RunEvent } from "../runs/event.ts";
+import type { ObjectStore } from "../runs/objects.ts";
 import type { RunPlan } from "../runs/plan.ts";
 import type { RunStore } from "../runs/store.ts";
 import type { exitCodes } from "../util/errors.ts";
@@ -9,6 +10,8 @@ export interface RunContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly git?: string;
+  /** Where whole tasks are shared with runs of the same settings; absent where nothing is. */
+  readonly objects?: ObjectStore;
   /** Asked between steps and between evaluated sets. */
   stopRequested(): boolean;
   /** Every event, after it was stored. */

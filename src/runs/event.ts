@@ -67,11 +67,21 @@ export interface SavedEvent {
   readonly durationMs?: number;
 }
 
+/** What a task learned was kept for other runs, or taken from one that learned it before. */
+export interface SharedEvent {
+  readonly type: "shared";
+  readonly task: number;
+  readonly role: "kept" | "taken";
+  /** Key of the object. */
+  readonly object: string;
+}
+
 /** What a run tells, in the order it happens. Tasks count from 0. */
 export type RunEvent =
   | { readonly type: "started"; readonly plan: string }
   | { readonly type: "task-started"; readonly task: number; readonly name?: string; readonly step: number; readonly steps: number }
   | StepEvent
+  | SharedEvent
   | { readonly type: "task-ended"; readonly task: number; readonly step: number }
   | { readonly type: "evaluating"; readonly task: number; readonly sets: number }
   | EvaluatedEvent

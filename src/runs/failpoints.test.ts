@@ -103,7 +103,7 @@ function finishesAlike(root: string): void {
 }
 
 // Points of other layers, and of paths that a first, undisturbed run does not take.
-const elsewhere = /^(phase|resume|log:truncate|lock:claim|lock:take-over)/;
+const elsewhere = /^(phase|object|resume|log:truncate|lock:claim|lock:take-over)/;
 const mine = failpointNames().filter((name) => !elsewhere.test(name));
 const every = [
   ...mine.map((name) => `${name}=kill`),

@@ -17,7 +17,8 @@ export const formats = {
   manifest: 1,
   latest: 1,
   lock: 1,
-  trial: 1,
+  trial: 2,
+  object: 1,
 } as const;
 export type FormatName = keyof typeof formats;
 

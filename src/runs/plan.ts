@@ -84,6 +84,25 @@ export function planHash(content: PlanContent): string {
   return hashOf(determining(content));
 }
 
+/**
+ * What decides what the steps of a run's tasks do, once it is said what they start from. Left out beside names and paths: evaluation, and methods that act between tasks alone.
+ * `methods` are the places in the list of those that do not.
+ */
+export function learningFacts(content: PlanContent, methods: readonly number[]): Readonly<Record<string, unknown>> {
+  const { config, data, model, tasks, code, engine } = determining(content);
+  const { eval: _, ...settings } = config as Readonly<Record<string, unknown>>;
+  const learned = (data as PlanContent["sources"]).filter(({ uses }) => uses.some((use) => use !== "evaluation"));
+  const inSteps = methods.map((i) => content.spec.methods[i]);
+  return {
+    config: { ...settings, methods: inSteps },
+    data: learned.map(({ name, fingerprint }) => [name, fingerprint]),
+    model,
+    tasks,
+    code,
+    engine,
+  };
+}
+
 /** Kinds of difference that a resume asks about, each allowed by its own name. */
 export type PlanAspect = "config" | "data" | "model" | "tasks" | "code" | "engine";
 

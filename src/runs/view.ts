@@ -189,6 +189,8 @@ class Draft {
         this.next.state = "running";
         this.notes.push({ t, kind: "resumed", text: `resumed from ${event.from}${event.exact ? "" : ", not bit-exact"}` });
         return;
+      case "shared":
+        return;
       case "signal":
         this.next.state = "stopping";
         this.notes.push({ t, kind: "signal", text: event.signal });

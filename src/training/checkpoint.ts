@@ -131,7 +131,7 @@ function byKind(tensors: Weights): OptimizerState {
 }
 
 /** Copies of all tensors of a file, in its order; undefined where there is no file. They live until they are released. */
-async function readTensors(file: string): Promise<Weights | undefined> {
+export async function readTensors(file: string): Promise<Weights | undefined> {
   if (!existsSync(file)) return undefined;
   const { entries } = await readHeader(file);
   return scope(() =>

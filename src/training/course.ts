@@ -14,6 +14,7 @@ import { assembleBatch } from "./batches.ts";
 import { checkpointBytes, type Position, storedState, writeTensors } from "./checkpoint.ts";
 import type { StartingPoint, TaskWork, Training } from "./loop.ts";
 import { assertFinite } from "./non-finite.ts";
+import type { LearnedState } from "./sharing.ts";
 import { closeLearner, createLearner, groupOf, type Learner } from "./step.ts";
 
 /** What changes while a run trains. */
@@ -83,6 +84,26 @@ export class Course {
     release(this.model.adapters);
     const { adapters: _, ...plain } = this.model;
     this.model = plain;
+    this.learner = this.createLearner();
+    this.isFresh = true;
+  }
+
+  /** What the next steps depend on beside the run's settings, borrowed. */
+  learned(): LearnedState {
+    const { weights, buffers, adapters } = this.model;
+    const states = this.run.methods.inSteps.map((i) => this.states?.[i] ?? null);
+    return { weights, buffers, adapters: adapters?.weights ?? null, states };
+  }
+
+  /** Goes on from what another run's steps led to; its tensors are handed over. */
+  take({ weights, buffers, adapters, states }: LearnedState): void {
+    closeLearner(this.learner);
+    this.overwrite(weights);
+    for (const [name, value] of buffers) copyInto(this.model.buffers.get(name) as Tensor, value);
+    for (const [name, value] of adapters ?? []) copyInto(this.model.adapters?.weights.get(name) as Tensor, value);
+    release([weights, buffers, adapters]);
+    const { inSteps } = this.run.methods;
+    this.become((this.states ?? []).map((old, i) => (inSteps.includes(i) ? (states[inSteps.indexOf(i)] ?? null) : old)));
     this.learner = this.createLearner();
     this.isFresh = true;
   }

@@ -9,7 +9,7 @@ import type { LoadedModel } from "../models/load.ts";
 import type { OptimizerState } from "../nn/optimizer.ts";
 import type { Checkpoint } from "../runs/checkpoint.ts";
 import type { CheckpointRequest } from "../runs/checkpoint-write.ts";
-import type { RunEvent, WeightsState } from "../runs/event.ts";
+import type { RunEvent, StepEvent, WeightsState } from "../runs/event.ts";
 import type { LedgerRow } from "../runs/rows.ts";
 import type { Schedule } from "../schedules/schedule.ts";
 import { failpoint } from "../util/failpoint.ts";
@@ -18,6 +18,7 @@ import { border } from "./border.ts";
 import type { Position } from "./checkpoint.ts";
 import { Course } from "./course.ts";
 import { NonFiniteLossError } from "./non-finite.ts";
+import { digestOf, type TaskSharing } from "./sharing.ts";
 import { learn, type StepOptions } from "./step.ts";
 
 /** A task as the loop works on it. */
@@ -68,6 +69,8 @@ export interface Training {
   /** Events of one evaluation, made whole before any is told; undefined when it was interrupted. */
   evaluate(at: EvaluationPlace): Promise<readonly RunEvent[] | undefined>;
   readonly sink: ArtifactSink;
+  /** Whole tasks that runs of the same settings learn once; absent where they share nothing. */
+  readonly sharing?: TaskSharing;
   /** Milliseconds between two checkpoints inside a task. */
   readonly saveEveryMs?: number;
   /** Asked between two steps. */
@@ -135,11 +138,22 @@ async function* steps(course: Course, from: Position): AsyncGenerator<RunEvent> 
     yield* inside(course, from);
     if (course.stopped) return;
   }
+  if (run.sharing && from.step === 0) yield* sharedSteps(course, task, run.sharing);
+  else yield* ownSteps(course, from);
+  if (course.stopped) return;
+  failpoint("phase:end-task");
+  yield { type: "task-ended", task, step: before + work.steps };
+}
+
+async function* ownSteps(course: Course, { task, step: first }: Position): AsyncGenerator<RunEvent> {
+  const { run } = course;
+  const work = run.tasks[task] as TaskWork;
+  const before = course.stepsBefore(task);
   run.loader.start({
-    firstStep: from.step,
+    firstStep: first,
     rowsAt: (step) => (step < work.steps ? work.rowsAt(step).map(({ request }) => request) : undefined),
   });
-  for (let step = from.step; step < work.steps; step++) {
+  for (let step = first; step < work.steps; step++) {
     yield oneStep(course, { task, step, before });
     failpoint("phase:step");
     // Lets messages in: a request to stop is one.
@@ -147,8 +161,29 @@ async function* steps(course: Course, from: Position): AsyncGenerator<RunEvent> 
     yield* between(course, task, step + 1);
     if (course.stopped) return;
   }
-  failpoint("phase:end-task");
-  yield { type: "task-ended", task, step: before + work.steps };
+}
+
+/** A whole task's steps: those of a run that has been here before, or this run's own, kept for others. */
+async function* sharedSteps(course: Course, task: number, sharing: TaskSharing): AsyncGenerator<RunEvent> {
+  const { object, found, refused } = await sharing.take(task, digestOf(course.learned()));
+  if (found) {
+    yield { type: "shared", task, role: "taken", object };
+    yield* found.steps;
+    course.take(found.state);
+    return;
+  }
+  if (refused !== undefined)
+    yield { type: "warning", code: "EG-4303", message: `a shared task was refused and is learned anew: ${refused}` };
+  const steps: StepEvent[] = [];
+  for await (const event of ownSteps(course, { task, step: 0, phase: "train" })) {
+    if (event.type === "step") steps.push(event);
+    yield event;
+  }
+  if (course.stopped) return;
+  course.assertFinite({ task, step: steps.length, phase: "evaluate" });
+  const failed = sharing.keep(object, { state: course.learned(), steps });
+  if (failed === undefined) yield { type: "shared", task, role: "kept", object };
+  else yield { type: "warning", code: "EG-5303", message: `task ${task + 1} is not shared: ${failed}` };
 }
 
 /** What lies between two steps of a task: a stop that was asked for, an evaluation on the way, a checkpoint that is due. */

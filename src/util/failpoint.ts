@@ -14,7 +14,7 @@ export const fileStages = ["write", "fsync", "rename", "sync-folder"] as const;
 /** Files that take another one's place, temporary name first. */
 export const wholeFiles = ["run", "config", "config-input", "plan", "env", "items", "latest"] as const;
 /** Files whose folder or own name is temporary when they are written. */
-export const innerFiles = ["lock", "state", "manifest"] as const;
+export const innerFiles = ["lock", "state", "manifest", "object"] as const;
 /** Everything else that can fail between two durable states. */
 export const otherPoints = [
   "create:folder",
@@ -36,6 +36,7 @@ export const otherPoints = [
   "checkpoint:prune",
   "checkpoint:remove",
   "resume:set-aside",
+  "object:rename",
   "phase:task-start",
   "phase:step",
   "phase:end-task",

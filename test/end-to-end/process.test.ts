@@ -137,7 +137,7 @@ describe.each([
     expect(code).toBe(killedCode);
     await goneWithin(env.EVERGREEN_MARK, 200);
     expect(run.events.some(isStep(2))).toBe(false);
-    expect(lockState(folderOf(world, "slow")).state).toBe("dead");
+    await expect.poll(() => lockState(folderOf(world, "slow")).state, { timeout: 2000 }).toBe("dead");
   }, 120_000);
 });
 
@@ -149,7 +149,7 @@ test("a supervisor killed in the middle of a step takes its trainer with it with
   expect(living(env.EVERGREEN_MARK)).toHaveLength(2);
   run.child.kill("SIGKILL");
   expect(await goneWithin(env.EVERGREEN_MARK, 2000)).toBeLessThan(2000);
-  expect(lockState(folderOf(world, "slow")).state).toBe("dead");
+  await expect.poll(() => lockState(folderOf(world, "slow")).state, { timeout: 2000 }).toBe("dead");
 }, 120_000);
 
 test("a trainer that was killed from outside is told of with exit 5, its run goes on", async () => {

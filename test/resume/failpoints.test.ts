@@ -1,4 +1,4 @@
-import { readdirSync, truncateSync } from "node:fs";
+import { readdirSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkpointNames } from "../../src/runs/checkpoint.ts";
@@ -21,6 +21,8 @@ const isOften = (name: FailpointName): boolean =>
   /^(checkpoint:(?!prune|remove)|latest|state|manifest|phase:(step|save)|log:fsync)/.test(name);
 /** The newest checkpoint is torn first, so that the attempt has something to put aside. */
 const wantsTorn = (name: FailpointName): boolean => name === "resume:set-aside";
+/** Reached where whole tasks are kept for other runs, and none is there to take. */
+const wantsSharing = (name: FailpointName): boolean => name.startsWith("object:");
 
 const names = failpointNames().filter((name) => !elsewhere.includes(name));
 const arms = [
@@ -93,7 +95,9 @@ async function killAt(victim: Victim, { name, arm }: (typeof arms)[number]): Pro
   // A point that lies behind the run is reached in the next one, or never.
   for (let round = 0; round < 2; round++) {
     if (wantsTorn(name)) await tearNewest(victim);
-    const { signal } = await victim.attempt((task) => startTrainer(task, { env: { EVERGREEN_FAILPOINT: arm } }).ended);
+    const share = wantsSharing(name);
+    if (share) rmSync(join(world.root, ".objects"), { recursive: true, force: true });
+    const { signal } = await victim.attempt((task) => startTrainer({ ...task, share }, { env: { EVERGREEN_FAILPOINT: arm } }).ended);
     if (signal === "SIGKILL") return true;
   }
   return false;
@@ -102,7 +106,7 @@ async function killAt(victim: Victim, { name, arm }: (typeof arms)[number]): Pro
 async function killEach(share: number): Promise<readonly string[]> {
   const victim = new Victim(`failpoints-${share}`);
   const survived: string[] = [];
-  for (const each of arms.filter((_, i) => i % 2 === share)) if (!(await killAt(victim, each))) survived.push(each.arm);
+  for (const each of arms.filter(({ name }, i) => (wantsSharing(name) ? 0 : i % 2) === share)) if (!(await killAt(victim, each))) survived.push(each.arm);
   await victim.end();
   return survived;
 }

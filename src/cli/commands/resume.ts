@@ -1,5 +1,5 @@
 import { UsageError } from "../../util/errors.ts";
-import { parse, storeFlags } from "../command.ts";
+import { parse, shareFlag, storeFlags } from "../command.ts";
 import { concludeRun } from "../conclude.ts";
 import { openStore, runsRoot } from "../places.ts";
 import { superviseAndTell } from "../supervised.ts";
@@ -10,6 +10,7 @@ export const usage = {
   about: "Goes on with a run from its newest good checkpoint. RUN is an id, the end of one, latest, or a folder.",
   flags: {
     ...storeFlags,
+    ...shareFlag,
     allow: {
       type: "string",
       value: "NAME",
@@ -34,7 +35,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return 0;
   }
   return superviseAndTell(
-    { kind: "resume", folder: reader.folder, root: runsRoot(flags.runs), allow: flags.allow ?? [] },
+    { kind: "resume", folder: reader.folder, root: runsRoot(flags.runs), allow: flags.allow ?? [], share: flags.share === true },
     { json: flags.json === true, quiet: flags.quiet === true, finished: (folder) => concludeRun(folder, flags.json ? "nothing" : "all") },
   );
 }

@@ -1,6 +1,6 @@
 import { presetFolder } from "../../pipeline/preset-folder.ts";
 import { readSpec } from "../../runs/spec.ts";
-import { parse, runFileFlags, storeFlags } from "../command.ts";
+import { parse, runFileFlags, shareFlag, storeFlags } from "../command.ts";
 import { concludeRun } from "../conclude.ts";
 import { oracleFlag, withOracle } from "../oracle-flag.ts";
 import { runFiles, runsRoot } from "../places.ts";
@@ -13,6 +13,7 @@ export const usage = {
     ...runFileFlags,
     ...oracleFlag,
     ...storeFlags,
+    ...shareFlag,
     run: { type: "string", value: "ID", help: "id of the new run; default: date, time and name" },
   },
 } as const;
@@ -32,6 +33,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       kind: "train",
       request: { ...request, env: { ...process.env } },
       root: runsRoot(flags.runs),
+      share: flags.share === true,
       ...(flags.run === undefined ? {} : { id: flags.run }),
     },
     { json: flags.json === true, quiet: flags.quiet === true, finished: (folder) => concludeRun(folder, flags.json ? "nothing" : "all") },
