@@ -104,17 +104,16 @@ function weightsOf(named: readonly Named[], { weights, parameters }: MergeFile):
   return each.length > 0 ? { each, normalize: parameters.normalize === true } : undefined;
 }
 
+/** Operators that mergekit has under another name. Others differ in the sign between words alone. */
+const otherNames: Readonly<Record<string, string>> = { dare_linear: "dare", karcher: "multislerp", nuslerp: "slerp" };
+const operatorName = (name: string): string => otherNames[name] ?? name.replaceAll("_", "-");
+
 function towerChoice(file: MergeFile, side: "image" | "text", weights: WeightChoice | undefined): TowerChoice {
   const own = file.towers[side];
   const isOther = own?.merge_method !== undefined && own.merge_method !== file.merge_method;
-  const { density, normalize: _, t: __, ...options } = { ...(isOther ? {} : file.parameters), ...own?.parameters };
+  const { normalize: _, t: __, ...options } = { ...(isOther ? {} : file.parameters), ...own?.parameters };
   return {
-    // As in mergekit density is the share that stays.
-    operator: {
-      name: own?.merge_method ?? file.merge_method,
-      ...options,
-      ...(typeof density === "number" ? { remove: Number((1 - density).toPrecision(12)) } : {}),
-    },
+    operator: { name: operatorName(own?.merge_method ?? file.merge_method), ...options },
     ...(weights ? { weights } : {}),
     ...(file.lines ? { modifier: { name: "lines", ...file.lines } } : {}),
   };

@@ -1,10 +1,19 @@
 import { z } from "zod";
+import type { TrimShares } from "./operator.ts";
+import { removedShare } from "./trim.ts";
 
 /** Options of a trim at both ends. */
 export const twoSided = {
   remove: z.number().min(0).lt(1).default(0.8).describe("share of the smallest entries to drop"),
   top: z.number().min(0).lt(1).default(0.01).describe("share of the largest entries to drop"),
 };
+
+/** The trim at both ends of which a share stays; the largest entries stay before that share is fallen below. */
+export function twoSidedTrims({ density, gamma = 0.01 }: TrimShares): Readonly<Record<string, number>> {
+  if (density === undefined) return { top: gamma };
+  const top = Math.min(gamma, removedShare(density));
+  return { top, remove: removedShare(density, top) };
+}
 
 /** Refuses trims that leave nothing. */
 export const checkTrims = <S extends z.ZodType<{ readonly remove: number; readonly top: number }, unknown>>(schema: S) =>

@@ -92,6 +92,28 @@ test("a merge file says the same as flags, bit for bit, and flags stand over it"
   expect(digest(at("other.safetensors"))).not.toBe(digest(at("file.safetensors")));
 });
 
+test("mergekit's names and shares mean what they mean there", async () => {
+  const file = (method: string, parameters: string): string =>
+    `merge_method: ${method}\nbase_model: ./base.safetensors\nmodels: [./a.safetensors, ./b.safetensors]\nparameters: {${parameters}}\n`;
+  const pairs = [
+    ["breadcrumbs_ties", "density: 0.7, gamma: 0.1", ["breadcrumbs-ties", "remove=0.2", "top=0.1"]],
+    ["breadcrumbs", "density: 0.9", ["breadcrumbs", "remove=0.09", "top=0.01"]],
+    // The share that stays comes before the largest that go.
+    ["breadcrumbs", "density: 0.95, gamma: 0.1", ["breadcrumbs", "remove=0", "top=0.05"]],
+    ["dare_linear", "density: 0.25", ["dare", "remove=0.75"]],
+    ["task_arithmetic", "lambda: 0.5", ["task-arithmetic", "lambda=0.5"]],
+  ] as const;
+  for (const [method, parameters, [ours, ...set]] of pairs) {
+    writeFileSync(at("theirs.yaml"), file(method, parameters));
+    await evergreen("-C", at("theirs.yaml"), "--out", at("theirs.safetensors"));
+    const flags = set.flatMap((each) => ["--set", each]);
+    await evergreen(a, b, "--base", base, "--method", ours, ...flags, "--out", at("ours.safetensors"));
+    expect([method, parameters, digest(at("theirs.safetensors"))]).toEqual([method, parameters, digest(at("ours.safetensors"))]);
+  }
+  writeFileSync(at("theirs.yaml"), file("task_arithmetic", "density: 0.5"));
+  expect((await evergreen("-C", at("theirs.yaml"), "--out", at("no"))).failure).toMatch(/task-arithmetic: .*density/);
+});
+
 test("towers have their own methods, models weights by tensor, and LiNeS its options in a file", async () => {
   writeFileSync(
     at("towers.yaml"),

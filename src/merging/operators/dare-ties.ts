@@ -3,7 +3,7 @@ import { agreementOption, electedMerge, type Majority, planMajority } from "../e
 import { fromBase, lambdaOption } from "../lambda.ts";
 import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
-import { dropOption, randomTrim } from "../trim.ts";
+import { dropOption, oneSidedTrims, randomTrim } from "../trim.ts";
 
 const options = z.strictObject({
   remove: dropOption,
@@ -19,6 +19,7 @@ export default {
   models: [1, Number.POSITIVE_INFINITY],
   weights: "factors",
   usesBase: true,
+  trims: oneSidedTrims,
   passes: () => 2,
   plan: (tower, { remove, scope }) => planMajority(tower, randomTrim(remove), { scope }),
   merge: (input, { remove, merge, lambda }, majority) =>

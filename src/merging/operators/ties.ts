@@ -3,7 +3,7 @@ import { agreementOption, electedMerge, type Majority, planMajority } from "../e
 import { fromBase, lambdaOption } from "../lambda.ts";
 import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
-import { magnitudeTrim, type Trim } from "../trim.ts";
+import { magnitudeTrim, oneSidedTrims, type Trim } from "../trim.ts";
 
 const options = z.strictObject({
   remove: z.number().min(0).lt(1).default(0.8).describe("share of the smallest entries to drop; published code of TIME: 0.2"),
@@ -20,6 +20,7 @@ export default {
   models: [1, Number.POSITIVE_INFINITY],
   weights: "factors",
   usesBase: true,
+  trims: oneSidedTrims,
   passes: ({ remove }) => (remove > 0 ? 4 : 2),
   plan: (tower, { remove, scope }) => {
     const { trim, locate } = magnitudeTrim(tower, { remove, top: 0 }, scope);
