@@ -67,8 +67,11 @@ export function pairedBootstrap(
   return a && b ? spread(a.map((value, r) => value - (b[r] as number))) : undefined;
 }
 
-/** Entry 0 is the value of the data itself, the others are resamples; one array a run, none without sets. A set without items has no score and is left out. */
-function meanResamples(random: Random, given: readonly (readonly SetOutcomes[])[], resamples: number): Float64Array[] {
+/**
+ * Mean over sets of each run, all of them on the same resampled items; every run holds the same sets with the same items. Entry 0 is the value of the data itself, the
+ * others are resamples; one array a run, none without sets. A set without items has no score and is left out.
+ */
+export function meanResamples(random: Random, given: readonly (readonly SetOutcomes[])[], resamples: number): Float64Array[] {
   const runs = given.map((sets) => sets.filter(({ items }) => items > 0));
   const sets = runs[0] ?? [];
   if (sets.length === 0) return [];

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { outcomesToKeep } from "../pipeline/keep-outcomes.ts";
 import { mainEvaluations } from "../report/content.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { holdsRun } from "../runs/run-record.ts";
@@ -9,7 +10,7 @@ import type { Sweep, Trial } from "../runs/sweep.ts";
 import { configKey, readTrial, type TrialResult, trialResult, trialText } from "../runs/trial.ts";
 import { viewOf } from "../runs/view.ts";
 import { replaceFile } from "../util/atomic-file.ts";
-import { exitCodes } from "../util/errors.ts";
+import { EvergreenError, exitCodes } from "../util/errors.ts";
 import type { FromTrainer } from "./messages.ts";
 import { supervise } from "./supervisor.ts";
 
@@ -104,12 +105,13 @@ export async function runTrials(
   return !stopped;
 }
 
-async function runTrial(prepared: PreparedTrial, { store }: SweepContext, audience: SweepAudience): Promise<TrialOutcome> {
+async function runTrial(prepared: PreparedTrial, context: SweepContext, audience: SweepAudience): Promise<TrialOutcome> {
+  const { store } = context;
   const folder = store.folderOf(prepared.project, prepared.run);
   const isDone = holdsRun(folder) && new RunReader(folder).record().state === "done";
   if (!isDone) {
     const { exit, failure } = await supervise(
-      { kind: "train", request: prepared.request, root: store.root, id: prepared.run },
+      { kind: "train", request: prepared.request, root: store.root, id: prepared.run, share: true },
       {
         hear: (message) => audience.heard(prepared, message),
         stopping: (signal) => audience.stopping(signal),
@@ -119,13 +121,27 @@ async function runTrial(prepared: PreparedTrial, { store }: SweepContext, audien
     if (exit === exitCodes.stopped || exit >= 128) return { state: "stopped" };
     if (exit !== exitCodes.done) return { state: "failed", reason: failure?.text ?? `exit ${exit}` };
   }
-  return { state: "done", result: writeResult(prepared, new RunReader(folder)) };
+  return {
+    state: "done",
+    result: await writeResult(prepared, new RunReader(folder), { ...context, aside: (text) => audience.aside(text) }),
+  };
 }
 
-function writeResult({ trial, project, config, file }: PreparedTrial, reader: RunReader): TrialResult {
+async function writeResult(
+  { trial, project, config, file }: PreparedTrial,
+  reader: RunReader,
+  { env, presets, aside }: SweepContext & Pick<SweepAudience, "aside">,
+): Promise<TrialResult> {
   const plan = reader.plan();
   const view = viewOf(reader.events(), plan);
-  const result = trialResult({ sweep: project, trial, config }, { plan, view, rows: mainEvaluations(view) });
+  const rows = mainEvaluations(view);
+  const outcomes = await outcomesToKeep({ folder: reader.folder, plan }, rows, { env, presets }).catch((error: unknown) => {
+    // Without its data a finished run still has its scores.
+    if (!(error instanceof EvergreenError)) throw error;
+    aside(`${trial.id}: outcomes of its test items are not kept: ${error.message}`);
+    return undefined;
+  });
+  const result = trialResult({ sweep: project, trial, config }, { plan, view, rows, outcomes });
   mkdirSync(dirname(file), { recursive: true });
   replaceFile(file, (temporary) => writeFileSync(temporary, trialText(result)));
   return result;

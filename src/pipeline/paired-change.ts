@@ -34,7 +34,8 @@ export function pairedChange(pair: EvaluationPair, sets: readonly string[]): Pic
   return spread && { value: spread.value, ...(spread.interval ? { interval: spread.interval } : {}) };
 }
 
-function storedOutcomes({ folder, row }: StoredEvaluation, set: string, sources: readonly DataSource[]): SetOutcomes | undefined {
+/** A set's outcomes as an evaluation stored them; undefined where it stored none, or the set is not among `sources`. */
+export function storedOutcomes({ folder, row }: StoredEvaluation, set: string, sources: readonly DataSource[]): SetOutcomes | undefined {
   const source = sources.find(({ name }) => name === set);
   const stored = row.cells[set]?.measurements.flatMap(({ metric, items }) => (items === undefined ? [] : [{ metric, items }])) ?? [];
   if (!source || stored.length === 0) return undefined;

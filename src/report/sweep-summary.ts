@@ -1,3 +1,4 @@
+import { cellOf } from "../runs/sweep.ts";
 import type { TrialResult } from "../runs/trial.ts";
 import { groupBy } from "../util/group-by.ts";
 import { withDeviation } from "./numbers.ts";
@@ -68,7 +69,7 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
 
 /** What cells are told apart by, seeds aside. */
 export function cellName({ labels }: Pick<SweepCell, "labels">): string {
-  return Object.values(labels).join(", ") || "all";
+  return cellOf(labels);
 }
 
 /** One line a cell: mean ± standard deviation over seeds, in per cent, and how many of its trials are there. */

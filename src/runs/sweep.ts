@@ -6,6 +6,7 @@ import { explainIssues, type JsonSchema } from "../util/config-schema.ts";
 import { plainOf } from "../util/config-tree.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { readYamlMap } from "../util/yaml-config.ts";
+import { type Claim, claimsSchema, readClaims } from "./claims.ts";
 
 /** Values of one setting: a list, each named by itself, or a map from a name to the value. */
 const axis = z
@@ -26,6 +27,8 @@ const sweepSchema = z.strictObject({
     .optional()
     .describe("a map from a name to the settings that belong together under it"),
   grid: z.record(z.string(), axis).default({}).describe("a map from a setting to its values; every combination is a trial"),
+  scale: z.enum(["small", "full"]).default("small").describe("small or full: how far its verdicts reach"),
+  claims: claimsSchema.default({}).describe("a map from a claim's name to what it says and needs"),
   results: z.string().min(1).describe("a folder: one JSON for every finished trial"),
 });
 
@@ -50,6 +53,16 @@ export interface Sweep {
   /** Names of the axes, `variant` first where there are variants. */
   readonly axes: readonly string[];
   readonly trials: readonly Trial[];
+  /** Of its models and data: a verdict at small scale is none at full scale. */
+  readonly scale: "small" | "full";
+  /** In the order of the file. */
+  readonly claims: readonly Claim[];
+}
+
+/** What trials are gathered by: their labels without the seed, as the table and claims name them. */
+export function cellOf(labels: Readonly<Record<string, string>>): string {
+  const { seed: _, ...rest } = labels;
+  return Object.values(rest).join(", ") || "all";
 }
 
 /** What is wrong with a sweep as a whole. */
@@ -69,7 +82,7 @@ export function readSweep(file: string): Sweep {
   const parsed = sweepSchema.safeParse(plainOf(tree, ({ value }) => value));
   if (!parsed.success)
     throw new ConfigError(explainIssues(parsed.error.issues, tree, z.toJSONSchema(sweepSchema, { io: "input" }) as JsonSchema));
-  const { name, about, run, set, variants, grid, results } = parsed.data;
+  const { name, about, run, set, variants, grid, results, scale } = parsed.data;
   const shared = Object.entries(set).map(([key, value]) => setting(key, value));
   const axes: readonly Axis[] = [
     ...(variants
@@ -95,6 +108,8 @@ export function readSweep(file: string): Sweep {
   });
   const twice = trials.find(({ id }, i) => trials.findIndex((other) => other.id === id) !== i);
   if (twice) throw new SweepError(`${file}: two trials are called "${twice.id}"`, "give their values names: a map in place of the list");
+  const { claims, problems } = readClaims(parsed.data.claims, [...new Set(trials.map(({ labels }) => cellOf(labels)))], tree);
+  if (problems.length > 0) throw new ConfigError(problems);
   return {
     name,
     ...(about === undefined ? {} : { about }),
@@ -102,6 +117,8 @@ export function readSweep(file: string): Sweep {
     results: resolve(base, results),
     axes: axes.map((each) => each.name),
     trials,
+    scale,
+    claims,
   };
 }
 

@@ -11,6 +11,8 @@ export interface JsonSchema {
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
+  /** Of a map with any keys: what each of them holds. */
+  readonly additionalProperties?: JsonSchema | boolean;
   readonly items?: JsonSchema;
   readonly prefixItems?: readonly JsonSchema[];
   readonly anyOf?: readonly JsonSchema[];
@@ -80,8 +82,11 @@ export function schemasAt(schema: JsonSchema, path: ConfigPath, root?: ConfigNod
     const node = root && nodeAt(root, path.slice(0, i));
     const fitting = found.filter((option) => agrees(option, node));
     const next = (fitting.length > 0 ? fitting : found).flatMap((option) => {
-      const child = typeof part === "number" ? (option.prefixItems?.[part] ?? option.items) : option.properties?.[part];
-      return child ? [child] : [];
+      const child =
+        typeof part === "number"
+          ? (option.prefixItems?.[part] ?? option.items)
+          : (option.properties?.[part] ?? option.additionalProperties);
+      return typeof child === "object" ? [child] : [];
     });
     found = next.flatMap(optionsOf);
   }

@@ -37,7 +37,7 @@ test("trials run, fail with their reason, leave results, and are not run again",
   expect(first.err).toMatch(/wrong-seed-0 {2}failed after .*first weights/s);
   expect(readdirSync(results).sort()).toEqual(["merged-seed-0.json", "plain-seed-0.json"]);
   const stored = JSON.parse(readFileSync(join(results, "merged-seed-0.json"), "utf8"));
-  expect(stored).toMatchObject({ format: "trial/1", labels: { variant: "merged", seed: "0" } });
+  expect(stored).toMatchObject({ format: "trial/2", labels: { variant: "merged", seed: "0" } });
   expect(stored.evaluations.at(-1).ka.value).toBeGreaterThanOrEqual(0);
 
   const written = statSync(join(results, "plain-seed-0.json")).mtimeMs;

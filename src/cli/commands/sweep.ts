@@ -1,5 +1,6 @@
 import type { PreparedTrial, SweepAudience } from "../../launch/sweep.ts";
 import { presetFolder } from "../../pipeline/preset-folder.ts";
+import { claimsMarkdown, claimsTable, type JudgedClaim } from "../../report/claims-table.ts";
 import { type SweptTrial, sweepCells, sweepTable } from "../../report/sweep-summary.ts";
 import { markdownTable } from "../../report/table.ts";
 import { readSweep, type Sweep } from "../../runs/sweep.ts";
@@ -13,14 +14,14 @@ import { sweepStory } from "../sweep-story.ts";
 export const usage = {
   synopsis: "sweep -C FILE [--only TEXT] [--jobs N] [--table] [--figure OUT]",
   about:
-    "Runs every trial of a grid that has no result yet, each in a process of its own, and prints the table of what is there with mean and spread over seeds. Interrupted, it goes on where it was; a trial that fails is told of and the others go on.",
+    "Runs every trial of a grid that has no result yet, each in a process of its own, and prints the table of what is there with mean and spread over seeds, and the verdict on each claim that the file makes. Interrupted, it goes on where it was; a trial that fails is told of and the others go on.",
   flags: {
     config: { type: "string", short: "C", value: "FILE", help: "the sweep: run files, settings, grid, folder of results" },
     only: { type: "string", value: "TEXT", help: "trials whose name holds the text" },
     jobs: { type: "string", value: "N", help: "trials at once; 1 when absent" },
-    table: { type: "boolean", help: "run nothing: the table of what is there" },
+    table: { type: "boolean", help: "run nothing: the table of what is there, and the verdicts on claims" },
     figure: { type: "string", value: "FILE", help: "draw the plane of ZS and KA as .svg or .png" },
-    markdown: { type: "boolean", help: "the table as Markdown" },
+    markdown: { type: "boolean", help: "tables as Markdown" },
     "dry-run": { type: "boolean", help: "the trials and whether each has a result; run nothing" },
     runs: storeFlags.runs,
   },
@@ -78,13 +79,28 @@ async function tell(
 ): Promise<void> {
   const cells = sweepCells(swept);
   const table = sweepTable(sweep.axes, cells);
+  const claims = await judged(sweep, swept);
   if (how.json)
-    sayJson({ sweep: sweep.name, cells: cells.map(({ trials, ...cell }) => ({ ...cell, trials: trials.map(({ trial }) => trial) })) });
-  else if (how.markdown) say(markdownTable(table));
-  else sayTable(table);
+    sayJson({
+      sweep: sweep.name,
+      cells: cells.map(({ trials, ...cell }) => ({ ...cell, trials: trials.map(({ trial }) => trial) })),
+      claims,
+    });
+  else if (how.markdown) say([markdownTable(table), ...claimsMarkdown(claims)].join("\n\n"));
+  else {
+    sayTable(table);
+    if (claims.length > 0) say();
+    if (claims.length > 0) sayTable(claimsTable(claims));
+  }
   if (how.out === undefined) return;
   const { sweepFigure } = await import("../../report/sweep-figure.ts");
   const figure = sweepFigure(sweep, cells);
   if (!figure) aside("nothing to draw: no trial has scores of knowledge and retention yet");
   else await drawTo(figure.svg, how.out);
+}
+
+async function judged(sweep: Sweep, swept: readonly SweptTrial[]): Promise<readonly JudgedClaim[]> {
+  if (sweep.claims.length === 0) return [];
+  const { judgeClaims } = await import("../../pipeline/judge-claims.ts");
+  return judgeClaims(sweep, swept);
 }

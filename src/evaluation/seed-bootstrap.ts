@@ -1,0 +1,30 @@
+import type { Random } from "../util/random.ts";
+import { type Interval, percentileInterval } from "./intervals.ts";
+
+/** A quantity of several settings over the same seeds, with the middle 95 % of its resamples. */
+export interface ResampledStatistic {
+  readonly value: number;
+  readonly interval: Interval | undefined;
+}
+
+/**
+ * A statistic of the means over seeds of some settings, by resampling the seeds as well: the same drawn seeds for every setting, as `runs[setting][seed]` are numbers of the
+ * same items drawn alike (entry 0 the data themselves, the others resamples). Undefined without settings or seeds. With n seeds the spread over seeds comes out √((n − 1)/n)
+ * too small, and no interval reaches beyond the n seeds' own: see docs/sweep.md for what that makes of three.
+ */
+export function overResampledSeeds(
+  random: Random,
+  runs: readonly (readonly Float64Array[])[],
+  statistic: (means: readonly number[]) => number,
+): ResampledStatistic | undefined {
+  const seeds = runs[0]?.length ?? 0;
+  const size = runs[0]?.[0]?.length ?? 0;
+  if (seeds === 0 || size === 0) return undefined;
+  const draws = random.at("claims/seeds");
+  const found = new Float64Array(size);
+  for (let r = 0; r < size; r++) {
+    const drawn = Array.from({ length: seeds }, (_, seed) => (r === 0 ? seed : draws.below(seeds)));
+    found[r] = statistic(runs.map((setting) => drawn.reduce((sum, seed) => sum + (setting[seed]?.[r] ?? Number.NaN), 0) / seeds));
+  }
+  return { value: found[0] as number, interval: percentileInterval(found.subarray(1)) };
+}
