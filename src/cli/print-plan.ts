@@ -1,5 +1,5 @@
 import type { RunForecast } from "../pipeline/plan-run.ts";
-import { formatBytes, formatDuration } from "../util/units.ts";
+import { formatBytes, formatDuration, formatFlops } from "../util/units.ts";
 import { say, sayFacts, sayTable } from "./output.ts";
 
 /** Plans for people: one with its tasks, several side by side. */
@@ -134,15 +134,3 @@ function comparedRows(plans: readonly RunForecast[]): readonly (readonly (string
 const unitOf = ({ unit }: NonNullable<RunForecast["charge"]>): string => (unit === "mafs" ? "MAF" : "FLOP");
 
 const millions = (n: number): string => `${(n / 1e6).toFixed(1)} M`;
-
-/** `63.39 TFLOP`. */
-export function formatFlops(flops: number, unit = "FLOP"): string {
-  const prefixes = ["", "k", "M", "G", "T", "P", "E", "Z"];
-  let value = flops;
-  let at = 0;
-  while (value >= 1000 && at < prefixes.length - 1) {
-    value /= 1000;
-    at++;
-  }
-  return `${value.toPrecision(4)} ${prefixes[at]}${unit}`;
-}

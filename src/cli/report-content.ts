@@ -8,8 +8,9 @@ import { presetFolder } from "../pipeline/preset-folder.ts";
 import { transferOfRun } from "../pipeline/run-transfer.ts";
 import { openRunData, type RunData } from "../pipeline/sources.ts";
 import { mainEvaluations, type ReportContent, type SamplePicture } from "../report/content.ts";
-import type { RunReader } from "../runs/run-reader.ts";
+import type { RunReader, StoredPlan } from "../runs/run-reader.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
+import type { RunSpec } from "../runs/spec.ts";
 import { type EvaluationView, type RunView, viewOf } from "../runs/view.ts";
 import { thumbnail } from "./thumbnail.ts";
 
@@ -26,10 +27,9 @@ export async function reportContent(reader: RunReader): Promise<ReportContent> {
   const transfer = transferOfRun(view, plan.tasks);
   const content = { run, plan, config, view, folders, drawn: reader.ledger(), ...(transfer ? { transfer } : {}) };
   let data: RunData;
-  let seed: number;
+  let spec: RunSpec;
   try {
-    const { spec } = readRunSpec(reader.folder, { env: process.env, presets: presetFolder });
-    seed = spec.seed;
+    ({ spec } = readRunSpec(reader.folder, { env: process.env, presets: presetFolder }));
     data = await openRunData(spec, reader.folder);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -38,8 +38,24 @@ export async function reportContent(reader: RunReader): Promise<ReportContent> {
   const all = [...data.streamed, ...data.pretraining, ...data.evaluated];
   const sources = [...new Map(all.map((set) => [set.name, set])).values()];
   const licences = sources.map(({ name, licences: lines }) => ({ set: name, lines }));
-  const changes = changesOf({ folder: reader.folder, seed, sources, view });
-  return { ...content, licences, samples: await samplesOf(data.streamed, plan), ...(changes ? { changes } : {}) };
+  const changes = changesOf({ folder: reader.folder, seed: spec.seed, sources, view });
+  const spent = await spendingIn(reader, { spec, plan, view });
+  return { ...content, licences, samples: await samplesOf(data.streamed, plan), ...(changes ? { changes } : {}), ...spent };
+}
+
+/** Where the compute went; why it is not told where its costs cannot be worked out here. */
+async function spendingIn(
+  { folder }: RunReader,
+  { spec, plan, view }: { readonly spec: RunSpec; readonly plan: StoredPlan; readonly view: RunView },
+): Promise<Pick<ReportContent, "spending" | "missing">> {
+  try {
+    // The engine counts on shapes.
+    const { spendingOfRun } = await import("../pipeline/run-spending.ts");
+    return { spending: await spendingOfRun(spec, folder, { plan, view }) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { missing: [`What the run costs could not be worked out (${reason}): nothing is told of its budget.`] };
+  }
 }
 
 /** Paired changes of KA and ZS from the first evaluation to the last. */

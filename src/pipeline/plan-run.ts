@@ -7,15 +7,14 @@ import { mixturesOf } from "../mixtures/course.ts";
 import { rowsBefore } from "../mixtures/positions.ts";
 import type { PlannedRows } from "../runs/plan.ts";
 import type { RunSpec } from "../runs/spec.ts";
-import { parseWarmup } from "../runs/spec-values.ts";
-import { createRandom } from "../util/random.ts";
 import { formatBytes, parseBytes } from "../util/units.ts";
 import { kernelsFor } from "./kernel-choice.ts";
 import { type Calibration, calibrate } from "./plan-calibrate.ts";
 import { batchesAtTaskEnd, chargedMultiplier, priceOf } from "./plan-cost.ts";
 import { workOf } from "./plan-shape.ts";
 import { forecastStep, type StepForecast } from "./plan-step.ts";
-import { type PlannedWithout, plannedWithout, testImages } from "./plan-unopened.ts";
+import { type PlannedWithout, plannedWithout } from "./plan-unopened.ts";
+import { plannedEvaluations } from "./planned-evaluations.ts";
 import { type Resolved, resolveRun, toPlan, toTrain } from "./resolve.ts";
 
 /** A task before it is run. */
@@ -126,18 +125,13 @@ async function chargeOfRun({ plan, model, methods }: Resolved): Promise<RunForec
   return { unit, perStep: price.perStep, multiplier, total: chargedTotal(counts, price) };
 }
 
-/** An evaluation before the first task, one after each that is due. */
-function evaluationOf({ plan, data, model }: Resolved): RunForecast["evaluation"] {
-  const { every, subset } = plan.spec.eval.during;
-  const last = plan.tasks.length - 1;
-  const due = plan.tasks.filter(({ index }) => index === last || (every !== "never" && (index + 1) % (every === "task" ? 1 : every) === 0));
-  const images = testImages(data.evaluated);
-  const times = images === 0 ? 0 : 1 + due.length;
-  const fraction = subset === undefined ? undefined : parseWarmup(subset);
-  const random = createRandom(plan.spec.seed);
-  const inside = fraction === undefined ? images : testImages(data.evaluated, { fraction, random });
-  const forwards = times === 0 ? 0 : 2 * images + (times - 2) * inside;
-  return { times, images, flops: forwards * forwardFlops(workOf(model.config).image) };
+/** An evaluation before the first task, one after each that is due, those inside of tasks. */
+function evaluationOf(resolved: Resolved): RunForecast["evaluation"] {
+  const { before, after, inside, insides } = plannedEvaluations(resolved);
+  const within = insides.reduce((sum, times) => sum + times, 0);
+  const times = before === 0 ? 0 : 1 + after.filter((images) => images > 0).length + within;
+  const forwards = before + after.reduce((sum, images) => sum + images, 0) + within * inside;
+  return { times, images: before, flops: forwards * forwardFlops(workOf(resolved.model.config).image) };
 }
 
 /** A checkpoint holds the shipped weights; those in training too where they are others; moments inside of a task alone. */

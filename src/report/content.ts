@@ -3,6 +3,7 @@ import type { StoredPlan } from "../runs/run-reader.ts";
 import type { RunRecord } from "../runs/run-record.ts";
 import { type RunDocument, runSchema } from "../runs/spec-schema.ts";
 import type { EvaluationView, RunView } from "../runs/view.ts";
+import type { RunSpending } from "./budget-figure.ts";
 
 /** A difference between the last and the first evaluation, over the same items (paired bootstrap); a share. */
 export interface PairedChange {
@@ -32,6 +33,8 @@ export interface ReportContent {
   readonly changes?: Readonly<Partial<Record<"ka" | "zs", PairedChange>>>;
   /** Over the matrix of tasks and data sets, shares; absent where the run was not scored before and after its tasks. */
   readonly transfer?: Readonly<Partial<Record<"backward" | "forward" | "forgetting" | "retention", number | undefined>>>;
+  /** Where the compute went; absent where it was not asked for, or its costs could not be worked out. */
+  readonly spending?: RunSpending;
   /** By data set; empty lines where a set states none. Undefined when the data could not be opened. */
   readonly licences?: readonly { readonly set: string; readonly lines: readonly string[] }[];
   /** A few pictures of each task. */

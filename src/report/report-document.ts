@@ -1,3 +1,4 @@
+import { budgetFigure } from "./budget-figure.ts";
 import type { ReportContent, SamplePicture } from "./content.ts";
 import { mainEvaluations, withoutPaths } from "./content.ts";
 import type { Figure } from "./drawing.ts";
@@ -35,7 +36,7 @@ export interface ReportDocument {
 
 /** All figures that a run's numbers allow. */
 export function reportFigures(content: ReportContent): readonly Figure[] {
-  return [scoresFigure, planeFigure, matrixFigure, stabilityFigure, mixtureFigure, lossFigure, rateFigure].flatMap(
+  return [scoresFigure, planeFigure, matrixFigure, stabilityFigure, budgetFigure, mixtureFigure, lossFigure, rateFigure].flatMap(
     (make) => make(content) ?? [],
   );
 }
@@ -66,7 +67,7 @@ export function reportDocument(content: ReportContent): ReportDocument {
 }
 
 /** Figures of the training itself come after what it led to. */
-const courses: readonly string[] = ["mixture", "loss", "learning-rate"];
+const courses: readonly string[] = ["budget", "mixture", "loss", "learning-rate"];
 
 const day = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 

@@ -10,6 +10,24 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+const flopPrefixes = ["", "k", "M", "G", "T", "P", "E", "Z"];
+
+/** The largest decimal prefix in which an amount of work is at least 1, and what it is divided by. */
+export function flopScale(flops: number): { readonly divisor: number; readonly prefix: string } {
+  let [at, divisor] = [0, 1];
+  while (flops / divisor >= 1000 && at < flopPrefixes.length - 1) {
+    at++;
+    divisor *= 1000;
+  }
+  return { divisor, prefix: flopPrefixes[at] ?? "" };
+}
+
+/** `63.39 TFLOP`. */
+export function formatFlops(flops: number, unit = "FLOP"): string {
+  const { divisor, prefix } = flopScale(flops);
+  return `${(flops / divisor).toPrecision(4)} ${prefix}${unit}`;
+}
+
 /** `1h 04m`, `2m 05s`, `8.3s`. */
 export function formatDuration(ms: number): string {
   const seconds = ms / 1000;

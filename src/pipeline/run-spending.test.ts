@@ -1,0 +1,96 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import type { RunSpending } from "../report/budget-figure.ts";
+import { readSpec } from "../runs/spec.ts";
+import { type EvaluationView, emptyView, type RunView } from "../runs/view.ts";
+import { forecastRun } from "./plan-run.ts";
+import { resolveRun, toPlan } from "./resolve.ts";
+import { spendingOfRun } from "./run-spending.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "spending-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+// Nothing in these files is an image: 4 concepts of 12 samples, some of them for testing.
+for (const concept of ["ant", "bee", "cat", "dog"]) {
+  mkdirSync(join(folder, "photos", concept), { recursive: true });
+  for (let i = 0; i < 12; i++) writeFileSync(join(folder, "photos", concept, `${i}.png`), `${concept} ${i}`);
+}
+const file = join(folder, "run.yaml");
+writeFileSync(
+  file,
+  `version: 1
+model: {arch: mini-flux, init: random}
+stream: {from: "folder:./photos?test=0.25", tasks: 2}
+data: {mixture: {update: 0.5, buffer: 0.5}, batch_size: 8}
+budget: {per_task: 5 steps}
+eval: {during: {inside: [2, 5, 9]}}
+`,
+);
+const specOf = (set: readonly string[]) => readSpec({ files: [file], set, env: {}, cwd: folder, presets: folder }).spec;
+
+/** A run that has done its first task and two steps of the second one. */
+async function spending(...set: readonly string[]): Promise<RunSpending> {
+  const spec = specOf(set);
+  const { plan } = await resolveRun(spec, folder, toPlan);
+  const row = (task: number, step: number, state: EvaluationView["state"]): EvaluationView => ({ task, step, state, cells: {} });
+  const steps = plan.tasks.map((task) => task.steps);
+  const view: RunView = {
+    ...emptyView(plan),
+    tasks: plan.tasks.map((task, index) => ({
+      index,
+      steps: task.steps,
+      done: index === 0 ? task.steps : 2,
+      state: index === 0 ? "done" : "running",
+    })),
+    evaluations: [row(-1, 0, "live"), row(0, 2, "inside"), row(0, steps[0] ?? 0, "live")],
+  };
+  return spendingOfRun(spec, folder, { plan: { ...plan, format: "evergreen-plan/1" }, view });
+}
+
+const forecast = (...set: readonly string[]) => forecastRun(specOf(set), { folder, env: {}, runs: folder, calibrate: false });
+
+test("counted budgets are told at the meter's price, ends of tasks on top; planned evaluations are those of the plan", async () => {
+  const ewc = "methods=[{name: ewc, max_samples: 16}]";
+  const [found, plan] = [await spending(ewc), await forecast(ewc)];
+  const step = plan.step.metered;
+  expect(found.tasks.map(({ steps }) => [steps.planned / step, steps.spent / step])).toEqual([
+    [expect.closeTo(5, 9), expect.closeTo(5, 9)],
+    [expect.closeTo(5, 9), expect.closeTo(2, 9)],
+  ]);
+  const ends = found.tasks.reduce((sum, { end }) => sum + end.planned, 0);
+  expect(ends).toBeGreaterThan(0);
+  expect(ends / plan.taskEnds.flops).toBeCloseTo(1, 9);
+  expect(found.tasks.map(({ end }) => end.spent)).toEqual([found.tasks[0]?.end.planned, 0]);
+  expect(found.budget / (10 * step + ends)).toBeCloseTo(1, 9);
+  expect(found.given).toBe("5 steps a task, and the ends of tasks");
+  // Before, after two tasks, and inside of each after its second step; its fifth is its last, it has no ninth.
+  expect(plan.evaluation).toMatchObject({ times: 5, images: expect.any(Number) as number });
+  const { images } = plan.evaluation;
+  expect(images).toBeGreaterThan(0);
+  const image = plan.evaluation.flops / (5 * images);
+  const shares = [found.before, ...found.tasks.map(({ evaluation }) => evaluation)];
+  expect(shares.map(({ planned, spent }) => [planned / image, spent / image])).toEqual([
+    [expect.closeTo(images, 6), expect.closeTo(images, 6)],
+    [expect.closeTo(2 * images, 6), expect.closeTo(2 * images, 6)],
+    [expect.closeTo(2 * images, 6), 0],
+  ]);
+}, 30_000);
+
+test("a budget of MAFs is told in FLOPs at the method's memory: both sides of the line agree with what the plan charges", async () => {
+  const set = ['budget.per_task="200 GMAF"', "model.train.image=none"];
+  const [found, plan] = [await spending(...set), await forecast(...set)];
+  expect(found.multiplier).toBe(0.2551);
+  expect((found.budget * 0.2551) / 400e9).toBeCloseTo(1, 12);
+  const planned = found.tasks.reduce((sum, { steps, end }) => sum + steps.planned + end.planned, 0);
+  expect((planned * 0.2551) / (plan.charge?.total ?? Number.NaN)).toBeCloseTo(1, 12);
+  expect(found.given).toBe("200.0 GMAF a task");
+}, 30_000);
+
+test("a budget of time allows what its milliseconds give at the time of a step", async () => {
+  const found = await spending('budget.total="3s"', "budget.per_task=null", "budget.step_time=700ms");
+  const step = (found.tasks[0]?.steps.planned ?? Number.NaN) / 2;
+  expect(found.budget / step).toBeCloseTo(3000 / 700, 9);
+  expect(found.given).toBe("3.0s");
+}, 30_000);
