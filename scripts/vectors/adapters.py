@@ -33,14 +33,17 @@ OUTSIDE = {
 }
 PARTS = {"q_proj": "q", "k_proj": "k", "v_proj": "v", "out_proj": "out", "fc1": "fc", "fc2": "proj"}
 PUBLISHED = ["q_proj", "k_proj", "v_proj", "fc2"]
-VISION_QKV = r"vision_model\..*\.(q_proj|k_proj|v_proj)"
+VISION_QKV = [f"vision_model.encoder.layers.{i}.self_attn.{part}" for i in range(2) for part in ("q_proj", "k_proj", "v_proj")]
 CASES = {
     "lora": lambda: peft.LoraConfig(r=3, lora_alpha=6, target_modules=PUBLISHED),
     "lora-all": lambda: peft.LoraConfig(r=2, lora_alpha=3, use_rslora=True, target_modules=list(PARTS)),
     "dora": lambda: peft.LoraConfig(r=3, lora_alpha=6, use_dora=True, target_modules=PUBLISHED),
     "oft": lambda: peft.OFTConfig(oft_block_size=16, use_cayley_neumann=False, target_modules=PUBLISHED),
     "vera": lambda: peft.VeraConfig(r=3, target_modules=VISION_QKV, projection_prng_key=0),
+    # Layers of two sizes, so that some use a part of the shared matrices.
+    "vera-sliced": lambda: peft.VeraConfig(r=3, target_modules=PUBLISHED, projection_prng_key=0),
 }
+SHARED = {"vera": {"vera_A": (3, 64), "vera_B": (64, 3)}, "vera-sliced": {"vera_A": (3, 256), "vera_B": (64, 3)}}
 
 
 def tower_names(count, prefix, theirs, width):
@@ -124,11 +127,9 @@ def main():
     for case, config in CASES.items():
         wrapped = peft.get_peft_model(build(), config())
         base = wrapped.base_model.model
-        if case == "vera":
+        for which, shape in SHARED.get(case, {}).items():
             with torch.no_grad():
-                for which, shape in (("vera_A", (3, 64)), ("vera_B", (64, 3))):
-                    matrix = torch.from_numpy(uniform(f"peft/vera/{which}", shape, 1.0))
-                    getattr(wrapped.base_model, which)["default"].data.copy_(matrix)
+                getattr(wrapped.base_model, which)["default"].data.copy_(torch.from_numpy(uniform(f"peft/{case}/{which}", shape, 1.0)))
         own = fill_adapters(case, wrapped)
         output = base(input_ids=torch.tensor(rows), pixel_values=images)
         loss = loss_of(output, base.logit_scale)
@@ -136,12 +137,10 @@ def main():
         losses[case] = float(loss.detach())
         tensors[f"{case}/image"] = output.image_embeds.detach().numpy()
         tensors[f"{case}/text"] = output.text_embeds.detach().numpy()
-        for name, value, gradient in zip(own, own.values(), gradients):
+        for name, gradient in zip(own, gradients):
             tensors[f"{case}/gradient/{name}"] = gradient.numpy()
-            if case == "vera":
-                tensors[f"{case}/own/{name}"] = value.detach().numpy()
         print(case, len(own), f"loss {losses[case]:.6f}")
-        if not args.only and case != "vera":
+        if not args.only:
             folder = os.path.join(place, case)
             wrapped.save_pretrained(folder)
             os.remove(os.path.join(folder, "README.md"))

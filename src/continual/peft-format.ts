@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { clone, to } from "../engine/ops.ts";
 import { keep, scope } from "../engine/scope.ts";
@@ -36,10 +36,18 @@ export interface StoredAdapters {
   readonly method: ComponentSpec;
   /** `adapter.<weight>.<own name>`, float32. */
   readonly weights: Weights;
+  /** What PEFT's file holds once for the whole model, by its names. */
+  readonly common?: Weights;
 }
 
+/** Whether a folder is one of PEFT's. */
+export const isPeftFolder = (path: string): boolean => existsSync(join(path, configFile));
+
+/** The file of a folder of PEFT's that holds the tensors. */
+export const peftTensorsFile = (folder: string): string => join(folder, tensorsFile);
+
 /** A folder that holds no adapters of ours, or none of this model. */
-class PeftFormatError extends EvergreenError {
+export class PeftFormatError extends EvergreenError {
   constructor(where: string, problem: string, fix = "take the adapters of a CLIPModel of the same architecture") {
     super(`${where}: ${problem}`, { code: "EG-4140", exit: "data", fix });
   }
@@ -58,7 +66,11 @@ interface Place {
  * Writes adapters as PEFT does, for `PeftModel.from_pretrained(CLIPModel, folder)`. The folder must be new.
  * @throws {EvergreenError} for a method, or options of one, that PEFT has no counterpart of, and for a model that CLIPModel cannot be.
  */
-export async function writePeft(folder: string, { method, weights }: StoredAdapters, config: ClipConfig): Promise<void> {
+export async function writePeft(
+  folder: string,
+  { method, weights, common = new Map() }: StoredAdapters,
+  config: ClipConfig,
+): Promise<void> {
   const { name, ...given } = method;
   const definition = await methods.load(name);
   if (!definition.peft)
@@ -76,7 +88,10 @@ export async function writePeft(folder: string, { method, weights }: StoredAdapt
   writeFileSync(join(folder, configFile), `${JSON.stringify(sorted, null, 2)}\n`, { flag: "wx" });
   writeSafetensorsSync(
     join(folder, tensorsFile),
-    places.map(({ value, ...place }) => tensorSource(theirName(place), value)),
+    [
+      ...places.map(({ value, ...place }) => tensorSource(theirName(place), value)),
+      ...[...common].map(([own, value]) => tensorSource(`base_model.${own}`, value)),
+    ],
     { format: "pt" },
   );
   for (const file of [configFile, tensorsFile]) syncFile(join(folder, file));
@@ -96,13 +111,23 @@ const defaults = {
 
 /** Reads adapters that {@link writePeft} or PEFT wrote. Their tensors live until they are released. @throws {PeftFormatError} */
 export async function readPeft(folder: string, config: ClipConfig): Promise<StoredAdapters> {
-  const settings = readSettings(join(folder, configFile));
+  const where = join(folder, configFile);
+  const settings = readSettings(where);
   const path = join(folder, tensorsFile);
   const { entries } = await readHeader(path);
-  const found = entries.map((entry) => ({ entry, ...foundPlace(entry.name, path) }));
-  const method = { ...(await methodOf(settings, join(folder, configFile))), ...sitesOption(found, config, path) };
-  return { method, weights: scope(() => keep(new Map(found.map(({ entry, ...place }) => [ourName(place), copied(entry)])))) };
+  const [whole, own] = [entries.filter(({ name }) => commonName(name)), entries.filter(({ name }) => !commonName(name))];
+  const found = own.map((entry) => ({ entry, ...foundPlace(entry.name, path) }));
+  const method = { ...(await methodOf(settings, where)), ...sitesOption(found, config, path) };
+  return scope(() =>
+    keep({
+      method,
+      weights: new Map(found.map(({ entry, ...place }) => [ourName(place), copied(entry)])),
+      ...(whole.length > 0 ? { common: new Map(whole.map((entry) => [commonName(entry.name) ?? "", copied(entry)])) } : {}),
+    }),
+  );
 }
+
+const commonName = (name: string): string | undefined => /^base_model\.([A-Za-z_]+)$/.exec(name)?.[1];
 
 const copied = ({ path, offset, shape, dtype }: TensorEntry) =>
   scope(() => clone(to(mapFile(path, { offset, dtype: tensorTypes[dtype], shape }), "float32")));
@@ -126,6 +151,7 @@ const neutral: Readonly<Record<string, (value: Json) => boolean>> = {
   lora_bias: (value) => value === false,
   trainable_token_indices: (value) => value === null,
   target_parameters: (value) => value === null,
+  save_projection: (value) => value === true,
 };
 
 function isEmpty(value: Json): boolean {
@@ -172,9 +198,9 @@ function targetsOf(places: readonly Place[], config: ClipConfig): ReadonlySet<st
 
 const modulePath = ({ tower, block, part }: Place): string =>
   `${tower === "image" ? "vision" : "text"}_model.encoder.layers.${block}.${modules[part].theirs}`;
-/** DoRA's lengths stand without the ending, PEFT's own exception. */
+/** DoRA's lengths and VeRA's vectors are no layers' weights in PEFT. */
 const theirName = (place: Place): string =>
-  `base_model.model.${modulePath(place)}.${place.own}${place.own === "lora_magnitude_vector" ? "" : ".weight"}`;
+  `base_model.model.${modulePath(place)}.${place.own}${/^(lora_magnitude_vector|vera_lambda_[bd])$/.test(place.own) ? "" : ".weight"}`;
 const ourName = ({ tower, block, part, own }: Place): string =>
   `adapter.${tower === "image" ? "visual." : ""}transformer.resblocks.${block}.${modules[part].weight}.${part}.${own}`;
 

@@ -13,7 +13,7 @@ import { type Clip, computeWeights, embedImage, embedText } from "../../src/mode
 import type { Adapters } from "../../src/nn/adapter.ts";
 import clip from "../../src/nn/objectives/clip.ts";
 import { createRandom } from "../../src/util/random.ts";
-import { filledModel, pixels, uniform } from "./filled-weights.ts";
+import { filledModel, pixels } from "./filled-weights.ts";
 import { norm, readTensorsAt, tokenBatch, worstDifference } from "./vectors.ts";
 
 // PEFT's adapters on transformers' CLIPModel, from the same closed-form weights (scripts/vectors/adapters.py).
@@ -28,7 +28,6 @@ interface Cases {
 }
 const cases = JSON.parse(readFileSync(`${folder}cases.json`, "utf8")) as Cases;
 const config = parseModelConfig(cases.config, "cases.json");
-const unit = { amplitude: 1, offset: 0 };
 let expected: ReadonlyMap<string, Float32Array>;
 beforeAll(async () => {
   expected = await readTensorsAt(`${folder}cases.safetensors`);
@@ -71,32 +70,18 @@ function check(name: string, model: Clip & { readonly adapters: Adapters }): voi
 }
 
 describe("forward and gradients are PEFT's", () => {
-  test.each(["lora", "lora-all", "dora", "oft"])("%s, read from the folder that PEFT saved", async (name) => {
+  test.each(["lora", "lora-all", "dora", "oft", "vera", "vera-sliced"])("%s, read from the folder that PEFT saved", async (name) => {
     const stored: StoredAdapters = await readPeft(`${folder}${name}`, config);
     const { name: method, ...options } = stored.method;
     const definition = await methods.load(method);
-    scope(() =>
-      check(
-        name,
-        adapted(definition, options, (own) => stored.weights.get(own) as Tensor),
-      ),
-    );
-    release(stored.weights);
-  });
-
-  test("vera, its pair of matrices put in the place of ours", async () => {
-    const definition = await methods.load("vera");
     scope(() => {
-      const options = { r: 3, targetModules: ["q", "k", "v"], blocks: { image: "all", text: [] } };
-      const model = adapted(definition, options, (own) => {
-        const entries = expected.get(`vera/own/${own}`) as Float32Array;
-        return tensor(entries, [entries.length], "float32");
-      });
-      const [a, b, ...others] = model.adapters.shared ?? [];
-      expect(others).toEqual([]);
-      copyInto(a as Tensor, tensor(uniform("peft/vera/vera_A", 3 * 64, unit), [3, 64], "float32"));
-      copyInto(b as Tensor, tensor(uniform("peft/vera/vera_B", 64 * 3, unit), [64, 3], "float32"));
-      check("vera", model);
+      const model = adapted(definition, options, (own) => stored.weights.get(own) as Tensor);
+      const shared = model.adapters.shared ?? [];
+      const theirs = definition.peft?.common?.unpack(stored.common ?? new Map(), shared) ?? [];
+      expect([theirs.length, stored.common !== undefined]).toEqual([shared.length, shared.length > 0]);
+      for (const [i, value] of theirs.entries()) copyInto(shared[i] as Tensor, value);
+      check(name, model);
     });
+    release(stored);
   });
 });

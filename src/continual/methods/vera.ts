@@ -4,10 +4,12 @@ import { full, linear, mul, mulNumber, reshape, to, transpose } from "../../engi
 import type { Tensor } from "../../engine/tensor.ts";
 import type { Adapter } from "../../nn/adapter.ts";
 import { EvergreenError } from "../../util/errors.ts";
-import { philoxKey, type Random } from "../../util/random.ts";
+import { philoxKey } from "../../util/random.ts";
 import { loraOptions, loraScale, lowRankBudget } from "../low-rank.ts";
 import { defineMethod, type RunFacts } from "../method.ts";
-import { adaptersAt, applyParts, foldParts, learnsBeside, type Site, siteOptions, sitesOf, uniformTensor } from "../sites.ts";
+import { adaptersAt, applyParts, foldParts, learnsBeside, type Site, siteOptions, sitesOf } from "../sites.ts";
+import { pairKey, type SharedPair, sharedPairs, veraPurpose } from "../vera-pairs.ts";
+import { veraPeft } from "../vera-peft.ts";
 
 /** Where the two vectors of a site start. */
 const starts = { paper: { d: 0.1, b: 0 }, published: { d: 0, b: 0.1 } } as const;
@@ -22,6 +24,7 @@ export default defineMethod({
     init: z.enum(["paper", "published"]).default("paper").describe("d 0.1 and b 0, or d 0 and b 0.1 as arXiv:2408.14471's code"),
     ...siteOptions,
   }),
+  peft: veraPeft,
   build(options) {
     const scale = loraScale(options);
     const start = starts[options.init];
@@ -61,42 +64,10 @@ export default defineMethod({
   },
 });
 
-const purpose = "init/adapter";
-
 const keyOf = ({ random }: RunFacts): string =>
-  philoxKey(random.seed, purpose)
+  philoxKey(random.seed, veraPurpose)
     .map((word) => word.toString(16).padStart(8, "0"))
     .join("");
-
-/** Frozen A [r, K] and B [N, r] of all parts of one size. */
-interface SharedPair {
-  readonly a: Tensor;
-  readonly b: Tensor;
-}
-
-/** Output rows of each part of a site: its parts are of one size. */
-const partRows = ({ parts }: Site): number => (parts[0] ? parts[0].to - parts[0].from : 0);
-const pairKey = (site: Site): string => `${site.tower} ${site.inputs} ${partRows(site)}`;
-
-/** One pair for each size and tower, at addresses of their own: what other sites there are changes nothing. Bounds √(6/fan-in), Kaiming's for a linear map. */
-function sharedPairs(
-  sites: readonly Site[],
-  r: number,
-  { random, like }: { readonly random: Random; readonly like: Tensor },
-): ReadonlyMap<string, SharedPair> {
-  const pairs = new Map<string, SharedPair>();
-  for (const site of sites) {
-    if (pairs.has(pairKey(site))) continue;
-    const [inputs, outputs, tower] = [site.inputs, partRows(site), site.tower === "image" ? 0 : 1];
-    const draw = (which: number, shape: readonly number[], fan: number): Tensor =>
-      uniformTensor(random.at(purpose, { index: 2 * tower + which, step: inputs, task: outputs }), shape, {
-        bound: Math.sqrt(6 / fan),
-        like,
-      });
-    pairs.set(pairKey(site), { a: draw(0, [r, inputs], inputs), b: draw(1, [outputs, r], r) });
-  }
-  return pairs;
-}
 
 /** x Wᵀ + s·(x Aᵀ) (diag(b) B diag(d))ᵀ of each part; x Aᵀ is the parts' common one. */
 function veraAdapter(site: Site, scale: number, { a, b }: SharedPair): Adapter {
