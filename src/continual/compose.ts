@@ -55,6 +55,7 @@ export function compose(list: readonly NamedMethod[]): Methods {
 /** Hooks of a method that acts between tasks alone. */
 const betweenTasks: ReadonlySet<string> = new Set([
   "budget",
+  "modelsKept",
   "init",
   "startTask",
   "endTask",

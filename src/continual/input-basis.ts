@@ -58,10 +58,19 @@ function addProducts(sums: Map<string, Tensor>, { weight, input }: WeightUse, mo
  * @param products Σ x xᵀ of the new inputs.
  */
 export function extendedBasis(basis: Tensor | undefined, products: Tensor, share: number): Tensor {
-  const [width = 0] = products.shape;
-  // On shapes alone nobody knows how many directions there will be: half of the most there can be are counted.
-  if (products.device === "meta") return zeros([width, Math.ceil(width / 2)], "float32", products.device);
   const outside = basis ? withoutRows(transpose(withoutRows(products, basis), 0, 1), basis) : products;
+  const found = directions(products, outside, share); // [K, count]
+  if (!basis) return found;
+  // Rounding leaves a little of the old directions in the new ones.
+  const fresh = transpose(normalize(withoutRows(transpose(found, 0, 1), basis)), 0, 1);
+  return concat([basis, fresh], 1);
+}
+
+/** The fewest directions of `outside`, largest first, that hold what a share of all is short of. */
+function directions(products: Tensor, outside: Tensor, share: number): Tensor {
+  const [width = 0] = products.shape;
+  // On shapes alone nobody knows how many there will be: half of the most there can be are counted.
+  if (products.device === "meta") return zeros([width, Math.ceil(width / 2)], "float32", products.device);
   const total = trace(products);
   const { values, vectors } = onOneThread(() => eigen(to(toDevice(outside, hostDevice), "float64")));
   const rising = readFloats(to(values, "float32"));
@@ -71,11 +80,7 @@ export function extendedBasis(basis: Tensor | undefined, products: Tensor, share
     held += rising[width - 1 - count] ?? 0;
     count += 1;
   }
-  const found = toDevice(to(slice(vectors, 1, width - count, width), "float32"), products.device); // [K, count]
-  if (!basis) return found;
-  // Rounding leaves a little of the old directions in the new ones.
-  const fresh = transpose(normalize(withoutRows(transpose(found, 0, 1), basis)), 0, 1);
-  return concat([basis, fresh], 1);
+  return toDevice(to(slice(vectors, 1, width - count, width), "float32"), products.device);
 }
 
 /** Rows [N, K] less what of them lies in the span of a basis [K, r]. */

@@ -46,6 +46,10 @@ interface Border {
   readonly chain: Chain;
 }
 
+/** Models that a {@link Chain} holds at most: the chain of merges, and a running mean where the operator may be one. */
+export const modelsKept = (rule: TemporalRule): number =>
+  Number(uses(rule, "unrolled")) + Number(uses(rule, "all") && rule.modifier === undefined && !rule.reverse);
+
 /** The state before the first expert; refuses what cannot be merged, before anything is trained. @throws {MergeError} */
 export async function unmerged(rule: TemporalRule, task: TaskContext): Promise<Chain> {
   const operator = await operators.load(specOf(rule.operator).name);

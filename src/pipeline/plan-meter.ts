@@ -68,6 +68,8 @@ export async function meterStep(
       between = { flops: steady.flops, peakBytes: steady.peakBytes - before };
       requireGrad(taken.leaves);
     }
+    const bytes = (of: unknown): number => 4 * [...tensorsIn(of)].reduce((sum, { size }) => sum + size, 0);
+    const remembered = bytes(states);
     const { flops, elements, metaPeakBytes } = scope(() => {
       const rows = planned?.rows ?? [];
       const input = { multiplier: 1, step: 1, at: { task: 1, step: 1 }, rows, states };
@@ -77,10 +79,17 @@ export async function meterStep(
         states = next;
       });
     });
-    const moments = Object.values(taken.moments).flatMap((weights) => [...weights.values()]);
-    const bytes = (of: Iterable<Tensor>): number => 4 * [...of].reduce((sum, { size }) => sum + size, 0);
-    const stateBytes = bytes(tensorsIn([states, adapters?.weights]));
-    return { flops, elements, peakBytes: metaPeakBytes - before, momentBytes: bytes(moments), stateBytes, between };
+    const kept = methods.modelsKept * bytes(model.weights);
+    // What this step was the first to remember is there while the next one works.
+    const more = kept + Math.max(0, bytes(states) - remembered);
+    return {
+      flops,
+      elements,
+      peakBytes: metaPeakBytes - before + more,
+      momentBytes: bytes(taken.moments),
+      stateBytes: bytes([states, adapters?.weights]) + kept,
+      between: { ...between, peakBytes: between.peakBytes + more },
+    };
   } finally {
     closeLearner(taken);
     release([model, adapters, states, origin.held]);

@@ -6,7 +6,7 @@ import { meter } from "../../src/engine/meter.ts";
 import { zeros } from "../../src/engine/ops.ts";
 import { release, scope } from "../../src/engine/scope.ts";
 import { computeWeights } from "../../src/models/clip.ts";
-import { fullBatch, meterStep } from "../../src/pipeline/plan-meter.ts";
+import { fullBatch, type MeteredStep, meterStep } from "../../src/pipeline/plan-meter.ts";
 import { createRandom } from "../../src/util/random.ts";
 import { methodsOf, shapesOf } from "../fixtures/training/adapted.ts";
 import { tinyOptions } from "../fixtures/training/tiny.ts";
@@ -21,14 +21,17 @@ afterAll(() => release(model));
 const facts = { tasks: 2, precision: "fp32", objective: tinyOptions.objective, batchSize, seed: 0, random: createRandom(0) } as const;
 const batch = (rows: number) => ({ ...fullBatch(config, rows), pixels: zeros([rows, 3, 224, 224], "float32", "meta") });
 
-/** FLOPs of a step of the second task, whose rows have these roles. */
-async function stepUnder(methods: Methods, roles: readonly RowRole[]): Promise<number> {
+/** What a step of the second task costs, whose rows have these roles. */
+async function plannedUnder(methods: Methods, roles: readonly RowRole[]): Promise<MeteredStep> {
   const rows = roles.map((role, i): RowInfo => {
     const mark = { by: "er", slot: i, uses: ["replay"] };
     return { id: `set/${i}`, role, caption: `${i}`, ...(role === "reservoir" ? { mark } : {}) };
   });
-  return (await meterStep(config, tinyOptions, fullBatch(config, roles.length), { methods, facts, rows })).flops;
+  return meterStep(config, tinyOptions, fullBatch(config, roles.length), { methods, facts, rows });
 }
+
+/** Its FLOPs. */
+const stepUnder = async (methods: Methods, roles: readonly RowRole[]): Promise<number> => (await plannedUnder(methods, roles)).flops;
 
 const forward = (work: () => unknown): number => scope(() => meter(() => void work()).flops);
 const mixture: readonly RowRole[] = Array.from({ length: batchSize }, (_, i) => (i < 12 ? "update" : "pretraining"));
@@ -50,4 +53,17 @@ test("er costs what a batch does that is longer by the draw", async () => {
   const replayed = await stepUnder(await methodsOf("er"), [...mixture, ...Array<RowRole>(8).fill("reservoir")]);
   const longer = await stepUnder(compose([]), Array<RowRole>(batchSize + 8).fill("update"));
   expect(Math.abs(replayed / longer - 1)).toBeLessThan(0.001);
+});
+
+test.each([
+  ["checkpoint-averaging", { k: 4 }, 4],
+  ["temporal-merging", {}, 1],
+  ["temporal-merging", { start: "zs", deploy: "all" }, 1],
+  ["temporal-merging", { start: "latest", deploy: "anchored" }, 0],
+] as const)("%s with %o keeps %i models beside the one in training", async (name, options, kept) => {
+  const [more, plain] = [await plannedUnder(await methodsOf(name, options), mixture), await plannedUnder(compose([]), mixture)];
+  const whole = [...model.weights.values()].reduce((sum, { size }) => sum + 4 * size, 0);
+  expect(more.stateBytes).toBe(kept * whole);
+  expect(more.peakBytes - plain.peakBytes).toBeGreaterThanOrEqual(kept * whole);
+  expect(more.peakBytes - plain.peakBytes).toBeLessThan((kept + 1) * whole);
 });

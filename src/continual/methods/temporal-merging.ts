@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Weights } from "../../engine/tensor.ts";
 import { recencies } from "../../merging/shares.ts";
 import { defineMethod } from "../method.ts";
-import { type Chain, deployed, started, type TemporalRule, unmerged } from "../temporal.ts";
+import { type Chain, deployed, modelsKept, started, type TemporalRule, unmerged } from "../temporal.ts";
 
 const part = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })]);
 
@@ -37,6 +37,7 @@ export default defineMethod({
   build({ modifier, ...options }) {
     const rule: TemporalRule = { ...options, ...(modifier === undefined ? {} : { modifier }) };
     return {
+      modelsKept: modelsKept(rule),
       init: (task): Promise<Chain> => unmerged(rule, task),
       async flow(expert: Weights, task, chain: Chain) {
         const { state, merged } = await deployed(rule, { expert, task, chain });
