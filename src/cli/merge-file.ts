@@ -53,7 +53,8 @@ export function readMergeFile(file: string): MergeFile {
   const parsed = mergeSchema.safeParse(plainOf(tree, ({ value }) => value));
   if (!parsed.success)
     throw new ConfigError(explainIssues(parsed.error.issues, tree, z.toJSONSchema(mergeSchema, { io: "input" }) as JsonSchema));
-  const from = (path: string): string => (/^\.{1,2}[/\\]/.test(path) ? resolve(base, path) : path);
+  const fromOne = (path: string): string => (/^\.{1,2}[/\\]/.test(path) ? resolve(base, path) : path);
+  const from = (reference: string): string => reference.split("?base=").map(fromOne).join("?base=");
   const { base_model: baseModel, models, ...rest } = parsed.data;
   return {
     ...rest,

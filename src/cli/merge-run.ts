@@ -17,19 +17,20 @@ import type { MergeSettings } from "../merging/planned-merge.ts";
 import { resolveMerge } from "../merging/settings.ts";
 import { type FloatType, storedType } from "../models/float-types.ts";
 import { folderForm } from "../models/model-export.ts";
-import { openModelFolder } from "../models/model-folder.ts";
+import type { Naming } from "../models/weight-names.ts";
 import { openWeights } from "../models/weights-file.ts";
 import { codeVersion } from "../pipeline/code-version.ts";
 import { formatBytes, formatDuration } from "../util/units.ts";
+import { type FoundModel, openNamed, withFolded } from "./merge-models.ts";
 import type { MergeRequest } from "./merge-request.ts";
 import { makeFolder } from "./model-convert.ts";
-import { findModelFile } from "./model-reference.ts";
 import { aside, counted, sayFacts, sayJson } from "./output.ts";
 import { checkOutput, writeOutput } from "./output-file.ts";
 
 /** Flags of `evergreen merge` that say what becomes of the result. */
 export interface MergeRunFlags {
   readonly out?: string;
+  readonly as?: string;
   readonly guard?: string;
   readonly arch?: string;
   readonly runs?: string;
@@ -41,9 +42,13 @@ export interface MergeRunFlags {
 /** A request whose files are open and whose parts are found. */
 interface ReadyMerge {
   readonly request: MergeRequest;
+  /** What was found, adapters not yet folded in. */
+  readonly base: FoundModel | undefined;
+  readonly models: readonly FoundModel[];
   readonly files: FilesToMerge;
   readonly settings: MergeSettings;
   readonly type: FloatType;
+  readonly naming: Naming;
   readonly cost: MergeCost;
 }
 
@@ -63,7 +68,10 @@ export async function runMerge(request: MergeRequest, flags: MergeRunFlags): Pro
     const [first] = warnings;
     if (first !== undefined && flags.guard === "stop") throw new MergeGrowthError(first);
   };
-  const report = await mergeFiles(target, ready.files, { settings: ready.settings, type: ready.type, accept });
+  const { settings, type, naming } = ready;
+  const report = await withFolded(ready, flags, (folded) =>
+    mergeFiles(target, { ...ready.files, ...folded }, { settings, type, naming, accept }),
+  );
   if (target !== out) writeBeside(out, ready, report);
   const bytes = statSync(target).size;
   const durationMs = performance.now() - started;
@@ -90,8 +98,7 @@ export async function runMerge(request: MergeRequest, flags: MergeRunFlags): Pro
 
 async function openMerge(request: MergeRequest, flags: MergeRunFlags): Promise<ReadyMerge> {
   // Asynchronous as a whole: of several models that cannot be opened the first is told.
-  const open = async (reference: string) =>
-    openModelFolder(findModelFile(reference, flags.runs), flags.arch === undefined ? {} : { arch: flags.arch });
+  const open = async (reference: string, own?: string) => openNamed(reference, flags, own);
   const settings = await resolveMerge({
     towers: { image: request.image, text: request.text },
     count: request.models.length,
@@ -100,13 +107,17 @@ async function openMerge(request: MergeRequest, flags: MergeRunFlags): Promise<R
     clampsLogitScale: request.clampsLogitScale,
   });
   checkStatistics(request, settings);
-  const [base, ...models] = await Promise.all([request.base === undefined ? undefined : open(request.base), ...request.models.map(open)]);
-  const opened = models.flatMap((model) => model ?? []);
+  const [base, ...models] = await Promise.all([
+    request.base === undefined ? undefined : open(request.base),
+    ...request.models.map((model) => open(model, request.base)),
+  ]);
+  const found = models.flatMap((model) => model ?? []);
   const statistics = await Promise.all(request.statistics.map((path) => openWeights(path)));
-  const files = { base, models: opened, ...(statistics.length > 0 ? { statistics } : {}) };
+  const files = { base: base?.opened, models: found.map(({ opened }) => opened), ...(statistics.length > 0 ? { statistics } : {}) };
   checkAlike(files, [...(request.base === undefined ? [] : [request.base]), ...request.models]);
   const type = request.dtype ?? storedType(describedBy(files).entries.values());
-  return { request, files, settings, type, cost: mergeCost(files, settings, type) };
+  const naming = flags.as === "transformers" ? flags.as : "openclip";
+  return { request, base, models: found, files, settings, type, naming, cost: mergeCost(files, settings, type) };
 }
 
 function checkStatistics({ image, text, statistics }: MergeRequest, { towers }: MergeSettings): void {
@@ -122,7 +133,10 @@ function checkStatistics({ image, text, statistics }: MergeRequest, { towers }: 
 /** Models that are the base: their task vectors are zeros, which takes part in votes. */
 function baseNotes({ request, files: { base, models }, settings: { towers } }: ReadyMerge): readonly string[] {
   if (!base || !(towers.image.operator.usesBase || towers.text.operator.usesBase)) return [];
-  const isBase = models.map((model) => model.files.every((path, i) => sameFile(statSync(path), statSync(base.files[i] ?? path))));
+  const isBase = models.map(
+    ({ files }) =>
+      files.length === base.files.length && files.every((path, i) => sameFile(statSync(path), statSync(base.files[i] ?? path))),
+  );
   return request.models.flatMap((name, i) => (isBase[i] ? [`note: ${name} is the base itself; its task vector is zero`] : []));
 }
 
@@ -134,14 +148,14 @@ function growthWarnings(growth: readonly TowerGrowth[]): readonly string[] {
 }
 
 /** Path of the weights file; a folder is made. */
-function prepareOutput(out: string, { files, request }: ReadyMerge): string {
+function prepareOutput(out: string, { files, request, naming }: ReadyMerge): string {
   const inputs = [files.base, ...files.models].flatMap((model) => model?.files ?? []);
   if (out.endsWith(".safetensors")) {
     refuseInput(out, inputs, request);
     checkOutput(out);
     return out;
   }
-  const form = formOf(files);
+  const form = folderForm(describedBy(files), naming);
   const target = join(out, form.weights);
   refuseInput(target, inputs, request);
   makeFolder(out, [form.weights, ...Object.keys(form.configs), recordName]);
@@ -156,13 +170,11 @@ function refuseInput(target: string, inputs: readonly string[], { models }: Merg
 const sameFile = (a: { readonly dev: number; readonly ino: number }, b: { readonly dev: number; readonly ino: number }): boolean =>
   a.dev === b.dev && a.ino === b.ino;
 
-const formOf = (files: FilesToMerge) => folderForm(describedBy(files), "openclip");
-
 /** What was merged and how, beside the weights. */
 const recordName = "merge.json";
 
 function writeBeside(out: string, ready: ReadyMerge, report: MergeReport): void {
-  for (const [name, config] of Object.entries(formOf(ready.files).configs))
+  for (const [name, config] of Object.entries(folderForm(describedBy(ready.files), ready.naming).configs))
     writeOutput(join(out, name), [`${JSON.stringify(config, undefined, 2)}\n`]);
   const record = { format: "evergreen-merge/1", code: codeVersion(), ...facts(ready), seed: ready.request.seed, growth: report.growth };
   writeOutput(join(out, recordName), [`${JSON.stringify(record, undefined, 2)}\n`]);

@@ -3,9 +3,11 @@ import { toModelConfig } from "../models/model-config.ts";
 import { modelMetadata, type OpenedModel } from "../models/model-folder.ts";
 import { dtypeBytes } from "../models/safetensors.ts";
 import { writeSafetensors } from "../models/safetensors-write.ts";
+import { exportRecipes, type Naming } from "../models/weight-names.ts";
 import type { Weights } from "../models/weights-file.ts";
 import { EntryFiles, modelReader, statisticsReader } from "./file-reader.ts";
 import type { TowerGrowth } from "./guard.ts";
+import { namedOutputs } from "./named-outputs.ts";
 import { MergeError } from "./operator.ts";
 import { placementOf } from "./placement.ts";
 import { type MergeSettings, planMerge } from "./planned-merge.ts";
@@ -84,21 +86,28 @@ export function mergeCost({ base, models }: FilesToMerge, { towers, frame }: Mer
   return cost;
 }
 
+/** What becomes of a merge. */
+export interface MergeOutput {
+  readonly settings: MergeSettings;
+  readonly type: FloatType;
+  /** Whose names the file has; OpenCLIP's when absent. */
+  readonly naming?: Naming;
+  /** Told how far the towers moved before the file takes its name; may throw. */
+  readonly accept?: (growth: readonly TowerGrowth[]) => void;
+}
+
 /**
- * Merges files into one: block by block, in memory that does not depend on how many there are. The file is there whole or not at all: `accept` is
- * told how far the towers moved before it takes its name, and may throw.
- * @throws {MergeNumbersError} for entries that are not finite; {WeightsFileError} for a file that cannot be read or written.
+ * Merges files into one: block by block, in memory that does not depend on how many there are. The file is there whole or not at all.
+ * @throws {MergeNumbersError} for entries that are not finite; {WeightNamesError} for a model that the naming cannot hold; {WeightsFileError} for a file that
+ * cannot be read or written.
  */
 export async function mergeFiles(
   path: string,
   { base, models, statistics }: FilesToMerge,
-  {
-    settings,
-    type,
-    accept,
-  }: { readonly settings: MergeSettings; readonly type: FloatType; readonly accept?: (growth: readonly TowerGrowth[]) => void },
+  { settings, type, naming = "openclip", accept }: MergeOutput,
 ): Promise<MergeReport> {
   const described = describedBy({ base, models });
+  const recipes = exportRecipes(described.config, naming);
   const files = new EntryFiles();
   try {
     const plan = planMerge(
@@ -110,8 +119,8 @@ export async function mergeFiles(
       },
       settings,
     );
-    let left = plan.outputs.length;
-    const tensors = plan.outputs.map(({ name, shape, isCounter, bytes }) => ({
+    let left = recipes.length;
+    const tensors = namedOutputs(plan.outputs, recipes).map(({ name, shape, isCounter, bytes }) => ({
       name,
       shape,
       dtype: isCounter ? ("I64" as const) : floatTypes[type],

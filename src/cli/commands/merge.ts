@@ -7,7 +7,8 @@ import { modelReferenceHelp } from "../model-reference.ts";
 export const usage = {
   synopsis: "merge MODEL... --out OUT [--method NAME --base MODEL] | merge -C FILE --out OUT | merge ls [NAME]",
   about: [
-    `Merges models, oldest first, into one. MODEL is ${modelReferenceHelp}. OUT is a folder that OpenCLIP opens, or a .safetensors file.`,
+    `Merges models, oldest first, into one. MODEL is ${modelReferenceHelp}. OUT is a folder that OpenCLIP opens, or transformers with --as, or a .safetensors file.`,
+    "A folder of adapters that PEFT saved is a model too: with them folded into --base, or into MODEL of ADAPTERS?base=MODEL.",
     "FILE is a merge in mergekit's form: merge_method, base_model, models, parameters, dtype. ls lists the operators, ls NAME the options of one.",
   ].join("\n"),
   flags: {
@@ -23,6 +24,7 @@ export const usage = {
     lines: { type: "boolean", help: "scale task vectors by depth (LiNeS)" },
     dtype: { type: "string", value: "TYPE", help: "type to write; default the base's own", choices: floatTypeNames },
     seed: { type: "string", value: "N", help: "seed of the operators that draw" },
+    as: { type: "string", value: "FORM", help: "whose names and configs; default openclip", choices: ["openclip", "transformers"] },
     guard: { type: "string", value: "ACTION", help: "what to do when a tower moved too far; default warn", choices: ["warn", "stop"] },
     arch: { type: "string", value: "NAME", help: "architecture, where the weights leave a choice" },
     "dry-run": { type: "boolean", short: "n", help: "say what it would read, write and hold, and stop" },
