@@ -13,6 +13,7 @@ import type {
   MethodRow,
   RowRole,
   RunFacts,
+  Scoring,
   SeenRows,
   StepIndex,
   TaskContext,
@@ -56,6 +57,7 @@ export function compose(list: readonly NamedMethod[]): Methods {
 const betweenTasks: ReadonlySet<string> = new Set([
   "budget",
   "modelsKept",
+  "scoring",
   "init",
   "startTask",
   "endTask",
@@ -115,6 +117,17 @@ export class Methods {
   /** Whole models that states hold and a plan's one step does not make. */
   get modelsKept(): number {
     return this.parts.reduce((total, { modelsKept = 0 }) => total + modelsKept, 0);
+  }
+
+  /** What all methods together ask to be scored; undefined where none does. */
+  get scoring(): Scoring | undefined {
+    const asked = this.parts.flatMap(({ scoring }) => scoring ?? []);
+    if (asked.length === 0) return undefined;
+    return {
+      of: [...new Set(asked.flatMap(({ of }) => of))],
+      calls: asked.reduce((sum, { calls }) => sum + calls, 0),
+      perSet: Math.max(...asked.map(({ perSet }) => perSet)),
+    };
   }
 
   /** Most rows that methods ask for beside a mixture's batch of so many. */

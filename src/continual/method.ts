@@ -61,6 +61,21 @@ export interface ExpertLibrary {
   get(name: string): Promise<Weights>;
 }
 
+/** Held-back samples: of the current task, of the tasks before it, and of evaluated sets that are not streamed. */
+export type ScoredGroup = "task" | "earlier" | "retention";
+
+/** A group's mean over its sets of each one's headline score, in [0, 1]; absent where nothing of it is held back. */
+export type HeldOutScores = Readonly<Partial<Record<ScoredGroup, number>>>;
+
+/** What a method asks of {@link TaskContext.score}. Where one asks, a fifth of the training samples is held back of training. */
+export interface Scoring {
+  readonly of: readonly ScoredGroup[];
+  /** Calls at a task's end, at most. */
+  readonly calls: number;
+  /** Samples of each set in a group, at most: drawn ones, the same for a task's every call. */
+  readonly perSet: number;
+}
+
 /** Where a method works between tasks. */
 export interface TaskContext {
   readonly task: number;
@@ -78,6 +93,8 @@ export interface TaskContext {
    * until the next is asked for.
    */
   batches(request: { readonly maxSamples: number; readonly batchSize: number }): AsyncGenerator<PairBatch>;
+  /** How good weights are on samples that were held back of training, as {@link Method.scoring} asks; in `flow` alone. */
+  score(weights: Weights): Promise<HeldOutScores>;
   readonly experts: ExpertLibrary;
   /** Rows of steps of the run. */
   readonly seen: SeenRows;
@@ -158,6 +175,8 @@ export interface Method<State extends StateTree = StateTree> {
   readonly budget?: MethodBudget;
   /** Whole models that its state holds, at most, and that neither a single step nor a hook around tasks but {@link flow} makes: a plan runs those alone. */
   readonly modelsKept?: number;
+  /** Present where weights are scored on held-back samples. */
+  readonly scoring?: Scoring;
   /** Adapters beside the model's linear layers, made when there are none: at the first task, and where a task starts from other weights than the last one's. */
   adapt?(model: Clip, at: { readonly task: number; readonly random: Random }): Adapters;
   /** Which parameters learn, adapters' among them; all when absent. */

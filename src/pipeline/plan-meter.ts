@@ -148,6 +148,7 @@ function shapeContext(
     model,
     learns: () => true,
     origin: () => origin.weights(),
+    score: async () => ({}),
     experts: {
       put: () => undefined,
       get: async () => new Map(),

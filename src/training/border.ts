@@ -2,12 +2,12 @@ import type { MethodStates } from "../continual/compose.ts";
 import { clone } from "../engine/ops.ts";
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { Weights } from "../engine/tensor.ts";
-import { type Clip, computeWeights } from "../models/clip.ts";
 import type { RunEvent } from "../runs/event.ts";
 import { failpoint } from "../util/failpoint.ts";
 import type { Position } from "./checkpoint.ts";
 import type { Course } from "./course.ts";
 import { ledgerOf } from "./ledger.ts";
+import { withWeights } from "./with-weights.ts";
 
 /** What a task leaves: states, and the weights that are shipped and gone on from. */
 interface Outcome {
@@ -60,19 +60,7 @@ async function evaluate(course: Course, task: number, outcome: Outcome | undefin
   const state = run.methods.decidesWeights ? "deployed" : "live";
   const at = { task, step: course.stepsBefore(task + 1), state } as const;
   if (!outcome || outcome.deploy === live.weights) return run.evaluate({ ...at, compute: learner.compute });
-  const { adapters: _, ...plain } = live;
-  const shipped: Clip = { ...plain, weights: outcome.deploy };
-  const own = new Set(outcome.deploy.values());
-  const compute = scope(() => {
-    const made = computeWeights(shipped, run.step.precision);
-    keep([...made.weights.values()].filter((each) => !own.has(each)));
-    return made;
-  });
-  try {
-    return await run.evaluate({ ...at, compute });
-  } finally {
-    release([...compute.weights.values()].filter((each) => !own.has(each)));
-  }
+  return withWeights(live, outcome.deploy, run.step.precision, (compute) => run.evaluate({ ...at, compute }));
 }
 
 /** Makes the outcome the run's own and saves it. Under the latest weights adapters stay as they are, unfolded. */

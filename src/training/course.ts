@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { type MethodStates, replaceStates } from "../continual/compose.ts";
-import type { TaskContext } from "../continual/method.ts";
+import type { HeldOutScores, TaskContext } from "../continual/method.ts";
 import { requireGrad } from "../engine/grad.ts";
 import { copyInto } from "../engine/ops.ts";
 import { borrow, keep, release, scope, tensorsIn } from "../engine/scope.ts";
@@ -16,6 +16,7 @@ import type { StartingPoint, TaskWork, Training } from "./loop.ts";
 import { assertFinite } from "./non-finite.ts";
 import type { LearnedState } from "./sharing.ts";
 import { closeLearner, createLearner, groupOf, type Learner } from "./step.ts";
+import { withWeights } from "./with-weights.ts";
 
 /** What changes while a run trains. */
 export class Course {
@@ -133,12 +134,19 @@ export class Course {
       model: this.model,
       learns: (name) => this.learns(name),
       origin: run.origin,
+      score: (weights) => this.score(weights, task),
       experts: run.experts,
       seen: run.seen,
       tokens: (texts) => distinctTexts(texts, run.batches.tokenize, run.batches.contextLength).batch,
       warn: (code, message) => this.warnings.push({ type: "warning", code, message }),
       batches: (request) => batchesOf(run, work, request),
     };
+  }
+
+  private score(weights: Weights, task: number): Promise<HeldOutScores> {
+    const { score, step } = this.run;
+    if (!score) throw new Error("internal: a method scores weights and did not say that it would");
+    return withWeights(this.model, weights, step.precision, (compute) => score(compute, task));
   }
 
   /** What methods have said since they were last asked. */

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { MethodStates, Methods } from "../continual/compose.ts";
-import type { ExpertLibrary, RowRole, RunFacts, SeenRows } from "../continual/method.ts";
+import type { ExpertLibrary, HeldOutScores, RowRole, RunFacts, SeenRows } from "../continual/method.ts";
 import type { Loader } from "../data/loader.ts";
 import { release } from "../engine/scope.ts";
 import type { Weights } from "../engine/tensor.ts";
@@ -68,6 +68,8 @@ export interface Training {
   evaluatesAfter?(step: number): boolean;
   /** Events of one evaluation, made whole before any is told; undefined when it was interrupted. */
   evaluate(at: EvaluationPlace): Promise<readonly RunEvent[] | undefined>;
+  /** Scores weights on what was held back for a task; absent where no method asks. */
+  score?(compute: ComputeWeights, task: number): Promise<HeldOutScores>;
   readonly sink: ArtifactSink;
   /** Whole tasks that runs of the same settings learn once; absent where they share nothing. */
   readonly sharing?: TaskSharing;

@@ -35,6 +35,7 @@ async function scalars(options: object, experts: readonly number[]): Promise<{ r
     model,
     learns: () => true,
     origin: async () => origin,
+    score: async () => ({}),
     experts: {
       put: (name, weights) => void files.set(name, readFloats(weights.get("ln_final.bias") as Tensor)[0] ?? Number.NaN),
       get: async (name) => constant(model, files.get(name) ?? Number.NaN),
