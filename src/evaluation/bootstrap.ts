@@ -1,4 +1,4 @@
-import type { Random } from "../util/random.ts";
+import type { Draws, Random } from "../util/random.ts";
 import { multinomial } from "./binomial.ts";
 import { type Interval, percentileInterval, standardDeviation } from "./intervals.ts";
 
@@ -67,11 +67,35 @@ export function pairedBootstrap(
   return a && b ? spread(a.map((value, r) => value - (b[r] as number))) : undefined;
 }
 
+/** The score of a set's items as they are. */
+export function setScore({ items, directions }: SetOutcomes): number {
+  return scoreOf(directions, new Uint8Array(items).fill(1));
+}
+
 /**
- * Mean over sets of each run, all of them on the same resampled items; every run holds the same sets with the same items. Entry 0 is the value of the data itself, the
- * others are resamples; one array a run, none without sets. A set without items has no score and is left out.
+ * Scores of many runs over one set, all on the same resampled items: entry 0 of each run is the value of the data itself, the others are resamples. Items are drawn one by
+ * one, once for all runs: a run's numbers do not depend on which others are given, and the cost per run is small where kinds of outcomes over all of them would be as many as items.
  */
-export function meanResamples(random: Random, given: readonly (readonly SetOutcomes[])[], resamples: number): Float64Array[] {
+export function itemResamples(draws: Draws, runs: readonly SetOutcomes[], resamples = bootstrapResamples): readonly Float64Array[] {
+  const items = runs[0]?.items ?? 0;
+  if (runs.some((run) => run.items !== items)) throw new RangeError("internal: runs over other items have no resample in common");
+  const scores = runs.map(() => new Float64Array(resamples + 1));
+  const drawn = new Uint32Array(items).fill(1);
+  for (let r = 0; r <= resamples; r++) {
+    if (r > 0) {
+      drawn.fill(0);
+      for (let i = 0; i < items; i++) {
+        const item = draws.below(items);
+        drawn[item] = (drawn[item] as number) + 1;
+      }
+    }
+    for (const [run, own] of scores.entries()) own[r] = scoreOf(runs[run]?.directions ?? [], drawn);
+  }
+  return scores;
+}
+
+/** Entry 0 is the value of the data itself, the others are resamples; one array a run, none without sets. A set without items has no score and is left out. */
+function meanResamples(random: Random, given: readonly (readonly SetOutcomes[])[], resamples: number): Float64Array[] {
   const runs = given.map((sets) => sets.filter(({ items }) => items > 0));
   const sets = runs[0] ?? [];
   if (sets.length === 0) return [];
@@ -125,14 +149,16 @@ function kindsOf(runs: readonly SetOutcomes[], items: number): Kinds {
   return { counts, directions };
 }
 
-function scoreOf(directions: Kinds["directions"][number], drawn: readonly number[]): number {
+/** Mean over directions of hits / trials of what was drawn: of each kind, or of each item, how many. */
+function scoreOf(directions: readonly ItemCounts[], drawn: ArrayLike<number>): number {
   let score = 0;
   for (const { hits, trials } of directions) {
     let found = 0;
     let asked = 0;
-    for (const [kind, count] of drawn.entries()) {
+    for (let kind = 0; kind < drawn.length; kind++) {
+      const count = drawn[kind] as number;
       found += count * (hits[kind] as number);
-      asked += count * (trials[kind] as number);
+      asked += trials ? count * (trials[kind] as number) : count;
     }
     score += found / asked / directions.length;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../util/random.ts";
-import { bootstrapTriple, pairedBootstrap, type SetOutcomes } from "./bootstrap.ts";
+import { bootstrapTriple, itemResamples, pairedBootstrap, type SetOutcomes, setScore } from "./bootstrap.ts";
 import { percentileInterval, standardDeviation, standardErrorOfMean, wilson } from "./intervals.ts";
 
 const random = createRandom(0);
@@ -104,5 +104,19 @@ describe("bootstrap", () => {
     expect(got?.standardError).toBeLessThan(0.5 * Math.sqrt((2 * 0.25) / 400));
     expect(pairedBootstrap(random, { a: streamed, b: streamed })).toEqual({ value: 0, standardError: 0, interval: [0, 0] });
     expect(() => pairedBootstrap(random, { a: streamed, b: heldOut })).toThrow(/different items: a \(400\), b \(300\) against c \(500\)/);
+  });
+  test("items drawn one by one for many runs spread as kinds drawn for two, and a run's numbers are its own", () => {
+    const [a, b] = [binary("a", 300, 150), binary("a", 300, 120)];
+    const draws = () => random.at("claims/items/a");
+    const [x = [], y = []] = itemResamples(draws(), [a, b], 4000);
+    const difference = Float64Array.from(x, (value, r) => value - (y[r] ?? Number.NaN));
+    const paired = pairedBootstrap(random, { a: [a], b: [b] }, 4000);
+    expect(difference[0]).toBeCloseTo(0.1, 12);
+    expect(Math.abs((standardDeviation(difference.subarray(1)) ?? 0) / (paired?.standardError ?? 0) - 1)).toBeLessThan(0.05);
+    expect(itemResamples(draws(), [b], 4000)[0]).toEqual(y);
+    expect(() => itemResamples(draws(), [a, binary("a", 200, 100)])).toThrow("no resample in common");
+    const retrieval: SetOutcomes = { set: "r", items: 2, directions: [{ hits: [1, 0] }, { hits: [1, 4], trials: [2, 6] }] };
+    // (1/2 + 5/8) / 2
+    expect([setScore(retrieval), itemResamples(draws(), [retrieval], 0)[0]?.[0]]).toEqual([0.5625, 0.5625]);
   });
 });

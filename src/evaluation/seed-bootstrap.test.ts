@@ -7,8 +7,8 @@ const still = (value: number): Float64Array => new Float64Array(1001).fill(value
 const mean = ([a = Number.NaN]: readonly number[]): number => a;
 
 test("without noise of items three seeds reach from the lowest to the highest: each alone is drawn in 1 of 27 resamples, more than 2.5 %", () => {
-  expect(overResampledSeeds(random, [[still(0), still(1), still(2)]], mean)).toEqual({ value: 1, interval: [0, 2] });
-  expect(overResampledSeeds(random, [[still(3), still(3), still(3)]], mean)).toEqual({ value: 3, interval: [3, 3] });
+  expect(overResampledSeeds(random, [[still(0), still(1), still(2)]], mean)).toEqual({ value: 1, interval: [0, 2], bySeed: [0, 1, 2] });
+  expect(overResampledSeeds(random, [[still(3), still(3), still(3)]], mean)).toEqual({ value: 3, interval: [3, 3], bySeed: [3, 3, 3] });
 });
 
 test("many seeds spread as their standard error says", () => {
@@ -35,6 +35,7 @@ test("resamples of items come in: one seed has their spread, nothing has none", 
   expect(overResampledSeeds(random, [[vector]], mean)).toEqual({
     value: 0.5,
     interval: [expect.closeTo(0.025, 12), expect.closeTo(0.975, 12)],
+    bySeed: [0.5],
   });
   expect(overResampledSeeds(random, [], mean)).toBeUndefined();
   expect(overResampledSeeds(random, [[]], mean)).toBeUndefined();

@@ -5,12 +5,15 @@ import { type Interval, percentileInterval } from "./intervals.ts";
 export interface ResampledStatistic {
   readonly value: number;
   readonly interval: Interval | undefined;
+  /** The statistic of each seed alone. */
+  readonly bySeed: readonly number[];
 }
 
 /**
  * A statistic of the means over seeds of some settings, by resampling the seeds as well: the same drawn seeds for every setting, as `runs[setting][seed]` are numbers of the
- * same items drawn alike (entry 0 the data themselves, the others resamples). Undefined without settings or seeds. With n seeds the spread over seeds comes out √((n − 1)/n)
- * too small, and no interval reaches beyond the n seeds' own: see docs/sweep.md for what that makes of three.
+ * same items drawn alike (entry 0 the data themselves, the others resamples). Undefined without settings or seeds. The spread over n seeds comes out √((n − 1)/n) too small:
+ * of three seeds the interval covers the truth in 95 % of cases where test items make the noise, in 93 % where seeds make as much, in 89 % where they make twice as much, and
+ * in 74 % where they make all of it (simulated, normal noise).
  */
 export function overResampledSeeds(
   random: Random,
@@ -26,5 +29,6 @@ export function overResampledSeeds(
     const drawn = Array.from({ length: seeds }, (_, seed) => (r === 0 ? seed : draws.below(seeds)));
     found[r] = statistic(runs.map((setting) => drawn.reduce((sum, seed) => sum + (setting[seed]?.[r] ?? Number.NaN), 0) / seeds));
   }
-  return { value: found[0] as number, interval: percentileInterval(found.subarray(1)) };
+  const bySeed = Array.from({ length: seeds }, (_, seed) => statistic(runs.map((setting) => setting[seed]?.[0] ?? Number.NaN)));
+  return { value: found[0] as number, interval: percentileInterval(found.subarray(1)), bySeed };
 }

@@ -109,7 +109,7 @@ describe("a difference", () => {
   test("of GM is that of the means: √(.6 · .7) − √(.5 · .7); of one set its own", () => {
     expect(judge(trials, { ...above, metric: "gm" }).pair?.value).toBeCloseTo(Math.sqrt(0.42) - Math.sqrt(0.35), 12);
     expect(judge(trials, { ...above, metric: "e" }).pair?.value).toBe(0);
-    expect(judge(trials, { ...above, metric: "ee" }).pair?.reason).toBe('no set is called "ee" (did you mean: e)');
+    expect(judge(trials, { ...above, metric: "ee" }).pair?.reason).toBe('x: no set is called "ee" (did you mean: e)');
   });
   test("takes in how seeds differ: of 0, 10 and 20 points none is surely above 0", () => {
     const seeds = [50, 60, 70].map((ka) => result([start, { a: first(ka, 100), e: first(70, 100) }]));
@@ -154,13 +154,13 @@ describe("what is not there", () => {
   });
   test("results without outcomes say so", () => {
     const old = thrice(60, 70).map(({ outcomes: _, ...rest }): TrialResult => rest);
-    expect(judge([...cell("x", old), ...y], above).pair).toMatchObject({ verdict: "undecided", reason: "no stored outcomes in x" });
+    expect(judge([...cell("x", old), ...y], above).pair).toMatchObject({ verdict: "undecided", reason: "x: no stored outcomes" });
   });
   test("a part whose set has no outcomes has none", () => {
     const torn = thrice(60, 70).map(
       (each): TrialResult => ({ ...each, ...(each.outcomes ? { outcomes: { ...each.outcomes, last: {} } } : {}) }),
     );
-    expect(judge([...cell("x", torn), ...y], above).pair?.reason).toBe("no stored outcomes of x at its end");
+    expect(judge([...cell("x", torn), ...y], above).pair?.reason).toBe("x: no stored outcomes at its end");
   });
   test("other test items are not compared; of each seed's own they are resampled seed by seed", () => {
     const on = (digest: string, ka: number) => result([start, { a: first(ka, 100), e: first(70, 100) }], digest);

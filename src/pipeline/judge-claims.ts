@@ -5,6 +5,7 @@ import { cellOf } from "../runs/sweep.ts";
 import type { TrialResult } from "../runs/trial.ts";
 import { groupBy } from "../util/group-by.ts";
 import { type Measured, measureClaim } from "./measure-claim.ts";
+import { StoredScores } from "./stored-scores.ts";
 
 /** Seeds that a verdict takes at least. */
 const fewest = 3;
@@ -15,9 +16,10 @@ export function judgeClaims(
   trials: readonly SweptTrial[],
 ): readonly JudgedClaim[] {
   const cells = new Map([...groupBy(trials, ({ labels }) => cellOf(labels))].map(([cell, members]) => [cell, resultsOf(members)]));
+  const scores = new StoredScores(trials.flatMap(({ result }) => result ?? []));
   return claims.map(({ needs, ...claim }) => {
     const tests = needs.map((test): JudgedTest => {
-      const pairs = pairsOf(test).map((pair) => judged(test, pair, cells));
+      const pairs = pairsOf(test).map((pair) => judged(test, pair, { cells, scores }));
       const verdict =
         test.kind !== "spread" && test.any ? anyOf(pairs.map((pair) => pair.verdict)) : allOf(pairs.map((pair) => pair.verdict));
       return { verdict, pairs };
@@ -83,7 +85,11 @@ function pairsOf(test: ClaimTest): readonly Pair[] {
 const range = (values: readonly number[]): number => Math.max(...values) - Math.min(...values);
 const pointsText = (share: number): string => String(Math.round(1e6 * share) / 1e4).replace("-", "−");
 
-function judged(test: ClaimTest, { asks, columns, statistic }: Pair, cells: ReadonlyMap<string, Results>): JudgedPair {
+function judged(
+  test: ClaimTest,
+  { asks, columns, statistic }: Pair,
+  { cells, scores }: { readonly cells: ReadonlyMap<string, Results>; readonly scores: StoredScores },
+): JudgedPair {
   const oracle = test.kind === "spread" ? undefined : test.oracle;
   const names = [...new Set([...columns.map(({ cell }) => cell), ...(oracle === undefined ? [] : [oracle])])];
   const found = names.map((name) => cells.get(name) ?? new Map<string, TrialResult>());
@@ -97,6 +103,7 @@ function judged(test: ClaimTest, { asks, columns, statistic }: Pair, cells: Read
     columns: columns.map(({ cell, at }) => ({ name: cell, at, trials: trialsOf(cell) })),
     ...(oracle === undefined ? {} : { oracle: { name: oracle, at: "end", trials: trialsOf(oracle) } }),
     statistic,
+    scores,
   });
   if (typeof measured === "string") return { asks, verdict: "undecided", reason: measured, seeds };
   return { asks, verdict: verdictOf(test, measured.interval), ...measured, seeds };

@@ -1,11 +1,10 @@
-import { meanResamples, type SetOutcomes } from "../evaluation/bootstrap.ts";
+import { setScore } from "../evaluation/bootstrap.ts";
 import { packHits, trialsOf } from "../evaluation/trial-outcomes.ts";
 import type { RunReader } from "../runs/run-reader.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
 import type { TrialOutcomes, TrialSet } from "../runs/trial.ts";
 import type { EvaluationView } from "../runs/view.ts";
 import { hashOf } from "../util/hash.ts";
-import { createRandom } from "../util/random.ts";
 import { storedOutcomes } from "./paired-change.ts";
 import { openRunData } from "./sources.ts";
 
@@ -34,7 +33,7 @@ export async function outcomesToKeep(
         const part = (["ka", "zs"] as const).find((name) => last.scores?.[`${name}Sets`].includes(set));
         const digest = hashOf([fingerprint, headline.metric]).slice(0, 8);
         const known: TrialSet = { ...(part ? { part } : {}), digest, items: outcomes?.items ?? headline.samples };
-        if (!outcomes || !gives(outcomes, headline.value)) {
+        if (!outcomes || !(Math.abs(setScore(outcomes) - headline.value) < 1e-9)) {
           sets[set] ??= known;
           return [];
         }
@@ -43,10 +42,4 @@ export async function outcomesToKeep(
       }),
     );
   return { sets, ...(before && before !== last ? { first: packed(before) } : {}), last: packed(last) };
-}
-
-/** True where the outcomes are what the headline metric was counted from. */
-function gives(outcomes: SetOutcomes, value: number): boolean {
-  const [score] = meanResamples(createRandom(0), [[outcomes]], 0);
-  return Math.abs((score?.[0] ?? Number.NaN) - value) < 1e-9;
 }

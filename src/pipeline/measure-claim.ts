@@ -1,12 +1,9 @@
-import { bootstrapResamples, meanResamples, type SetOutcomes } from "../evaluation/bootstrap.ts";
 import { overResampledSeeds } from "../evaluation/seed-bootstrap.ts";
 import { spreadOverSeeds } from "../evaluation/seeds.ts";
-import { trialOutcomes } from "../evaluation/trial-outcomes.ts";
-import { againstTradeOff } from "../report/plane.ts";
+import { againstTradeOff, type PlanePoint } from "../report/plane.ts";
 import type { ClaimPoint } from "../runs/claims.ts";
 import type { TrialResult } from "../runs/trial.ts";
-import { hint } from "../util/errors.ts";
-import { createRandom } from "../util/random.ts";
+import { type StoredScores, scoreDraws } from "./stored-scores.ts";
 
 /** Trials of one cell at one point of their way, seed by seed in an order that is the same for all columns. */
 export interface Column {
@@ -22,6 +19,7 @@ export interface ClaimQuestion {
   readonly oracle?: Column;
   /** Of the columns' means over seeds. */
   readonly statistic: (means: readonly number[]) => number;
+  readonly scores: StoredScores;
 }
 
 /** A statistic with its 95 % interval, and what that is over. */
@@ -29,6 +27,8 @@ export interface Measured {
   readonly value: number;
   readonly interval: readonly [number, number];
   readonly over: "items and seeds" | "seeds";
+  /** The statistic of each seed alone. */
+  readonly bySeed: readonly number[];
 }
 
 /**
@@ -48,8 +48,9 @@ function overSeeds({ metric, columns, statistic }: ClaimQuestion): Measured | st
     values.push(found.filter((value) => typeof value === "number"));
   }
   const seeds = values[0]?.length ?? 0;
-  const spread = spreadOverSeeds(Array.from({ length: seeds }, (_, seed) => statistic(values.map((column) => column[seed] ?? Number.NaN))));
-  return spread?.interval ? { value: spread.value, interval: spread.interval, over: "seeds" } : `${seeds} seeds have no spread`;
+  const bySeed = Array.from({ length: seeds }, (_, seed) => statistic(values.map((column) => column[seed] ?? Number.NaN)));
+  const spread = spreadOverSeeds(bySeed);
+  return spread?.interval ? { value: spread.value, interval: spread.interval, over: "seeds", bySeed } : `${seeds} seeds have no spread`;
 }
 
 type Scored = Pick<TrialResult["evaluations"][number], "task"> & { readonly value: number | undefined };
@@ -73,97 +74,53 @@ function chosen(at: ClaimPoint, scores: readonly Scored[], after: readonly numbe
 
 const isScore = (metric: string): metric is "ka" | "zs" | "gm" => metric === "ka" || metric === "zs" || metric === "gm";
 
-function overItems({ metric, columns, oracle, statistic }: ClaimQuestion): Measured | string {
-  if (metric !== "distance") {
-    const found =
-      metric === "gm" ? combined(columns, ([ka = Number.NaN, zs = Number.NaN]) => Math.sqrt(ka * zs)) : resampled(columns, metric);
-    return typeof found === "string" ? found : told(found, statistic);
-  }
-  if (!oracle) return "no oracle";
-  const count = columns.length;
-  const all = [...columns, ...columns.map((column): Column => ({ ...column, at: "first" })), oracle];
-  const [ka, zs] = [resampled(all, "ka"), resampled(all, "zs")];
-  if (typeof ka === "string") return ka;
-  if (typeof zs === "string") return zs;
-  const point = (column: number, seed: number, r: number) => ({
-    knowledge: ka[column]?.[seed]?.[r] ?? Number.NaN,
-    zeroShot: zs[column]?.[seed]?.[r] ?? Number.NaN,
+function overItems({ metric, columns, oracle, statistic, scores }: ClaimQuestion): Measured | string {
+  const all = [...columns, ...(oracle ? [...columns.map((column): Column => ({ ...column, at: "first" })), oracle] : [])];
+  const parts = metric === "gm" || metric === "distance" ? ["ka", "zs"] : [metric];
+  const read = parts.map((part) => resampled(all, part, scores));
+  const lacking = read.find((each) => typeof each === "string");
+  if (typeof lacking === "string") return lacking;
+  const [first = [], second = []] = read.filter((each) => typeof each !== "string");
+  const at = (vectors: Vectors, column: number, seed: number, r: number): number => vectors[column]?.[seed]?.[r] ?? Number.NaN;
+  const made = (make: (column: number, seed: number, r: number) => number): Vectors =>
+    columns.map((_, column) => (first[column] ?? []).map((vector, seed) => vector.map((__, r) => make(column, seed, r))));
+  if (metric === "gm")
+    return told(
+      made((...place) => Math.sqrt(at(first, ...place) * at(second, ...place))),
+      statistic,
+    );
+  if (metric !== "distance") return told(first, statistic);
+  const point = (column: number, seed: number, r: number): PlanePoint => ({
+    knowledge: at(first, column, seed, r),
+    zeroShot: at(second, column, seed, r),
   });
-  const distances = columns.map((_, column) =>
-    (ka[column] ?? []).map((vector, seed) =>
-      vector.map((__, r) => {
-        const line = { start: point(count + column, seed, r), oracle: point(2 * count, seed, r) };
-        return againstTradeOff(point(column, seed, r), line)?.distance ?? Number.NaN;
-      }),
-    ),
-  );
-  return told(distances, statistic);
+  const count = columns.length;
+  const distance = (column: number, seed: number, r: number): number => {
+    const line = { start: point(count + column, seed, r), oracle: point(2 * count, seed, r) };
+    return againstTradeOff(point(column, seed, r), line)?.distance ?? Number.NaN;
+  };
+  return told(made(distance), statistic);
 }
 
+/** By column and seed: entry 0 the value itself, the others resamples. */
 type Vectors = readonly (readonly Float64Array[])[];
 
-/** A number made of KA and ZS, resample by resample. */
-function combined(columns: readonly Column[], make: (parts: readonly number[]) => number): Vectors | string {
-  const [ka, zs] = [resampled(columns, "ka"), resampled(columns, "zs")];
-  if (typeof ka === "string") return ka;
-  if (typeof zs === "string") return zs;
-  return ka.map((seeds, column) =>
-    seeds.map((vector, seed) => vector.map((value, r) => make([value, zs[column]?.[seed]?.[r] ?? Number.NaN]))),
-  );
-}
-
-/** Seed of the draws: the same trials give the same intervals wherever they are asked for. */
-const drawsOf = createRandom(0);
-
 function told(vectors: Vectors, statistic: ClaimQuestion["statistic"]): Measured | string {
-  const found = overResampledSeeds(drawsOf, vectors, statistic);
+  const found = overResampledSeeds(scoreDraws, vectors, statistic);
   if (!found?.interval || !Number.isFinite(found.value)) return "the start and the oracle are one point";
-  return { value: found.value, interval: found.interval, over: "items and seeds" };
+  return { ...found, interval: found.interval, over: "items and seeds" };
 }
 
-/** KA, ZS or a set's metric of every column and seed, all on the same resampled items; seeds whose test items differ are resampled apart. */
-function resampled(columns: readonly Column[], metric: string): Vectors | string {
-  const seeds = columns[0]?.trials.length ?? 0;
-  const bySeed: { readonly signature: string; readonly outcomes: readonly (readonly SetOutcomes[])[] }[] = [];
-  for (let seed = 0; seed < seeds; seed++) {
-    const read = columns.map((column) => outcomesOf(column, seed, metric));
+/** KA, ZS or a set's metric of every column and seed; in words where two columns of a seed were not scored on the same test items. */
+function resampled(columns: readonly Column[], metric: string, scores: StoredScores): Vectors | string {
+  const found: (readonly Float64Array[])[] = [];
+  for (const { name, at, trials } of columns) {
+    const read = trials.map((trial) => scores.of(trial, at === "first" ? "first" : "last", metric));
     const lacking = read.find((each) => typeof each === "string");
-    if (typeof lacking === "string") return lacking;
-    const found = read.filter((each) => typeof each !== "string");
-    const [first] = found;
-    const other = found.findIndex(({ signature }) => signature !== first?.signature);
-    if (other >= 0) return `${columns[0]?.name} and ${columns[other]?.name} were scored on other test items`;
-    bySeed.push({ signature: first?.signature ?? "", outcomes: found.map(({ outcomes }) => outcomes) });
+    if (typeof lacking === "string") return `${name}: ${lacking}`;
+    const other = trials.findIndex((trial, seed) => scores.itemsOf(trial, metric) !== scores.itemsOf(columns[0]?.trials[seed], metric));
+    if (other >= 0) return `${columns[0]?.name} and ${name} were scored on other test items`;
+    found.push(read.filter((each) => typeof each !== "string"));
   }
-  const isCommon = bySeed.every(({ signature }) => signature === bySeed[0]?.signature);
-  const vectors = isCommon
-    ? meanResamples(
-        drawsOf,
-        bySeed.flatMap(({ outcomes }) => outcomes),
-        bootstrapResamples,
-      )
-    : bySeed.flatMap(({ outcomes }, seed) => meanResamples(createRandom(seed), outcomes, bootstrapResamples));
-  return columns.map((_, column) => bySeed.flatMap((__, seed) => vectors[seed * columns.length + column] ?? []));
-}
-
-interface Read {
-  /** Equal where the sets and their items are the same. */
-  readonly signature: string;
-  readonly outcomes: readonly SetOutcomes[];
-}
-
-function outcomesOf({ name, at, trials }: Column, seed: number, metric: string): Read | string {
-  const trial = trials[seed];
-  if (!trial?.outcomes) return `no stored outcomes in ${name}`;
-  const { sets } = trial.outcomes;
-  const isPart = metric === "ka" || metric === "zs";
-  if (!isPart && !sets[metric]) return `no set is called "${metric}" (${hint(metric, Object.keys(sets))})`;
-  const wanted = Object.entries(sets)
-    .filter(([set, { part }]) => (isPart ? part === metric : set === metric))
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  const outcomes = wanted.flatMap(([set]) => trialOutcomes(trial, at === "first" ? "first" : "last", set) ?? []);
-  if (wanted.length === 0) return `no set counts in ${metric.toUpperCase()} of ${name}`;
-  if (outcomes.length < wanted.length) return `no stored outcomes of ${name} at its ${at === "first" ? "start" : "end"}`;
-  const order = wanted.map(([set, { digest, items }]) => ({ set, digest, items }));
-  return { signature: JSON.stringify(order), outcomes };
+  return found;
 }

@@ -17,6 +17,8 @@ export interface JudgedPair {
   /** What the 95 % interval is over. */
   readonly over?: "items and seeds" | "seeds";
   readonly seeds?: readonly string[];
+  /** The number of each of those seeds alone. */
+  readonly bySeed?: readonly number[];
 }
 
 /** A test with all its pairs. */
