@@ -3,7 +3,9 @@ import { publishedMethod, publishedMethods } from "../budget/published.ts";
 import { type Learning, type LearningSides, stepFlops } from "../budget/step-flops.ts";
 import type { Price } from "../budget/steps.ts";
 import { compose, type Methods } from "../continual/compose.ts";
-import type { RowInfo } from "../continual/method.ts";
+import type { RowInfo, RunFacts, SeenRows, StepIndex } from "../continual/method.ts";
+import { largestShares, mixturesOf } from "../mixtures/course.ts";
+import { joinOrder, splitBatch } from "../mixtures/mixture.ts";
 import type { ClipConfig } from "../models/architecture.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import type { AccountingSpec } from "../runs/spec-values.ts";
@@ -117,14 +119,26 @@ function sideOf(part: RunSpec["model"]["train"]["image"]): Learning | undefined 
   return { kind: "last", blocks: Number(part.slice("last:".length)) };
 }
 
-/** Texts that fill the context: what a run is charged must not depend on its captions. */
+/** Texts that fill the context: what a run is charged must not depend on its captions. The rows are those of a step whose buffer and reservoirs are full. */
 export async function meteredAtMost(spec: RunSpec, model: ModelSource, methods: Methods): Promise<MeteredStep> {
   const options = await stepOptions(spec, { model });
-  const { batchSize } = spec.data;
-  const extra = Array.from({ length: methods.mostRows(batchSize) }, (): RowInfo => ({ id: "", role: "reservoir", caption: "" }));
-  const own = Array.from({ length: batchSize }, (): RowInfo => ({ id: "", role: "update", caption: "" }));
   const facts = runFacts({ spec, tasks: 2 }, options);
-  return meterStep(model.config, options, fullBatch(model.config, batchSize + extra.length), { methods, facts, rows: [...own, ...extra] });
+  const rows = fullRows(spec, methods, facts);
+  return meterStep(model.config, options, fullBatch(model.config, rows.length), { methods, facts, rows });
 }
+
+/** Rows of the mixture as the second task of a long run draws them at its end, and what methods ask for beside them after many steps. */
+function fullRows({ data: { batchSize, mixture } }: RunSpec, methods: Methods, facts: RunFacts): readonly RowInfo[] {
+  const shares = mixturesOf(mixture, { task: 1, steps: offered }).at(-1)?.shares ?? largestShares(mixture);
+  const split = splitBatch({ batchSize, shares, pools: { update: batchSize, buffer: batchSize, pretraining: batchSize }, rule: "split" });
+  const own = joinOrder.flatMap((role) => Array.from({ length: split[role] }, (): RowInfo => ({ id: "", role, caption: "" })));
+  const at = ({ task, step }: StepIndex): readonly RowInfo[] => (task < 2 && step < offered ? own : []);
+  const seen: SeenRows = Object.assign(at, { roles: (of: StepIndex) => at(of).map(({ role }) => role) });
+  const asked = methods.rows({ task: 1, step: 0 }, seen, facts);
+  return [...own, ...asked.map(({ role, mark }): RowInfo => ({ id: "", role, caption: "", ...(mark ? { mark } : {}) }))];
+}
+
+/** Steps of the task before, whose samples reservoirs were offered. */
+const offered = 64;
 
 const shown = (part: RunSpec["model"]["train"]["image"]): string => (typeof part === "string" ? part : JSON.stringify(part));

@@ -85,3 +85,15 @@ test("the error of a mean is that of its blocks: none where they agree", () => {
   // Means 1, 2, 3, 4: s = 1.29099, t s / 2 / 2.5.
   expect(meanOfBlocks([1, 1, 2, 2, 3, 3, 4, 4]).error).toBeCloseTo((3.182 * 1.29099) / 2 / 2.5, 4);
 });
+
+const metered = ["budget.per_task=200 GMAF", "budget.accounting={steps_from: metered, multipliers: metered}"];
+const withMethod = (name: string, ...set: readonly string[]): Promise<RunForecast> => forecast(...metered, `methods=[{name: ${name}}]`, ...set);
+
+test("a method's own passes are charged: A-GEM's over the replayed half, ER's over a draw as large as the batch", async () => {
+  const perStep = async (plan: Promise<RunForecast>): Promise<number> => (await plan).charge?.perStep ?? 0;
+  const plain = await perStep(forecast(...metered));
+  // A pass of the batch, whose update half alone is learned from, and one of the replayed half.
+  expect((await perStep(withMethod("a-gem"))) / plain).toBeGreaterThan(1.45);
+  expect((await perStep(withMethod("er"))) / plain).toBeGreaterThan(1.95);
+  expect((await perStep(withMethod("er", "methods=[{name: er, draw: 4}]"))) / plain).toBeGreaterThan(1.45);
+});
