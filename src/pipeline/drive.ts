@@ -18,6 +18,7 @@ import type { Resolved } from "./resolve.ts";
 import type { RunContext, RunOutcome } from "./run-context.ts";
 import { sharedTasks } from "./shared-tasks.ts";
 import { subsetSource } from "./subset-source.ts";
+import { clockOf } from "./training-clock.ts";
 
 /** A model with where its training begins or goes on. */
 export interface Start {
@@ -52,15 +53,20 @@ export async function drive(resolved: Resolved, opened: Opened, context: RunCont
     // An evaluation in the midst of a task must not take the training's batches from it.
     for (const _ of spec.eval.during.inside ? ["training", "evaluation"] : ["both"])
       loaders.push(await openLoader(spec, start.loaded.preprocess, most));
-    const training = await assembleTraining(resolved, { writer, loaded: start.loaded, loaders, origin }, context);
+    const clock = clockOf(writer.folder, resolved.plan);
+    const untilOver = { ...context, stopRequested: () => clock.isOver || context.stopRequested() };
+    const training = await assembleTraining(resolved, { writer, loaded: start.loaded, loaders, origin }, untilOver);
     let last: RunEvent | undefined;
     for await (const event of train(training, start.from)) {
       // The writer has stored `saved` already, with the checkpoint.
       if (event.type === "saved") context.onEvent(event);
       else tell(event);
+      if (event.type === "step") clock.take(event);
+      if (event.type === "saved" && event.kind === "task_end") clock.assertNotOver();
       last = event;
     }
     const stopped = last?.type === "stopped";
+    if (stopped) clock.assertNotOver();
     writer.end({ state: stopped ? "preempted" : "done", exit: stopped ? exitCodes.stopped : exitCodes.done });
     return stopped ? exitCodes.stopped : exitCodes.done;
   } catch (error) {

@@ -27,6 +27,7 @@ export async function oracleSettings(spec: RunSpec, folder: string): Promise<rea
     "budget.per_task=null",
     "budget.accounting=null",
     "budget.step_time=null",
+    "budget.allowance=null",
     `budget.total=${JSON.stringify(`${total} steps`)}`,
   ];
 }

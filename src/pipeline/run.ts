@@ -20,6 +20,7 @@ import { presetFolder } from "./preset-folder.ts";
 import { type Resolved, resolveRun } from "./resolve.ts";
 import { type Allowed, differingAspects } from "./resume-check.ts";
 import type { RunContext, RunOutcome } from "./run-context.ts";
+import { clockOf } from "./training-clock.ts";
 import { assertWithinPlan } from "./within-plan.ts";
 
 /** Starts a run from its configuration. Given the id of an unfinished run of the same plan, it goes on with that one. */
@@ -96,12 +97,20 @@ function checkBudget(folder: string, { tasks }: RunPlan): void {
   assertWithinPlan(tasks, { applied: checkpoint.step, task, step });
 }
 
+/** Before anything is written: a run whose time is over is not gone on with. @throws {TimePassedError} */
+function checkTime(folder: string, plan: RunPlan): void {
+  if (plan.spec.budget.unit !== "time") return;
+  const { checkpoint } = newestCheckpoint(folder);
+  if (checkpoint) clockOf(folder, plan, checkpoint.step).assertNotOver();
+}
+
 function goOn(
   resolved: Resolved,
   run: { readonly reader: RunReader; readonly lock: RunLock; readonly differing: readonly PlanAspect[] },
   context: RunContext,
 ): Promise<RunOutcome> {
   const { reader, lock, differing } = run;
+  checkTime(reader.folder, resolved.plan);
   const { writer, checkpoint, refused } = context.store.resume(reader.folder, {
     lock,
     retention: retentionOf(resolved.plan),

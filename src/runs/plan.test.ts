@@ -40,6 +40,13 @@ test.each([
   expect(planHash(content({ spec: spec(set) }))).toBe(planHash(content()));
 });
 
+test("the allowance of a budget of time stops a run and changes no result; its time and its steps do", () => {
+  const timed = (...more: string[]): string =>
+    planHash(content({ spec: spec("budget.per_task=null", "budget.total=1h", "budget.step_time=1s", ...more) }));
+  expect(timed("budget.allowance=50%")).toBe(timed());
+  expect(new Set([timed(), timed("budget.total=2h"), timed("budget.step_time=2s")]).size).toBe(3);
+});
+
 test.each([
   ["seed=1", "config", "seed"],
   ["optim.lr=2e-4", "config", "optim.lr"],

@@ -77,8 +77,8 @@ export function sealPlan(content: PlanContent): RunPlan {
 }
 
 /**
- * SHA-256 over the canonical JSON of all that determines a run's results. Names, paths, worker counts and the rhythm of
- * checkpoints are left out: data and weights are known by their digests, and the others change no number.
+ * SHA-256 over the canonical JSON of all that determines a run's results. Names, paths, worker counts, the rhythm of
+ * checkpoints and where a run stops on its way are left out: data and weights are known by their digests, and the others change no number.
  */
 export function planHash(content: PlanContent): string {
   return hashOf(determining(content));
@@ -127,9 +127,11 @@ function determining({ spec, model, sources, tasks, code, engine }: PlanContent)
   const { name: _name, project: _project, checkpoint: _checkpoint, stream, data, engine: wanted, eval: evaluation, ...rest } = spec;
   const { workers: _workers, pretraining: _pretraining, ...batches } = data;
   const { init: _init, ...built } = rest.model;
+  const { allowance: _allowance, ...budget } = rest.budget;
   const config = {
     ...rest,
     model: built,
+    budget,
     stream: { order: stream.order },
     data: batches,
     engine: { microBatch: wanted.microBatch, activationCheckpointing: wanted.activationCheckpointing },

@@ -48,10 +48,11 @@ function budgetRules(asked: Asked): readonly Problem[] {
   const { unit } = given.amount;
   const because = `budget.${given.key} is ${given.text}`;
   const accounting = ["budget", "accounting"];
-  if (unit === "flops")
-    return [...inert(asked, [...accounting, "multipliers"], because), ...inert(asked, ["budget", "step_time"], because)];
-  if (unit === "mafs") return inert(asked, ["budget", "step_time"], because);
-  if (unit !== "time") return [accounting, ["budget", "step_time"]].flatMap((path) => inert(asked, path, because));
+  const ofTime = ["step_time", "allowance"].map((name) => ["budget", name]);
+  if (unit !== "time") {
+    const ofFlops = { flops: [[...accounting, "multipliers"]], mafs: [], samples: [accounting], steps: [accounting] }[unit];
+    return [...ofFlops, ...ofTime].flatMap((path) => inert(asked, path, because));
+  }
   const problems = [...inert(asked, accounting, because)];
   if (read(asked, ["budget", "step_time"]) === undefined)
     problems.push({

@@ -5,7 +5,7 @@ import { parseBytes, parseDuration } from "../util/units.ts";
 import { mixtureSchema } from "./spec-mixture.ts";
 import { rateSchema } from "./spec-rate.ts";
 import { scheduleSchema } from "./spec-schedule.ts";
-import { parseBudget, parseCount, parseWarmup } from "./spec-values.ts";
+import { parseBudget, parseCount, parsePercent, parseWarmup } from "./spec-values.ts";
 
 /** The first version of the run file; a later one is refused by number. */
 export const specVersion = 1;
@@ -170,6 +170,11 @@ export const runSchema = z.strictObject({
       total: budget.optional(),
       accounting: accounting.optional(),
       step_time: duration.optional().describe('a time as "350ms": what a step takes, for budgets of time'),
+      allowance: z
+        .string()
+        .refine((text) => parsePercent(text) !== undefined)
+        .optional()
+        .describe('a share as "10%", which it is when absent: by how much the steps of a budget of time may pass it before the run stops'),
     })
     .refine((given) => (given.per_task === undefined) !== (given.total === undefined), {
       error: 'one of {per_task: "10 steps"} and {total: "6400 samples"}',

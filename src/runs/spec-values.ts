@@ -10,6 +10,8 @@ export interface BudgetSpec {
   readonly accounting?: AccountingSpec;
   /** What a step takes, of budgets of time. It is part of the configuration, so that a run has the same steps wherever it goes on. */
   readonly stepMs?: number;
+  /** Share by which steps may pass a budget of time before the run stops. */
+  readonly allowance?: number;
 }
 
 /** How FLOPs and MAFs become steps. */
@@ -61,9 +63,14 @@ export function parseCount(given: number | string): number | undefined {
   return typeof count === "number" && Number.isSafeInteger(count) && count >= 1 ? count : undefined;
 }
 
-/** Share of `10%` as a number below 1; undefined when the text is none. Warm-ups below 1 are shares, others are steps. */
-export function parseWarmup(text: string): number | undefined {
+/** Share of `10%` or `150%`; undefined when the text is none. */
+export function parsePercent(text: string): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?)\s*%\s*$/.exec(text);
-  const share = match ? Number(match[1]) / 100 : 1;
+  return match ? Number(match[1]) / 100 : undefined;
+}
+
+/** The same below 1: warm-ups below 1 are shares, others are steps. */
+export function parseWarmup(text: string): number | undefined {
+  const share = parsePercent(text) ?? 1;
   return share < 1 ? share : undefined;
 }

@@ -123,7 +123,13 @@ describe("errors", () => {
 
   test("a budget of time takes the time of a step, and it alone does", () => {
     const timed = ['budget.per_task="2h"', 'budget.step_time="350ms"'];
-    expect(read([parity], { set: timed }).spec.budget).toEqual({ scope: "task", unit: "time", total: 7_200_000, stepMs: 350 });
+    expect(read([parity], { set: timed }).spec.budget).toEqual({
+      ...{ scope: "task", unit: "time", total: 7_200_000, stepMs: 350 },
+      allowance: 0.1,
+    });
+    expect(read([parity], { set: [...timed, 'budget.allowance="150%"'] }).spec.budget.allowance).toBe(1.5);
+    expect(problems([parity], { set: ['budget.allowance="5%"'] })[0]).toContain("budget.allowance: has no effect: budget.per_task is");
+    expect(problems([parity], { set: [...timed, "budget.allowance=5"] })[0]).toContain("budget.allowance: expected a share as");
     expect(problems([parity], { set: timed.slice(0, 1) })[0]).toContain("budget.step_time: a budget of time needs the time of a step");
     expect(problems([parity], { set: timed.slice(1) })[0]).toContain("budget.step_time: has no effect: budget.per_task is");
     expect(problems([parity], { set: ["budget.accounting.strict=true"] })[0]).toContain("budget.accounting: has no effect");

@@ -25,7 +25,7 @@ import { absoluteReference, type Environment, mayBePath, rebasedReference, subst
 import { ruleProblems } from "./spec-rules.ts";
 import { scheduleOf } from "./spec-schedule.ts";
 import { type RunDocument, runJsonSchema, runSchema, specVersion } from "./spec-schema.ts";
-import { type AccountingSpec, type BudgetSpec, parseBudget, parseCount } from "./spec-values.ts";
+import { type AccountingSpec, type BudgetSpec, parseBudget, parseCount, parsePercent } from "./spec-values.ts";
 
 type Filled = CamelKeys<RunDocument>;
 
@@ -143,7 +143,7 @@ function dataOf({ pretraining, ...data }: Filled["data"]): RunSpec["data"] {
   };
 }
 
-function budgetOf({ perTask, total, accounting, stepTime }: Filled["budget"]): BudgetSpec {
+function budgetOf({ perTask, total, accounting, stepTime, allowance }: Filled["budget"]): BudgetSpec {
   const [scope, text] = perTask === undefined ? (["run", total ?? ""] as const) : (["task", perTask] as const);
   const amount = parseBudget(text);
   if (typeof amount === "string") throw new TypeError(`internal: budget ${text} passed the schema`);
@@ -152,9 +152,12 @@ function budgetOf({ perTask, total, accounting, stepTime }: Filled["budget"]): B
     scope,
     ...amount,
     ...(amount.unit === "flops" || amount.unit === "mafs" ? { accounting: accounting ?? defaultAccounting } : {}),
-    ...(amount.unit === "time" && stepMs !== undefined ? { stepMs } : {}),
+    ...(amount.unit === "time" && stepMs !== undefined ? { stepMs, allowance: parsePercent(allowance ?? "") ?? usualAllowance } : {}),
   };
 }
+
+/** What the time of a step wanders by on a machine that does other work too. */
+const usualAllowance = 0.1;
 
 /** It gives the published numbers of steps. */
 const defaultAccounting: AccountingSpec = { multipliers: "published", stepsFrom: "closed-form", strict: false };
