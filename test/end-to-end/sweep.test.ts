@@ -23,6 +23,9 @@ beforeAll(async () => {
       "  merged: {methods: [{name: lora, r: 2}, {name: temporal-merging, weight: 0.5}]}",
       "  wrong: {methods: [{name: temporal-merging, operator: model-stock}]}",
       "grid: {seed: [0]}",
+      "claims:",
+      "  C1: {says: merging changes little, source: a guess, needs: {metric: ka, of: merged, near: plain, within: 50}}",
+      "  C2: {says: the wrong one learns, needs: {metric: ka, of: wrong, above: start}}",
       "results: ./results",
       "",
     ].join("\n"),
@@ -39,6 +42,11 @@ test("trials run, fail with their reason, leave results, and are not run again",
   const stored = JSON.parse(readFileSync(join(results, "merged-seed-0.json"), "utf8"));
   expect(stored).toMatchObject({ format: "trial/2", labels: { variant: "merged", seed: "0" } });
   expect(stored.evaluations.at(-1).ka.value).toBeGreaterThanOrEqual(0);
+  const [set] = Object.values(stored.outcomes.sets) as [{ readonly part: string; readonly items: number }];
+  expect(set).toMatchObject({ part: "ka", items: stored.evaluations.at(-1).items });
+  const last = Buffer.from(Object.values<string>(stored.outcomes.last)[0] ?? "", "base64");
+  const hits = [...last].reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0);
+  expect(hits / set.items).toBeCloseTo(stored.evaluations.at(-1).ka.value, 4);
 
   const written = statSync(join(results, "plain-seed-0.json")).mtimeMs;
   const again = evergreen("sweep", "-C", "sweep.yaml", "--only", "plain");
@@ -49,7 +57,19 @@ test("trials run, fail with their reason, leave results, and are not run again",
 test("the table says what is missing, a plane without retention is not drawn, and nothing is run", () => {
   const { exit, out, err } = evergreen("sweep", "-C", "sweep.yaml", "--table", "--figure", "plane.svg");
   expect([exit, err]).toEqual([0, expect.stringContaining("nothing to draw")]);
-  expect(out.split("\n").find((line) => line.startsWith("wrong"))).toMatch(/missing$/);
+  const lines = out.split("\n");
+  expect(lines.find((line) => line.startsWith("wrong"))).toMatch(/missing$/);
+  expect(lines.find((line) => line.startsWith("C1"))).toMatch(/undecided: 1 of 3 seeds/);
+  expect(lines.find((line) => line.startsWith("C2"))).toMatch(/missing: wrong/);
+});
+
+test("claims go into pages and to machines", () => {
+  const page = evergreen("sweep", "-C", "sweep.yaml", "--table", "--markdown").out;
+  expect(page).toContain("## Claims\n");
+  expect(page).toContain("| C1 | merging changes little | undecided: 1 of 3 seeds |");
+  expect(page).toContain("- C1: a guess");
+  const { claims } = JSON.parse(evergreen("sweep", "-C", "sweep.yaml", "--table", "--json").out);
+  expect(claims[1]).toMatchObject({ id: "C2", verdict: "missing", scale: "small", tests: [{ pairs: [{ reason: "wrong" }] }] });
 });
 
 test("a changed setting makes trials anew: their results are of other settings", () => {
