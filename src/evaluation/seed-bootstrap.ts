@@ -12,8 +12,8 @@ export interface ResampledStatistic {
 /**
  * A statistic of the means over seeds of some settings, by resampling the seeds as well: the same drawn seeds for every setting, as `runs[setting][seed]` are numbers of the
  * same items drawn alike (entry 0 the data themselves, the others resamples). Undefined without settings or seeds. The spread over n seeds comes out √((n − 1)/n) too small:
- * of three seeds the interval covers the truth in 95 % of cases where test items make the noise, in 93 % where seeds make as much, in 89 % where they make twice as much, and
- * in 74 % where they make all of it (simulated, normal noise).
+ * of three seeds the interval covers the truth in 95 % of cases where test items alone make the noise, in 93 % where one seed differs from another by as much, in 90 % where
+ * by twice as much, and in 75 % where seeds alone make it (simulated, normal noise).
  */
 export function overResampledSeeds(
   random: Random,
