@@ -12,43 +12,63 @@ import type { AccountingSpec } from "../runs/spec-values.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { hashOf } from "../util/hash.ts";
 import { runFacts, stepOptions } from "./assemble.ts";
+import { meanScoringFlops, scoringWork } from "./held-out.ts";
 import type { ModelSource } from "./model-source.ts";
 import { fullBatch, type MeteredStep, meterStep } from "./plan-meter.ts";
 import { workOf } from "./plan-shape.ts";
+import type { Resolved } from "./resolve.ts";
 
-/** What is priced: the methods on a model, and the samples of an average task. */
+/** What is priced: the methods on a model, and of an average task the samples and what scores on held-back ones take. */
 export interface Priced {
   readonly model: ModelSource;
   readonly methods: Methods;
   readonly samples: number;
+  readonly scoringFlops: number;
 }
 
 /** What a step and what lies beside it cost in the unit of the run's budget; undefined where steps or samples are counted. */
-export async function priceOf(spec: RunSpec, { model, methods, samples }: Priced): Promise<Price | undefined> {
+export async function priceOf(spec: RunSpec, { model, methods, samples, scoringFlops }: Priced): Promise<Price | undefined> {
   const { unit, accounting, stepMs } = spec.budget;
   if (unit === "time") return { runStart: 0, perTask: 0, perStep: stepMs ?? Number.NaN, strict: true };
   if (!accounting) return undefined;
   const metered = accounting.stepsFrom === "metered" ? await meteredAtMost(spec, model, methods) : undefined;
   const step = metered?.flops ?? closedFormOf(spec, model.config, methods);
   const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
-  const taskEnd = batchesAtTaskEnd(methods, { samples, batchSize: spec.data.batchSize }) * (metered?.between.flops ?? step);
+  const taskEnd = batchesAtTaskEnd(methods, { samples, batchSize: spec.data.batchSize }) * (metered?.between.flops ?? step) + scoringFlops;
   return { ...chargeOf({ runStart: 0, taskStart: 0, step, taskEnd }, multiplier, "fair"), strict: accounting.strict };
+}
+
+/** What a resolved run is priced by. */
+export function pricedOf({ plan: { tasks }, model, methods, scored }: Pick<Resolved, "plan" | "model" | "methods" | "scored">): Priced {
+  const samples = tasks.reduce((sum, task) => sum + task.samples, 0) / tasks.length;
+  return { model, methods, samples, scoringFlops: meanScoringFlops(scored, model.config) };
+}
+
+/** FLOPs of each task's end: batches that methods look at, at what one costs, and scores on held-back samples. */
+export function taskEndFlops({ plan, model, methods, scored }: Resolved, batchFlops: number): readonly number[] {
+  const { batchSize } = plan.spec.data;
+  const scoring = scored ? scoringWork(scored, model.config) : [];
+  return plan.tasks.map(
+    ({ samples }, task) => batchesAtTaskEnd(methods, { samples, batchSize }) * batchFlops + (scoring[task]?.flops ?? 0),
+  );
 }
 
 /** Batches that all methods together look at when a task ends. */
 export const batchesAtTaskEnd = (methods: Methods, of: { readonly samples: number; readonly batchSize: number }): number =>
   methods.budgets.reduce((sum, budget) => sum + (budget.batchesAtTaskEnd?.(of) ?? 0), 0);
 
-/** Memory of the run's step over that of full fine-tuning, by the table or by the meter. */
+/** Memory of the run's step over that of full fine-tuning by AdamW, by the table or by the meter. */
 export async function chargedMultiplier(
   spec: RunSpec,
-  { model, methods }: Omit<Priced, "samples">,
+  { model, methods }: Pick<Priced, "model" | "methods">,
   { multipliers }: AccountingSpec,
 ): Promise<number> {
   if (multipliers === "published") return publishedMultiplier(spec, methods);
   const own = await meteredAtMost(spec, model, methods);
   const train: RunSpec["model"]["train"] = { image: "all", text: "all", logitScale: true };
-  return multiplierOf(own, await meteredAtMost({ ...spec, model: { ...spec.model, train } }, model, compose([])));
+  const { lr, wd, clipGradNorm, decayAppliesTo } = spec.optim;
+  const optim: RunSpec["optim"] = { name: "adamw", lr, wd, clipGradNorm, decayAppliesTo, betas: [0.9, 0.999], eps: 1e-8 };
+  return multiplierOf(own, await meteredAtMost({ ...spec, optim, model: { ...spec.model, train } }, model, compose([])));
 }
 
 function publishedMultiplier({ model: { train } }: RunSpec, methods: Methods): number {

@@ -97,3 +97,10 @@ test("a method's own passes are charged: A-GEM's over the replayed half, ER's ov
   expect((await perStep(withMethod("er"))) / plain).toBeGreaterThan(1.95);
   expect((await perStep(withMethod("er", "methods=[{name: er, draw: 4}]"))) / plain).toBeGreaterThan(1.45);
 });
+
+test("memory is held against full fine-tuning by AdamW: SGD and GaLore keep less beside the weights", async () => {
+  const multiplier = async (...set: readonly string[]): Promise<number> => (await forecast(...metered, ...set)).charge?.multiplier ?? 0;
+  expect(await multiplier()).toBe(1);
+  expect(await multiplier("optim={name: sgd, lr: 0.1}")).toBeLessThan(0.97);
+  expect(await multiplier("optim={name: galore, r: 4, lr: 1e-3}")).toBeLessThan(0.99);
+});
