@@ -106,7 +106,11 @@ describe("a difference", () => {
     expect([verdict, pair?.asks]).toEqual(["confirmed", "ZS: x − start, below 0"]);
     expect(pair?.value).toBeCloseTo(-0.1, 12);
   });
-  test("of GM is that of the means: √(.6 · .7) − √(.5 · .7); of one set its own", () => {
+  test("of GM is that of the means: √(.6 · .7) − √(.5 · .7); of a sum 10 points; of one set its own", () => {
+    expect(judge([...trials, ...cell("z", thrice(50, 90))], { ...above, metric: "ka+zs", than: ["z"] }).pair).toMatchObject({
+      asks: "KA+ZS: x − z, above 0",
+      value: expect.closeTo(-0.1, 12),
+    });
     expect(judge(trials, { ...above, metric: "gm" }).pair?.value).toBeCloseTo(Math.sqrt(0.42) - Math.sqrt(0.35), 12);
     expect(judge(trials, { ...above, metric: "e" }).pair?.value).toBe(0);
     expect(judge(trials, { ...above, metric: "ee" }).pair?.reason).toBe('x: no set is called "ee" (did you mean: e)');
@@ -238,6 +242,7 @@ describe("on the way", () => {
     expect(value(2)).toBeCloseTo(-0.1, 12);
     expect(value("lowest")).toBeCloseTo(-0.1, 12);
     expect(value("end")).toBeCloseTo(-0.1, 12);
+    expect(judge(trials, { ...above, metric: "ka+zs", than: "start", at: 1 }).pair?.value).toBeCloseTo(0.2 + 0.03, 12);
     expect(judge(trials, { ...above, metric: "zs", than: "start", at: 3 }).pair?.reason).toBe("x: no zs after 3 tasks");
   });
   test("points in the midst of a task count", () => {

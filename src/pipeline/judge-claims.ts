@@ -58,7 +58,7 @@ const difference = ([a = Number.NaN, b = Number.NaN]: readonly number[]): number
 
 function pairsOf(test: ClaimTest): readonly Pair[] {
   const { at } = test;
-  const metric = /^(ka|zs|gm)$/.test(test.metric) ? test.metric.toUpperCase() : test.metric;
+  const metric = /^(ka|zs|gm|ka\+zs)$/.test(test.metric) ? test.metric.toUpperCase() : test.metric;
   const named = (name: string): string => (at === "end" ? name : typeof at === "number" ? `${name} after ${at} tasks` : `${name} ${at}`);
   const bound =
     test.kind === "near" ? `within ${pointsText(test.within)}` : `${test.side} ${pointsText(test.side === "above" ? test.by : -test.by)}`;

@@ -57,8 +57,11 @@ type Scored = Pick<TrialResult["evaluations"][number], "task"> & { readonly valu
 
 /** A metric at a point of a trial's way; in words why there is none. */
 function valueAt({ evaluations, inside = [] }: TrialResult, metric: string, at: ClaimPoint): number | string {
-  const scores = evaluations.map((row): Scored => ({ task: row.task, value: isScore(metric) ? row[metric]?.value : row.sets[metric] }));
-  const within = inside.map((row): Scored => ({ task: row.task, value: isScore(metric) ? row[metric] : undefined }));
+  const scores = evaluations.map(({ task, sets, ka, zs, gm }): Scored => {
+    const value = scoreOf(metric, { ka: ka?.value, zs: zs?.value, gm: gm?.value });
+    return { task, value: value ?? sets[metric] };
+  });
+  const within = inside.map((row): Scored => ({ task: row.task, value: scoreOf(metric, row) }));
   const after = [...scores.filter(({ task }) => task >= 0), ...within].flatMap(({ value }) => value ?? []);
   const value = chosen(at, scores, after);
   return value ?? `no ${metric} ${typeof at === "number" ? `after ${at} tasks` : `at its ${at === "first" ? "start" : at}`}`;
@@ -72,34 +75,39 @@ function chosen(at: ClaimPoint, scores: readonly Scored[], after: readonly numbe
   return at === "peak" ? Math.max(...after) : Math.min(...after);
 }
 
-const isScore = (metric: string): metric is "ka" | "zs" | "gm" => metric === "ka" || metric === "zs" || metric === "gm";
+function scoreOf(metric: string, scores: Readonly<Partial<Record<"ka" | "zs" | "gm", number | undefined>>>): number | undefined {
+  if (metric === "ka" || metric === "zs" || metric === "gm") return scores[metric];
+  return metric === "ka+zs" && scores.ka !== undefined && scores.zs !== undefined ? scores.ka + scores.zs : undefined;
+}
+
+/** What is made of a point of the plane. */
+const made: Readonly<Record<string, (point: PlanePoint) => number>> = {
+  gm: ({ knowledge, zeroShot }) => Math.sqrt(knowledge * zeroShot),
+  "ka+zs": ({ knowledge, zeroShot }) => knowledge + zeroShot,
+};
 
 function overItems({ metric, columns, oracle, statistic, scores }: ClaimQuestion): Measured | string {
+  const make = made[metric];
+  if (!make && !oracle) {
+    const found = resampled(columns, metric, scores);
+    return typeof found === "string" ? found : told(found, statistic);
+  }
   const all = [...columns, ...(oracle ? [...columns.map((column): Column => ({ ...column, at: "first" })), oracle] : [])];
-  const parts = metric === "gm" || metric === "distance" ? ["ka", "zs"] : [metric];
-  const read = parts.map((part) => resampled(all, part, scores));
-  const lacking = read.find((each) => typeof each === "string");
-  if (typeof lacking === "string") return lacking;
-  const [first = [], second = []] = read.filter((each) => typeof each !== "string");
-  const at = (vectors: Vectors, column: number, seed: number, r: number): number => vectors[column]?.[seed]?.[r] ?? Number.NaN;
-  const made = (make: (column: number, seed: number, r: number) => number): Vectors =>
-    columns.map((_, column) => (first[column] ?? []).map((vector, seed) => vector.map((__, r) => make(column, seed, r))));
-  if (metric === "gm")
-    return told(
-      made((...place) => Math.sqrt(at(first, ...place) * at(second, ...place))),
-      statistic,
-    );
-  if (metric !== "distance") return told(first, statistic);
+  const [ka, zs] = [resampled(all, "ka", scores), resampled(all, "zs", scores)];
+  if (typeof ka === "string") return ka;
+  if (typeof zs === "string") return zs;
   const point = (column: number, seed: number, r: number): PlanePoint => ({
-    knowledge: at(first, column, seed, r),
-    zeroShot: at(second, column, seed, r),
+    knowledge: ka[column]?.[seed]?.[r] ?? Number.NaN,
+    zeroShot: zs[column]?.[seed]?.[r] ?? Number.NaN,
   });
   const count = columns.length;
-  const distance = (column: number, seed: number, r: number): number => {
+  const value = (column: number, seed: number, r: number): number => {
+    if (make) return make(point(column, seed, r));
     const line = { start: point(count + column, seed, r), oracle: point(2 * count, seed, r) };
     return againstTradeOff(point(column, seed, r), line)?.distance ?? Number.NaN;
   };
-  return told(made(distance), statistic);
+  const vectors = columns.map((_, column) => (ka[column] ?? []).map((vector, seed) => vector.map((__, r) => value(column, seed, r))));
+  return told(vectors, statistic);
 }
 
 /** By column and seed: entry 0 the value itself, the others resamples. */

@@ -122,6 +122,8 @@ describe("what is wrong is told with its place", () => {
     [`{metric: distance, oracle: ${a}, of: ${a}, above: start, at: peak}`, /needs\.at: a distance is told of the end alone/],
     [`{metric: zs, oracle: ${a}, of: ${a}, above: start}`, /needs\.oracle: has no effect without metric: distance/],
     [`{metric: ka, of: ${a}, above: start, at: last}`, /needs\.at: expected first, end, peak, lowest, or after how many tasks, got "last"/],
+    [`{metric: ZS, of: ${a}, above: start}`, /needs\.metric: no metric is called "ZS"; did you mean "zs"\?/],
+    [`{spread: distance, over: ${a}, above: spread, with: ${a}}`, /needs\.spread: a distance has no spread/],
     [`{metric: ka, of: ${a}, abvoe: start}`, /needs\.abvoe: unknown key.*did you mean "above"/],
   ])("%s", (text, expected) => {
     const problems = needs(text);

@@ -6,7 +6,8 @@ import { explainIssues, type JsonSchema } from "../util/config-schema.ts";
 import { plainOf } from "../util/config-tree.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { readYamlMap } from "../util/yaml-config.ts";
-import { type Claim, claimsSchema, readClaims } from "./claims.ts";
+import { claimsSchema } from "./claim-schema.ts";
+import { type Claim, readClaims } from "./claims.ts";
 
 /** Values of one setting: a list, each named by itself, or a map from a name to the value. */
 const axis = z
