@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { outcomesToKeep } from "../pipeline/keep-outcomes.ts";
+import { keptOutcomes, outcomePlace } from "../pipeline/keep-outcomes.ts";
 import { mainEvaluations } from "../report/content.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { holdsRun } from "../runs/run-record.ts";
@@ -135,12 +135,13 @@ async function writeResult(
   const plan = reader.plan();
   const view = viewOf(reader.events(), plan);
   const rows = mainEvaluations(view);
-  const outcomes = await outcomesToKeep({ folder: reader.folder, plan }, rows, { env, presets }).catch((error: unknown) => {
+  const place = await outcomePlace(reader.folder, plan.sources, { env, presets }).catch((error: unknown) => {
     // Without its data a finished run still has its scores.
     if (!(error instanceof EvergreenError)) throw error;
     aside(`${trial.id}: outcomes of its test items are not kept: ${error.message}`);
     return undefined;
   });
+  const outcomes = place && keptOutcomes(rows, place);
   const result = trialResult({ sweep: project, trial, config }, { plan, view, rows, outcomes });
   mkdirSync(dirname(file), { recursive: true });
   replaceFile(file, (temporary) => writeFileSync(temporary, trialText(result)));

@@ -1,6 +1,7 @@
+import type { DataSource } from "../data/source.ts";
 import { setScore } from "../evaluation/bootstrap.ts";
 import { packHits, trialsOf } from "../evaluation/trial-outcomes.ts";
-import type { RunReader } from "../runs/run-reader.ts";
+import type { PlannedSource } from "../runs/plan.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
 import type { TrialOutcomes, TrialSet } from "../runs/trial.ts";
 import type { EvaluationView } from "../runs/view.ts";
@@ -8,28 +9,38 @@ import { hashOf } from "../util/hash.ts";
 import { storedOutcomes } from "./paired-change.ts";
 import { openRunData } from "./sources.ts";
 
+/** Where a run's outcomes lie, and the data they were counted over. */
+export interface OutcomePlace {
+  readonly folder: string;
+  /** As the run's plan names them. */
+  readonly planned: readonly Pick<PlannedSource, "name" | "fingerprint">[];
+  readonly data: readonly DataSource[];
+}
+
+/** The run's data, opened as the run opened them. @throws {EvergreenError} where they lie here no more. */
+export async function outcomePlace(
+  folder: string,
+  planned: OutcomePlace["planned"],
+  context: Parameters<typeof readRunSpec>[1],
+): Promise<OutcomePlace> {
+  const { streamed, evaluated } = await openRunData(readRunSpec(folder, context).spec, folder);
+  return { folder, planned, data: [...streamed, ...evaluated] };
+}
+
 /**
  * What a trial keeps of its run's per-item outcomes: those of the first evaluation, where it is of the weights before training, and of the last. Of a set whose outcomes
- * do not give its headline metric it is told that it counts, and nothing kept.
- * Undefined where the run was never evaluated.
- * @throws {EvergreenError} where the run's data lie here no more.
+ * do not give its headline metric it is told that it counts, and nothing kept. Undefined without evaluations.
  */
-export async function outcomesToKeep(
-  { folder, plan }: { readonly folder: string; readonly plan: ReturnType<RunReader["plan"]> },
-  rows: readonly EvaluationView[],
-  context: Parameters<typeof readRunSpec>[1],
-): Promise<TrialOutcomes | undefined> {
-  const data = await openRunData(readRunSpec(folder, context).spec, folder);
+export function keptOutcomes(rows: readonly EvaluationView[], place: OutcomePlace): TrialOutcomes | undefined {
   const last = rows.at(-1);
   if (!last) return undefined;
-  const sources = [...data.streamed, ...data.evaluated];
   const before = rows.find(({ task }) => task < 0);
   const sets: Record<string, TrialSet> = {};
   const packed = (row: EvaluationView): Readonly<Record<string, string>> =>
     Object.fromEntries(
       Object.entries(row.cells).flatMap(([set, { headline }]) => {
-        const outcomes = storedOutcomes({ folder, row }, set, sources);
-        const fingerprint = plan.sources.find(({ name }) => name === set)?.fingerprint;
+        const outcomes = storedOutcomes({ folder: place.folder, row }, set, place.data);
+        const fingerprint = place.planned.find(({ name }) => name === set)?.fingerprint;
         const part = (["ka", "zs"] as const).find((name) => last.scores?.[`${name}Sets`].includes(set));
         const digest = hashOf([fingerprint, headline.metric]).slice(0, 8);
         const known: TrialSet = { ...(part ? { part } : {}), digest, items: outcomes?.items ?? headline.samples };
