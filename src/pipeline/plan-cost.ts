@@ -35,7 +35,7 @@ export async function priceOf(spec: RunSpec, { model, methods, samples, scoringF
   const step = metered?.flops ?? closedFormOf(spec, model.config, methods);
   const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
   const taskEnd = batchesAtTaskEnd(methods, { samples, batchSize: spec.data.batchSize }) * (metered?.between.flops ?? step) + scoringFlops;
-  return { ...chargeOf({ runStart: 0, taskStart: 0, step, taskEnd }, multiplier, "fair"), strict: accounting.strict };
+  return { ...chargeOf({ runStart: 0, taskStart: 0, step, taskEnd }, multiplier, accounting.taskEnds), strict: accounting.strict };
 }
 
 /** What a resolved run is priced by. */

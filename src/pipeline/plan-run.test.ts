@@ -104,3 +104,14 @@ test("memory is held against full fine-tuning by AdamW: SGD and GaLore keep less
   expect(await multiplier("optim={name: sgd, lr: 0.1}")).toBeLessThan(0.97);
   expect(await multiplier("optim={name: galore, r: 4, lr: 1e-3}")).toBeLessThan(0.99);
 });
+
+test("charged with every step as published, EWC's Fisher pass leaves it few of them", async () => {
+  const steps = async (taskEnds: string): Promise<number> => {
+    const accounting = `budget.accounting={steps_from: metered, multipliers: metered, task_ends: ${taskEnds}}`;
+    return (await forecast("budget.per_task=2000 GMAF", accounting, "methods=[{name: ewc}]")).tasks[0]?.steps ?? 0;
+  };
+  const [fair, published] = [await steps("fair"), await steps("published")];
+  // 24 samples are three batches of Fisher information, each about a step.
+  expect(fair / published).toBeGreaterThan(2.5);
+  expect(fair / published).toBeLessThan(4.5);
+});

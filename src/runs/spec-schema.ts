@@ -27,6 +27,10 @@ const accounting = z.strictObject({
     .default("published")
     .describe("published or metered: where a method's peak memory comes from"),
   steps_from: z.enum(["closed-form", "metered"]).default("closed-form").describe("closed-form or metered: where a step's FLOPs come from"),
+  task_ends: z
+    .enum(["fair", "published"])
+    .default("fair")
+    .describe("what methods do at a task's end is charged: fair, once; published, with every step, as arXiv:2408.14471 charges EWC"),
   strict: z.boolean().default(false).describe("true to round steps down, so that the budget is never passed"),
 });
 const duration = z.string().refine((text) => (parseDuration(text) ?? 0) > 0);
@@ -110,6 +114,10 @@ const evaluation = z.strictObject({
         .describe('a share of each set\'s test items as "10%", of evaluations between the first and the last; all when absent'),
     })
     .prefault({}),
+  splits: z
+    .enum(["tic"])
+    .optional()
+    .describe("tic: after each task the test items of every task's own concepts are scored apart, and those of the sets held out"),
   on: z
     .enum(["test", "validation"])
     .default("test")

@@ -1,3 +1,4 @@
+import type { Accounting } from "../budget/cost.ts";
 import { parseDuration } from "../util/units.ts";
 
 /** How much work a run or each of its tasks may take. */
@@ -19,6 +20,8 @@ export interface AccountingSpec {
   /** Peak memory over full fine-tuning's: from the published table, or metered on shapes. */
   readonly multipliers: "published" | "metered";
   readonly stepsFrom: "closed-form" | "metered";
+  /** Whether the end of a task is charged once or, as published, with every step. */
+  readonly taskEnds: Accounting;
   /** Steps are rounded down, not to the nearest. */
   readonly strict: boolean;
 }

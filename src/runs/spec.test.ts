@@ -113,8 +113,14 @@ describe("errors", () => {
   });
 
   test.each([
-    ["30 PFLOP", { unit: "flops", total: 3e16, accounting: { multipliers: "published", stepsFrom: "closed-form", strict: false } }],
-    ["1.8e9 GMAFs", { unit: "mafs", total: 1.8e18, accounting: { multipliers: "published", stepsFrom: "closed-form", strict: false } }],
+    [
+      "30 PFLOP",
+      { unit: "flops", total: 3e16, accounting: { multipliers: "published", stepsFrom: "closed-form", taskEnds: "fair", strict: false } },
+    ],
+    [
+      "1.8e9 GMAFs",
+      { unit: "mafs", total: 1.8e18, accounting: { multipliers: "published", stepsFrom: "closed-form", taskEnds: "fair", strict: false } },
+    ],
     ["1.2M samples", { unit: "samples", total: 1_200_000 }],
     ["3steps", { unit: "steps", total: 3 }],
   ])("a budget of %j is read", (text, budget) => {
