@@ -45,6 +45,10 @@ test("variants are settings that belong together, and the first axis; names stan
   expect(sweep.trials[2]?.set).toEqual(['methods=[{"name":"ewc"}]', "optim.lr=0.00001", 'stream.order={"name":"random","reverse":true}']);
 });
 
+test("a plus is a part of a name", () => {
+  expect(readSweep(written(`${head}variants: {DER: {}, DER++: {}}\n`)).trials.map(({ id }) => id)).toEqual(["der", "der-plus-plus"]);
+});
+
 test("a sweep without axes is one trial", () => {
   expect(readSweep(written(head)).trials).toEqual([{ id: "all", labels: {}, set: [] }]);
 });

@@ -108,7 +108,11 @@ export function readSweep(file: string): Sweep {
     };
   });
   const twice = trials.find(({ id }, i) => trials.findIndex((other) => other.id === id) !== i);
-  if (twice) throw new SweepError(`${file}: two trials are called "${twice.id}"`, "give their values names: a map in place of the list");
+  if (twice)
+    throw new SweepError(
+      `${file}: two trials are called "${twice.id}"`,
+      "give one of them a name of other letters: variants by their key, values by a map in place of the list",
+    );
   const { claims, problems } = readClaims(parsed.data.claims, [...new Set(trials.map(({ labels }) => cellOf(labels)))], tree);
   if (problems.length > 0) throw new ConfigError(problems);
   return {
@@ -166,6 +170,7 @@ function trialId(labels: readonly string[]): string {
     .map((label) =>
       label
         .toLowerCase()
+        .replaceAll("+", " plus ")
         .replace(/[^a-z0-9.]+/g, "-")
         .replace(/^-+|-+$/g, ""),
     )
