@@ -66,7 +66,7 @@ function factsOf(plan: RunForecast): readonly Fact[] {
     ],
     ...step.differences.map(({ reason, flops }): Fact => ["", `${flops < 0 ? "−" : "+"}${formatFlops(Math.abs(flops))}  ${reason}`]),
     ["all steps", formatFlops(plan.steps * step.metered)],
-    ["ends of tasks", taskEnds.batches === 0 ? undefined : `${Math.round(taskEnds.batches)} batches, ${formatFlops(taskEnds.flops)}`],
+    ["ends of tasks", taskEndsText(taskEnds)],
     ["charged", charge && chargeText(charge)],
     ["evaluation", `${evaluation.times} times up to ${evaluation.images} images, ${formatFlops(evaluation.flops)}, never charged`],
     ["memory", `${formatBytes(memory.peakBytes)} at the peak, of ${formatBytes(memory.limitBytes)}`],
@@ -88,6 +88,12 @@ function withoutFacts({ without, model }: RunForecast): readonly Fact[] {
     ["weights", weights && `the shapes of ${model.arch}; no file was opened`],
     ["", weights && `to train: ${weights}`],
   ];
+}
+
+function taskEndsText({ batches, scoredImages, flops }: RunForecast["taskEnds"]): string | undefined {
+  const scored = scoredImages === 0 ? [] : [`up to ${scoredImages} held-back images scored`];
+  const parts = [...(batches === 0 ? [] : [`${Math.round(batches)} batches`]), ...scored];
+  return parts.length === 0 ? undefined : [...parts, formatFlops(flops)].join(", ");
 }
 
 function chargeText(charge: NonNullable<RunForecast["charge"]>): string {

@@ -13,6 +13,7 @@ import { createRandom } from "../util/random.ts";
 import { batchOptions, clipTokenizer, openLoader, runFacts, scheduleOf, stepOptions, taskWork } from "./assemble.ts";
 import { evaluateAll, evaluatedSets } from "./evaluate.ts";
 import { expertLibrary } from "./expert-library.ts";
+import { heldOutScorer } from "./held-out.ts";
 import { seenRows, withMethodRows } from "./method-rows.ts";
 import type { Resolved } from "./resolve.ts";
 import type { RunContext, RunOutcome } from "./run-context.ts";
@@ -182,6 +183,7 @@ async function assembleTraining(
         ? evaluateAll(compute, at, { ...evaluation, sets: at.task < 0 || at.task === last ? sets : parts }, streamed)
         : [];
     },
+    ...(resolved.scored ? { score: heldOutScorer(resolved.scored, evaluation) } : {}),
     sink: { save: (request) => writer.saveCheckpoint(request), draw: (row) => writer.draw(row) },
     ...(spec.checkpoint.everyMs === undefined ? {} : { saveEveryMs: spec.checkpoint.everyMs }),
     stopRequested: context.stopRequested,

@@ -8,9 +8,10 @@ import { rowsBefore } from "../mixtures/positions.ts";
 import type { PlannedRows } from "../runs/plan.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { formatBytes, parseBytes } from "../util/units.ts";
+import { scoringWork } from "./held-out.ts";
 import { kernelsFor } from "./kernel-choice.ts";
 import { type Calibration, calibrate } from "./plan-calibrate.ts";
-import { batchesAtTaskEnd, chargedMultiplier, priceOf } from "./plan-cost.ts";
+import { batchesAtTaskEnd, chargedMultiplier, pricedOf, priceOf, taskEndFlops } from "./plan-cost.ts";
 import { workOf } from "./plan-shape.ts";
 import { forecastStep, type StepForecast } from "./plan-step.ts";
 import { type PlannedWithout, plannedWithout } from "./plan-unopened.ts";
@@ -40,8 +41,8 @@ export interface RunForecast {
   readonly step: StepForecast;
   /** Charged against the budget, in its own unit; absent where steps or samples are counted. */
   readonly charge?: { readonly unit: "mafs" | "flops"; readonly perStep: number; readonly multiplier: number; readonly total: number };
-  /** What methods do when tasks end, over the run: batches looked at and their FLOPs. */
-  readonly taskEnds: { readonly batches: number; readonly flops: number };
+  /** What methods do when tasks end, over the run: batches looked at, held-back images scored, and the FLOPs of both. */
+  readonly taskEnds: { readonly batches: number; readonly scoredImages: number; readonly flops: number };
   /** Never charged. */
   readonly evaluation: { readonly times: number; readonly images: number; readonly flops: number };
   readonly memory: { readonly peakBytes: number; readonly limitBytes: number };
@@ -90,8 +91,6 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
   const steps = tasks.reduce((sum, task) => sum + task.steps, 0);
   const charge = await chargeOfRun(resolved);
   const evaluation = evaluationOf(resolved);
-  const { batchSize } = spec.data;
-  const batches = tasks.reduce((sum, { samples }) => sum + batchesAtTaskEnd(resolved.methods, { samples, batchSize }), 0);
   const forecast = {
     name: spec.name,
     model: { ...plan.model, precision: spec.model.precision },
@@ -101,7 +100,7 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
     samples: steps * spec.data.batchSize,
     step,
     ...(charge ? { charge } : {}),
-    taskEnds: { batches, flops: batches * step.between.flops },
+    taskEnds: taskEndsOf(resolved, step),
     evaluation,
     memory: {
       peakBytes: Math.max(step.peakBytes, step.between.peakBytes),
@@ -114,11 +113,19 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
   return { ...forecast, ...(time ? { time } : {}), warnings: warningsOf(spec, forecast, options.runs) };
 }
 
-async function chargeOfRun({ plan, model, methods }: Resolved): Promise<RunForecast["charge"]> {
+function taskEndsOf(resolved: Resolved, { between }: StepForecast): RunForecast["taskEnds"] {
+  const { plan, methods, scored, model } = resolved;
+  const { batchSize } = plan.spec.data;
+  const batches = plan.tasks.reduce((sum, { samples }) => sum + batchesAtTaskEnd(methods, { samples, batchSize }), 0);
+  const scoredImages = scored ? scoringWork(scored, model.config).reduce((sum, { images }) => sum + images, 0) : 0;
+  return { batches, scoredImages, flops: taskEndFlops(resolved, between.flops).reduce((sum, flops) => sum + flops, 0) };
+}
+
+async function chargeOfRun(resolved: Resolved): Promise<RunForecast["charge"]> {
+  const { plan, model, methods } = resolved;
   const { spec, tasks } = plan;
   const { unit, accounting } = spec.budget;
-  const samples = tasks.reduce((sum, task) => sum + task.samples, 0) / tasks.length;
-  const price = await priceOf(spec, { model, methods, samples });
+  const price = await priceOf(spec, pricedOf(resolved));
   if (!price || !accounting || (unit !== "mafs" && unit !== "flops")) return undefined;
   const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
   const counts = tasks.map(({ steps }) => steps);

@@ -13,8 +13,10 @@ import type { RunSpec } from "../runs/spec.ts";
 import { type Pool, updatePool } from "../streams/pools.ts";
 import type { Stream } from "../streams/stream.ts";
 import { EvergreenError } from "../util/errors.ts";
+import { createRandom } from "../util/random.ts";
 import { codeVersion } from "./code-version.ts";
 import { groupsOf } from "./groups.ts";
+import { holdBack, meanScoringFlops, type Scored } from "./held-out.ts";
 import { methodsOf } from "./methods.ts";
 import { findModel, type ModelFinder, type ModelSource, planModel } from "./model-source.ts";
 import { openTogether } from "./open-together.ts";
@@ -32,6 +34,8 @@ export interface Resolved {
   readonly replay: readonly Pool[];
   readonly model: ModelSource;
   readonly methods: Methods;
+  /** What weights are scored on while the run trains; absent where no method asks. */
+  readonly scored?: Scored;
 }
 
 /** How names become data and weights. */
@@ -49,17 +53,19 @@ export const toPlan: Doors = { sources: planSources, model: planModel };
 export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = toTrain): Promise<Resolved> {
   const device = checkDevice(spec.engine.device);
   setThreads(spec.engine.threads === "auto" ? undefined : spec.engine.threads);
-  const [data, model] = await openTogether(openRunData(spec, folder, doors.sources), doors.model(spec));
+  const methods = await methodsOf(spec);
+  const [opened, model] = await openTogether(openRunData(spec, folder, doors.sources), doors.model(spec));
+  const { data, heldOut } = methods.scoring ? holdBack(opened, methods, createRandom(spec.seed)) : { data: opened };
   checkMicroBatch(spec, model.config);
   const stream = await streamOf(spec, data.streamed, data.manifest);
   const replay = await replayPools(spec, stream, data);
-  const methods = await methodsOf(spec);
   const group = groupsOf(spec, model.config);
   const trainable = parameters(model.config)
     .filter(({ name, shape }) => group(name, shape) && methods.trainable(name))
     .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const samples = stream.tasks.reduce((sum, _, task) => sum + updatePool(stream, task).size, 0) / stream.tasks.length;
-  const price = await priceOf(spec, { model, methods, samples });
+  const scored = heldOut && methods.scoring ? { heldOut, stream, scoring: methods.scoring, random: createRandom(spec.seed) } : undefined;
+  const price = await priceOf(spec, { model, methods, samples, scoringFlops: meanScoringFlops(scored, model.config) });
   const steps = stepsPerTask(spec.budget, { batchSize: spec.data.batchSize, tasks: stream.tasks.length, ...(price ? { price } : {}) });
   const info = engineInfo();
   const plan = sealPlan({
@@ -70,7 +76,7 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
     code: codeVersion(),
     engine: { ...info, device, node: process.versions.node, kernels: activeKernels() },
   });
-  return { plan, data, stream, replay, model, methods };
+  return { plan, data, stream, replay, model, methods, ...(scored ? { scored } : {}) };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { StoredPlan } from "../runs/run-reader.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import type { RunView } from "../runs/view.ts";
 import { formatDuration, formatFlops } from "../util/units.ts";
-import { batchesAtTaskEnd, chargedMultiplier, priceOf } from "./plan-cost.ts";
+import { chargedMultiplier, pricedOf, priceOf, taskEndFlops } from "./plan-cost.ts";
 import { workOf } from "./plan-shape.ts";
 import { forecastStep } from "./plan-step.ts";
 import { plannedEvaluations } from "./planned-evaluations.ts";
@@ -60,10 +60,8 @@ async function costsOf(resolved: Resolved): Promise<Costs> {
   const { plan, model, methods } = resolved;
   const { spec, tasks } = plan;
   const { unit, accounting } = spec.budget;
-  const { batchSize } = spec.data;
   if ((unit === "mafs" || unit === "flops") && accounting) {
-    const samples = tasks.reduce((sum, task) => sum + task.samples, 0) / tasks.length;
-    const price = await priceOf(spec, { model, methods, samples });
+    const price = await priceOf(spec, pricedOf(resolved));
     if (!price) throw new Error(`internal: a budget of ${unit} without a price`);
     const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
     return {
@@ -73,7 +71,7 @@ async function costsOf(resolved: Resolved): Promise<Costs> {
     };
   }
   const { metered, between } = await forecastStep(resolved);
-  return { step: metered, ends: tasks.map(({ samples }) => batchesAtTaskEnd(methods, { samples, batchSize }) * between.flops) };
+  return { step: metered, ends: taskEndFlops(resolved, between.flops) };
 }
 
 /** Evaluations by the images they embed; one counts as spent when it stands in the journal. */

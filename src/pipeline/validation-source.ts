@@ -7,16 +7,17 @@ import type { Random } from "../util/random.ts";
  * A view of a set for choosing settings without its test data: of each class a fifth of the training samples, drawn by the seed, takes the place of the test split and
  * is trained on no more. A sample stays whole, its image, class and captions together. The set's own test split is never asked for. Its fingerprint is another one,
  * so no score on it is held against one of the test split.
+ * @param purpose What it is drawn for: another purpose holds other samples back.
  */
-export function validationSource(source: DataSource, random: Random): DataSource {
-  const fingerprint = hashOf([source.fingerprint, "validation", validationShare, random.seed]);
+export function validationSource(source: DataSource, random: Random, purpose = "validation"): DataSource {
+  const fingerprint = hashOf([source.fingerprint, purpose, validationShare, random.seed]);
   const { unopened } = source;
   if (unopened) {
     const test = Math.floor(validationShare * unopened.train);
     return { ...source, fingerprint, unopened: { ...unopened, train: unopened.train - test, test } };
   }
   const pool = source.records("train");
-  const held = heldOf(source, pool, random);
+  const held = heldOf(source, pool, { random, purpose });
   const train = pool.filter((_, item) => held[item] === 0);
   const test = pool.flatMap((record, item): SampleRecord[] => (held[item] === 1 ? [{ ...record, split: "test" }] : []));
   const left = new Set(train.map(({ id }) => id));
@@ -58,14 +59,18 @@ export function validationData<Data extends Validated>(data: Data, random: Rando
 }
 
 /** A class outside of the evaluation's list is not scored, so none of it is held back. */
-function heldOf(source: DataSource, pool: readonly SampleRecord[], random: Random): Uint8Array {
+function heldOf(
+  source: DataSource,
+  pool: readonly SampleRecord[],
+  { random, purpose }: { readonly random: Random; readonly purpose: string },
+): Uint8Array {
   const names = [...new Set(pool.map(({ className }) => className ?? ""))].sort();
   const numberOf = new Map(names.map((name, number) => [name, number]));
   const scored = new Set(source.classNames);
   const held = heldBack(
     random,
     pool.map(({ className }) => numberOf.get(className ?? "") ?? 0),
-    `validation/${source.name}`,
+    `${purpose}/${source.name}`,
   );
   return source.task === "classification" ? held.map((flag, item) => (scored.has(pool[item]?.className ?? "") ? flag : 0)) : held;
 }

@@ -1,0 +1,168 @@
+import { forwardFlops } from "../budget/tower.ts";
+import type { Methods } from "../continual/compose.ts";
+import type { HeldOutScores, ScoredGroup, Scoring } from "../continual/method.ts";
+import { type Concept, type DataSource, type SampleRecord, sizeOf } from "../data/source.ts";
+import { meanOf } from "../evaluation/aggregate.ts";
+import { createEmbedder, type EmbedderOptions } from "../evaluation/embedder.ts";
+import type { ClipConfig } from "../models/architecture.ts";
+import type { ComputeWeights } from "../models/clip.ts";
+import type { Stream } from "../streams/stream.ts";
+import { EvergreenError } from "../util/errors.ts";
+import type { Random } from "../util/random.ts";
+import { evaluatedSets } from "./evaluate.ts";
+import { workOf } from "./plan-shape.ts";
+import { validationSource } from "./validation-source.ts";
+
+/** A set that something is held back of. */
+export interface HeldOutSet {
+  /** Its test split is what is held back. */
+  readonly source: DataSource;
+  /** Of all training samples, held back or not. */
+  concepts(): readonly Concept[];
+}
+
+/** What weights are scored on while a run trains; no test split is among it. */
+export interface HeldOut {
+  readonly streamed: readonly HeldOutSet[];
+  /** Evaluated sets that are not streamed and have training samples. */
+  readonly retention: readonly HeldOutSet[];
+}
+
+/** All that the scores of a run follow from. */
+export interface Scored {
+  readonly heldOut: HeldOut;
+  readonly stream: Stream;
+  readonly scoring: Scoring;
+  readonly random: Random;
+}
+
+/**
+ * A run's data where methods score weights: of each streamed class a fifth of the training samples is trained on no more (purpose `held-out/<set>`). Test splits stay what they are.
+ * @throws {EvergreenError} where nothing is left that a method asks for.
+ */
+export function holdBack<Data extends { readonly streamed: readonly DataSource[]; readonly evaluated: readonly DataSource[] }>(
+  data: Data,
+  methods: Methods,
+  random: Random,
+): { readonly data: Data; readonly heldOut: HeldOut } {
+  const cut = (source: DataSource): HeldOutSet => ({
+    source: validationSource(source, random, "held-out"),
+    concepts: () => source.concepts(),
+  });
+  const streamed = data.streamed.map(cut);
+  const names = new Set(data.streamed.map(({ name }) => name));
+  const retention = data.evaluated.filter((set) => set.role === "eval" && !names.has(set.name) && sizeOf(set, "train") > 0).map(cut);
+  const some = (sets: readonly HeldOutSet[]): readonly HeldOutSet[] => sets.filter(({ source }) => sizeOf(source, "test") > 0);
+  const heldOut = { streamed: some(streamed), retention: some(retention) };
+  refuseUnscored(methods, heldOut);
+  return { data: { ...data, streamed: streamed.map(({ source }) => source) }, heldOut };
+}
+
+function refuseUnscored({ list }: Methods, { streamed, retention }: HeldOut): void {
+  for (const { name, method } of list) {
+    const groups = method.scoring?.of ?? [];
+    if (groups.length === 0 || groups.some((group) => (group === "retention" ? retention : streamed).length > 0)) continue;
+    const isRetention = groups.includes("retention");
+    const lacking = isRetention
+      ? "no evaluated set beside the streamed ones has training samples"
+      : "no streamed class has two training samples";
+    throw new EvergreenError(`methods: ${name} is decided by scores on samples held back of training, and ${lacking}`, {
+      code: "EG-3135",
+      exit: "config",
+      fix: isRetention ? "add sets with a training split to eval.suite, or leave the method out" : "leave the method out",
+    });
+  }
+}
+
+/** Samples of one set in a group; of a set that was not opened their number alone. */
+interface Part {
+  readonly source: DataSource;
+  readonly images: number;
+  readonly records: readonly SampleRecord[];
+}
+
+function partsOf({ heldOut, stream, scoring, random }: Scored, task: number, group: ScoredGroup): readonly Part[] {
+  const taskOf = new Map(stream.tasks.flatMap(({ concepts }, at) => concepts.map(({ id }) => [id, at] as const)));
+  const isWanted = ({ id }: Concept): boolean => {
+    const at = taskOf.get(id);
+    return at !== undefined && (group === "task" ? at === task : at < task);
+  };
+  const sets = group === "retention" ? heldOut.retention : heldOut.streamed;
+  const draw = {
+    purpose: (name: string) => `held-out/drawn/${name}`,
+    place: group === "retention" ? {} : { task, index: group === "task" ? 1 : 2 },
+  };
+  return sets.flatMap(({ source, concepts }): readonly Part[] => {
+    const wanted = group === "retention" ? concepts() : concepts().filter(isWanted);
+    const { unopened } = source;
+    if (unopened) {
+      const images = Math.min(scoring.perSet, Math.round((unopened.test * wanted.length) / Math.max(1, concepts().length)));
+      return images > 0 ? [{ source, images, records: [] }] : [];
+    }
+    const ids = new Set(wanted.flatMap(({ samples }) => samples));
+    const all = source.records("test");
+    const own = group === "retention" ? all : all.filter(({ id }) => ids.has(id));
+    const order = random.at(draw.purpose(source.name), draw.place).permutation(own.length).subarray(0, scoring.perSet).sort();
+    const records = Array.from(order, (item) => own[item] as SampleRecord);
+    return records.length > 0 ? [{ source, images: records.length, records }] : [];
+  });
+}
+
+/** Scores weights for a task, as a run's methods ask: the headline of each set's usual evaluator, the mean over the sets of a group. */
+export function heldOutScorer(
+  scored: Scored,
+  embedding: Omit<EmbedderOptions, "model" | "transform">,
+): (compute: ComputeWeights, task: number) => Promise<HeldOutScores> {
+  return async (compute, task) => {
+    const embedder = createEmbedder({ ...embedding, model: { ...compute, statistics: "running" }, transform: "test" });
+    try {
+      const scores: Partial<Record<ScoredGroup, number>> = {};
+      for (const group of scored.scoring.of) {
+        const parts = partsOf(scored, task, group).map(({ source, records }) => ({ ...source, records: () => records }));
+        const values: (number | undefined)[] = [];
+        for (const { source, evaluator, options } of await evaluatedSets(parts, new Set())) {
+          // Lets messages in.
+          await new Promise((resolve) => setImmediate(resolve));
+          const { headline, measurements } = evaluator.evaluate(embedder, source, options);
+          values.push(measurements.find(({ metric }) => metric === headline)?.value);
+        }
+        const mean = meanOf(values);
+        if (mean !== undefined) scores[group] = mean;
+      }
+      return scores;
+    } finally {
+      embedder.close();
+    }
+  };
+}
+
+/** What all scores at the end of each task take at most: images that are embedded, and the FLOPs of them and of their sets' texts. */
+export function scoringWork(scored: Scored, config: ClipConfig): readonly { readonly images: number; readonly flops: number }[] {
+  const work = workOf(config);
+  const { calls, of } = scored.scoring;
+  return scored.stream.tasks.map((_, task) => {
+    const parts = of.flatMap((group) => partsOf(scored, task, group));
+    const images = parts.reduce((sum, part) => sum + part.images, 0);
+    const texts = textsOf(parts);
+    return { images: calls * images, flops: calls * (images * forwardFlops(work.image) + texts * forwardFlops(work.text)) };
+  });
+}
+
+/** FLOPs of the scores at a task's end, the mean over tasks. */
+export function meanScoringFlops(scored: Scored | undefined, config: ClipConfig): number {
+  return scored ? (meanOf(scoringWork(scored, config).map(({ flops }) => flops)) ?? 0) : 0;
+}
+
+/** Prompts of each set's classes, embedded once for all of its groups, and captions of samples that have no class; one a sample where none was opened. */
+function textsOf(parts: readonly Part[]): number {
+  const classes = new Map(parts.map(({ source }) => [source.name, source.task === "classification" ? source.classNames.length : 0]));
+  const captions = parts
+    .filter(({ source }) => source.task !== "classification")
+    .map(({ images, records }) =>
+      Math.max(
+        images,
+        records.reduce((sum, record) => sum + record.captions.length, 0),
+      ),
+    );
+  return [...classes.values(), ...captions].reduce((sum, each) => sum + each, 0);
+}
