@@ -3,17 +3,19 @@ import type { DataSource, SampleId } from "../data/source.ts";
 import { setThreads } from "../engine/facts.ts";
 import { useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit, limitMemory } from "../engine/memory.ts";
-import { keep, scope } from "../engine/scope.ts";
-import { computeWeights, type Precision } from "../models/clip.ts";
+import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
+import { type Clip, computeWeights, type Precision } from "../models/clip.ts";
 import { loadModel } from "../models/load.ts";
 import { openModelFolder } from "../models/model-folder.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
 import { clipTokenizer, imagePreprocess } from "../pipeline/assemble.ts";
+import { codeVersion } from "../pipeline/code-version.ts";
 import { type EvaluatedSet, evaluateAll, evaluatedSets } from "../pipeline/evaluate.ts";
 import { kernelsFor } from "../pipeline/kernel-choice.ts";
 import { weightsDigest } from "../pipeline/model-source.ts";
 import { presetFolder } from "../pipeline/preset-folder.ts";
 import { openRunData } from "../pipeline/sources.ts";
+import { subsetSource } from "../pipeline/subset-source.ts";
 import { validationSource } from "../pipeline/validation-source.ts";
 import type { Scores } from "../runs/event.ts";
 import { type ResultRow, resultRows } from "../runs/rows.ts";
@@ -43,6 +45,8 @@ export interface ScoreRequest {
   readonly evaluator?: ComponentSpec;
   /** On a fifth of the training samples in place of the test split, drawn by this seed; by the run's, else by 0, when absent. */
   readonly validation?: { readonly seed?: number };
+  /** On this share of each set's test items, fixed by the run's seed; all when absent. */
+  readonly share?: number;
   /** Test items to leave out. */
   readonly without?: ReadonlySet<SampleId>;
   readonly onSet: (set: string, index: number, of: number) => void;
@@ -74,64 +78,99 @@ export interface ScoreSheet {
 
 /** Scores a model on data sets. Nothing is written. */
 export async function scoreModel(request: ScoreRequest): Promise<ScoreSheet> {
+  const arch = request.arch === undefined ? {} : { arch: request.arch };
+  prepareEngine();
+  const opened = await openModelFolder(request.model, arch);
+  const scorer = await openScorer(request, opened.preprocess);
+  try {
+    const digest = await weightsDigest(opened.files);
+    const { model, preprocess } = await loadModel(request.model, arch);
+    const { rows, scores } = await scorer.score(model, digest);
+    const described = { path: request.model, arch: opened.architecture, digest, preprocessing: preprocess };
+    return { model: described, rows, scores, leftOut: scorer.leftOut };
+  } finally {
+    await scorer.close();
+  }
+}
+
+/** All threads, the machine's memory, the kernels that the environment asks for. */
+export function prepareEngine(): void {
   limitMemory(defaultMemoryLimit());
   setThreads();
   useKernels(kernelsFor(process.env));
-  const opened = await openModelFolder(request.model, request.arch === undefined ? {} : { arch: request.arch });
+}
+
+/** Data sets that are open for one model after another, all of which take images alike. */
+export interface Scorer {
+  /** Changes with everything that scores depend on beside the model. */
+  readonly digest: string;
+  /** Sets that the evaluator asked for cannot score. */
+  readonly leftOut: readonly string[];
+  score(model: Clip, digest: string): Promise<Pick<ScoreSheet, "rows" | "scores">>;
+  close(): Promise<void>;
+}
+
+/** Opens the data sets of a request. */
+export async function openScorer(request: ScoreRequest, preprocess: ImagePreprocess): Promise<Scorer> {
+  const { precision, templates, batchSize, evaluator } = request;
   const { sources, streamed } = await dataOf(request);
-  const sets = (await evaluatedSets(sources, streamed, request.evaluator)).map((set) => withTemplates(set, request.templates));
+  const sets = (await evaluatedSets(sources, streamed, evaluator)).map((set) => withTemplates(set, templates));
   const scoredSets = new Set(sets.map(({ source }) => source.name));
   const leftOut = sources.map(({ name }) => name).filter((name) => !scoredSets.has(name));
   if (sets.length === 0)
     throw new UsageError(
-      `none of these sets can be scored by ${request.evaluator?.name}: ${leftOut.join(", ")}`,
+      `none of these sets can be scored by ${evaluator?.name}: ${leftOut.join(", ")}`,
       "name sets with classes and a training split",
     );
-  const digest = await weightsDigest(opened.files);
-  const { model, preprocess } = await loadModel(request.model, request.arch === undefined ? {} : { arch: request.arch });
-  const compute = scope(() => keep(computeWeights(model, request.precision)));
-  const loader = await createLoader({
+  const preprocessing = hashOf(preprocess);
+  const shared = { on: request.validation ? "validation" : "test", precision, templates } as const;
+  const images = await createLoader({
     seed: 0,
     preprocess: imagePreprocess(preprocess),
     transforms: { test: { name: "none" } },
-    maxRows: request.batchSize,
+    maxRows: batchSize,
   });
-  try {
-    const events = await evaluateAll(
-      compute,
-      { task: -1, step: 0, state: "live" },
-      {
-        sets,
-        preprocess,
-        images: loader,
-        tokenize: clipTokenizer(),
-        batchSize: request.batchSize,
-        random: createRandom(0),
-        saveItems: () => "",
-        stopRequested: () => false,
-        onSet: request.onSet,
-      },
-      streamed,
-    );
-    const scored = events?.find((event) => event.type === "scored");
-    if (!scored) throw new Error("internal: an evaluation without a stop gave no scores");
-    const preprocessing = hashOf(preprocess);
-    const rows = (events ?? []).flatMap((event): readonly ScoreRow[] => {
-      if (event.type !== "evaluated") return [];
-      return resultRows(event, 0).map(({ t: _t, task: _task, s: _s, state: _state, items: _items, ...row }) => ({
-        ...row,
-        isHeadline: row.metric === event.headline,
-        on: request.validation ? "validation" : "test",
-        precision: request.precision,
-        templates: request.templates,
-        digests: { model: digest, data: event.digests?.data ?? "", preprocessing },
-      }));
-    });
-    const described = { path: request.model, arch: opened.architecture, digest, preprocessing: preprocess };
-    return { model: described, rows, scores: scored.scores, leftOut };
-  } finally {
-    await loader.close();
-  }
+  const options = {
+    sets,
+    preprocess,
+    images,
+    tokenize: clipTokenizer(),
+    batchSize,
+    random: createRandom(0),
+    saveItems: () => "",
+    stopRequested: () => false,
+    onSet: request.onSet,
+  };
+  const known = sets.map(({ source, name, options: own }) => [
+    source.name,
+    source.fingerprint,
+    streamed.has(source.name),
+    name,
+    own ?? null,
+  ]);
+  return {
+    digest: hashOf([codeVersion(), shared, preprocessing, known]),
+    leftOut,
+    async score(model, digest) {
+      const compute = scope(() => keep(computeWeights(model, precision)));
+      const events = await evaluateAll(compute, { task: -1, step: 0, state: "live" }, options, streamed);
+      const scored = events?.find((event) => event.type === "scored");
+      if (!scored) throw new Error("internal: an evaluation without a stop gave no scores");
+      const rows = (events ?? []).flatMap((event): readonly ScoreRow[] => {
+        if (event.type !== "evaluated") return [];
+        return resultRows(event, 0).map(({ t: _t, task: _task, s: _s, state: _state, items: _items, ...row }) => ({
+          ...row,
+          isHeadline: row.metric === event.headline,
+          ...shared,
+          digests: { model: digest, data: event.digests?.data ?? "", preprocessing },
+        }));
+      });
+      const kept = tensorsIn(model);
+      release([...tensorsIn(compute)].filter((tensor) => !kept.has(tensor)));
+      return { rows, scores: scored.scores };
+    },
+    close: () => images.close(),
+  };
 }
 
 interface ScoredData {
@@ -139,7 +178,7 @@ interface ScoredData {
   readonly streamed: ReadonlySet<string>;
 }
 
-async function dataOf({ model, suite, from, validation, without }: ScoreRequest): Promise<ScoredData> {
+async function dataOf({ model, suite, from, validation, share, without }: ScoreRequest): Promise<ScoredData> {
   const run = runFolderOf(model);
   const spec = run === undefined ? undefined : readRunSpec(run, { env: process.env, presets: presetFolder }).spec;
   const found = suite ? await openAll(suite) : spec && run !== undefined ? (await openRunData(spec, run)).evaluated : undefined;
@@ -152,7 +191,9 @@ async function dataOf({ model, suite, from, validation, without }: ScoreRequest)
   // A run's own sets are views already.
   const random = createRandom(validation?.seed ?? spec?.seed ?? 0);
   const viewed = validation && suite ? found.map((set) => validationSource(set, random)) : found;
-  const sources = (without ? viewed.map((set) => withoutItems(set, without)) : viewed).filter((set) => set.records("test").length > 0);
+  const left = without ? viewed.map((set) => withoutItems(set, without)) : viewed;
+  const taken = share === undefined ? left : left.map((set) => subsetSource(set, createRandom(spec?.seed ?? 0), share));
+  const sources = taken.filter((set) => set.records("test").length > 0);
   if (sources.length === 0) throw nothingToScore(suite ?? [], validation !== undefined);
   const named = from ? (await openAll(from)).map(({ name }) => name) : streamedNames(run);
   return { sources, streamed: new Set(named ?? sources.filter(({ role }) => role === "adapt").map(({ name }) => name)) };

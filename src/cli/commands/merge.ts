@@ -3,13 +3,14 @@ import { exitCodes, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags } from "../command.ts";
 import { mergeRequest } from "../merge-request.ts";
 import { modelReferenceHelp } from "../model-reference.ts";
+import type { Subcommand } from "../subcommands.ts";
 
 export const usage = {
-  synopsis: "merge MODEL... --out OUT [--method NAME --base MODEL] | merge -C FILE --out OUT | merge ls [NAME]",
+  synopsis: "merge MODEL... --out OUT [--method NAME --base MODEL] | merge -C FILE --out OUT | merge ls [NAME] | merge sweep RUN",
   about: [
     `Merges models, oldest first, into one. MODEL is ${modelReferenceHelp}. OUT is a folder that OpenCLIP opens, or transformers with --as, or a .safetensors file.`,
     "A folder of adapters that PEFT saved is a model too: with them folded into --base, or into MODEL of ADAPTERS?base=MODEL.",
-    "FILE is a merge in mergekit's form: merge_method, base_model, models, parameters, dtype. ls lists the operators, ls NAME the options of one.",
+    "FILE is a merge in mergekit's form: merge_method, base_model, models, parameters, dtype. ls lists the operators, ls NAME the options of one. sweep scores what lies between old and new weights: merge sweep --help.",
   ].join("\n"),
   flags: {
     config: { type: "string", value: "FILE", short: "C", help: "merge file; flags stand over it" },
@@ -35,8 +36,13 @@ export const usage = {
   takesRun: true,
 } as const;
 
+export const subcommands = {
+  sweep: { summary: "score what lies between old and new weights", load: () => import("../merge-sweep.ts") },
+} as const satisfies Readonly<Record<string, Subcommand>>;
+
 /** `evergreen merge`. */
 export async function run(argv: readonly string[]): Promise<number> {
+  if (argv[0] === "sweep") return (await subcommands.sweep.load()).run(argv.slice(1));
   const parsed = parse(argv, usage);
   if (!parsed) return exitCodes.done;
   const { flags, rest } = parsed;
