@@ -150,7 +150,7 @@ describe("what is not there", () => {
   test("is missing by name, and fewer than three common seeds decide nothing", () => {
     expect(judge([...cell("x", [undefined, undefined, undefined]), ...y], above)).toMatchObject({
       verdict: "missing",
-      pair: { reason: "x" },
+      pair: { missing: ["x"] },
     });
     const [one, two] = thrice(60, 70);
     const { verdict, pair } = judge([...cell("x", [one, undefined, two]), ...y], above);

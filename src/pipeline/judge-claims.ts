@@ -94,7 +94,7 @@ function judged(
   const names = [...new Set([...columns.map(({ cell }) => cell), ...(oracle === undefined ? [] : [oracle])])];
   const found = names.map((name) => cells.get(name) ?? new Map<string, TrialResult>());
   const missing = names.filter((_, i) => found[i]?.size === 0);
-  if (missing.length > 0) return { asks, verdict: "missing", reason: missing.join(", ") };
+  if (missing.length > 0) return { asks, verdict: "missing", missing };
   const seeds = [...(found[0]?.keys() ?? [])].filter((seed) => found.every((results) => results.has(seed)));
   if (seeds.length < fewest) return { asks, verdict: "undecided", reason: `${seeds.length} of ${fewest} seeds`, seeds };
   const trialsOf = (cell: string): readonly TrialResult[] => seeds.flatMap((seed) => cells.get(cell)?.get(seed) ?? []);

@@ -9,8 +9,10 @@ export interface JudgedPair {
   /** `ZS: merged − plain, above 0`. */
   readonly asks: string;
   readonly verdict: ClaimVerdict;
-  /** Why it is undecided or what is missing, where numbers do not say it. */
+  /** Why it is undecided, where numbers do not say it. */
   readonly reason?: string;
+  /** Cells without a result. */
+  readonly missing?: readonly string[];
   /** A share. */
   readonly value?: number;
   readonly interval?: readonly [number, number];
@@ -36,12 +38,14 @@ export interface JudgedClaim extends Pick<Claim, "id" | "says" | "source" | "not
 
 /** `confirmed at small scale`; of one that is not decided, why. */
 export function verdictText({ verdict, scale, tests }: JudgedClaim): string {
-  const pairs = tests.flatMap((test) => test.pairs);
-  const reasons = [
-    ...new Set(pairs.filter((pair) => pair.verdict === verdict).flatMap(({ reason }) => (reason === undefined ? [] : [reason]))),
-  ];
-  if (verdict === "missing") return `missing: ${reasons.join("; ")}`;
-  return verdict === "undecided" ? [verdict, ...reasons].join(": ") : `${verdict} at ${scale} scale`;
+  const pairs = tests.flatMap((test) => test.pairs).filter((pair) => pair.verdict === verdict);
+  return verdict === "confirmed" || verdict === "refuted" ? `${verdict} at ${scale} scale` : openText(verdict, pairs);
+}
+
+function openText(verdict: ClaimVerdict, pairs: readonly JudgedPair[]): string {
+  const missing = [...new Set(pairs.flatMap((pair) => pair.missing ?? []))];
+  const reasons = [...new Set(pairs.flatMap(({ reason }) => reason ?? []))];
+  return [verdict, ...(missing.length > 0 ? [missing.join(", ")] : []), ...reasons].join(": ");
 }
 
 /** A line for every claim, and below one of several pairs a line for each of them; differences in points with their 95 % intervals. */
@@ -56,12 +60,7 @@ export function claimsTable(claims: readonly JudgedClaim[]): Table {
       const held = pairs.filter(({ verdict }) => verdict === "confirmed").length;
       return [
         [...head, `${held} of ${pairs.length} hold`],
-        ...pairs.map((pair) => [
-          "",
-          pair.asks,
-          [pair.verdict, pair.reason].filter((part) => part !== undefined).join(": "),
-          numbersOf(pair),
-        ]),
+        ...pairs.map((pair) => ["", pair.asks, openText(pair.verdict, [pair]), numbersOf(pair)]),
       ];
     }),
   };

@@ -69,7 +69,7 @@ test("claims go into pages and to machines", () => {
   expect(page).toContain("| C1 | merging changes little | undecided: 1 of 3 seeds |");
   expect(page).toContain("- C1: a guess");
   const { claims } = JSON.parse(evergreen("sweep", "-C", "sweep.yaml", "--table", "--json").out);
-  expect(claims[1]).toMatchObject({ id: "C2", verdict: "missing", scale: "small", tests: [{ pairs: [{ reason: "wrong" }] }] });
+  expect(claims[1]).toMatchObject({ id: "C2", verdict: "missing", scale: "small", tests: [{ pairs: [{ missing: ["wrong"] }] }] });
 });
 
 test("a changed setting makes trials anew: their results are of other settings", () => {
