@@ -7,6 +7,7 @@ import { pairedChange, type StoredEvaluation } from "../pipeline/paired-change.t
 import { presetFolder } from "../pipeline/preset-folder.ts";
 import { transferOfRun } from "../pipeline/run-transfer.ts";
 import { openRunData, type RunData } from "../pipeline/sources.ts";
+import { timeMeasures } from "../pipeline/time-measures.ts";
 import { mainEvaluations, type ReportContent, type SamplePicture } from "../report/content.ts";
 import type { RunReader, StoredPlan } from "../runs/run-reader.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
@@ -25,7 +26,9 @@ export async function reportContent(reader: RunReader): Promise<ReportContent> {
   const places = Object.values(run.paths).map((path) => path.replace(/^[a-z][a-z0-9-]*:(?=[/\\])/, ""));
   const folders = [reader.folder, process.cwd(), homedir(), ...places];
   const transfer = transferOfRun(view, plan.tasks);
-  const content = { run, plan, config, view, folders, drawn: reader.ledger(), ...(transfer ? { transfer } : {}) };
+  const overTime = timeMeasures(view);
+  const measured = { ...(transfer ? { transfer } : {}), ...(overTime ? { overTime } : {}) };
+  const content = { run, plan, config, view, folders, drawn: reader.ledger(), ...measured };
   let data: RunData;
   let spec: RunSpec;
   try {

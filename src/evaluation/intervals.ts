@@ -1,8 +1,8 @@
 /** Lower and upper end. */
 export type Interval = readonly [number, number];
 
-// Two-sided 95 % of the standard normal.
-const z95 = 1.959963984540054;
+/** Two-sided 95 % of the standard normal. */
+export const z95 = 1.959963984540054;
 
 /** Wilson's 95 % interval of a share; undefined without trials. Source: Wilson 1927, JASA 22(158). */
 export function wilson(hits: number, trials: number): Interval | undefined {

@@ -152,6 +152,7 @@ async function assembleTraining(
     batchSize: spec.eval.batchSize ?? spec.data.batchSize,
     random,
     trainedAfter: (task: number) => new Set(stream.tasks.slice(0, task + 1).flatMap(({ concepts }) => concepts.map(({ id }) => id))),
+    ...(resolved.tests ? { splits: resolved.tests } : {}),
     saveItems: writer.saveItems.bind(writer),
     stopRequested: context.stopRequested,
     ...(context.onSet ? { onSet: context.onSet } : {}),

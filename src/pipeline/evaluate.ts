@@ -5,11 +5,13 @@ import { bootstrapTriple, type SetOutcomes } from "../evaluation/bootstrap.ts";
 import { createEmbedder, type ImageBatches } from "../evaluation/embedder.ts";
 import { type Evaluation, type EvaluatorDefinition, evaluators } from "../evaluation/evaluator.ts";
 import { type ConceptOutcomes, knowledgeByTime, type PartialKnowledge } from "../evaluation/seen.ts";
+import { type NamedOutcomes, splitScores } from "../evaluation/split-scores.ts";
 import type { ComputeWeights } from "../models/clip.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
 import type { Tokenize } from "../models/texts.ts";
 import type { EvaluatedEvent, RunEvent, Scores, WeightsState } from "../runs/event.ts";
 import type { Measurement } from "../runs/measurement.ts";
+import type { TestSplits } from "../streams/test-splits.ts";
 import type { ComponentSpec } from "../util/component.ts";
 import type { Random } from "../util/random.ts";
 
@@ -30,6 +32,8 @@ export interface EvaluationOptions {
   readonly images: ImageBatches;
   /** Concepts of the tasks up to and with one; none before the first. Absent outside of a run. */
   trainedAfter?(task: number): ReadonlySet<string>;
+  /** Test items by task, to be scored apart. */
+  readonly splits?: TestSplits;
   readonly tokenize: Tokenize;
   readonly batchSize: number;
   readonly random: Random;
@@ -76,7 +80,7 @@ export async function evaluateAll(
   const embedder = createEmbedder({ ...options, model: { ...model, statistics: "running" }, transform: "test" });
   try {
     const events: EvaluatedEvent[] = [];
-    const outcomes = new Map<string, SetOutcomes>();
+    const outcomes = new Map<string, NamedOutcomes>();
     const byConcept: ConceptOutcomes[] = [];
     for (const [index, set] of sets.entries()) {
       // Lets messages in: a request to stop is one.
@@ -85,7 +89,8 @@ export async function evaluateAll(
       options.onSet?.(set.source.name, index, sets.length);
       const began = performance.now();
       const evaluation = set.evaluator.evaluate(embedder, set.source, set.options ?? set.evaluator.options.parse({}));
-      outcomes.set(set.source.name, outcomesOf(set.source, evaluation));
+      const ids = set.source.records("test").map(({ id }) => id);
+      outcomes.set(set.source.name, { ...outcomesOf(set.source, evaluation), ids });
       if (streamed.has(set.source.name)) byConcept.push(...conceptOutcomes(set.source, evaluation));
       events.push({
         type: "evaluated",
@@ -101,7 +106,11 @@ export async function evaluateAll(
       });
     }
     const trained = options.trainedAfter?.(at.task);
-    const scores = { ...scoresOf(events, outcomes, streamed, options.random), ...(trained ? partsOf(byConcept, trained) : {}) };
+    const scores = {
+      ...scoresOf(events, outcomes, streamed, options.random),
+      ...(trained ? partsOf(byConcept, trained) : {}),
+      ...(options.splits ? { splits: splitScores([...outcomes.values()], options.splits) } : {}),
+    };
     return [{ type: "evaluating", task: at.task, sets: sets.length }, ...events, { type: "scored", ...at, scores }];
   } finally {
     embedder.close();

@@ -12,6 +12,7 @@ import { type PlannedSource, type PlannedTask, type RunPlan, type SourceUse, sea
 import type { RunSpec } from "../runs/spec.ts";
 import { type Pool, updatePool } from "../streams/pools.ts";
 import type { Stream } from "../streams/stream.ts";
+import type { TestSplits } from "../streams/test-splits.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { createRandom } from "../util/random.ts";
 import { codeVersion } from "./code-version.ts";
@@ -24,6 +25,7 @@ import { priceOf } from "./plan-cost.ts";
 import { replayPools } from "./replay.ts";
 import { openRunData, type RunData } from "./sources.ts";
 import { streamOf } from "./stream-of.ts";
+import { testsOfRun } from "./stream-tests.ts";
 
 /** A plan with the opened things it was made from. */
 export interface Resolved {
@@ -34,6 +36,8 @@ export interface Resolved {
   readonly replay: readonly Pool[];
   readonly model: ModelSource;
   readonly methods: Methods;
+  /** Test items by task, where the run is scored on them and all of its sets are there. */
+  readonly tests?: TestSplits;
   /** What weights are scored on while the run trains; absent where no method asks. */
   readonly scored?: Scored;
 }
@@ -76,7 +80,9 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
     code: codeVersion(),
     engine: { ...info, device, node: process.versions.node, kernels: activeKernels() },
   });
-  return { plan, data, stream, replay, model, methods, ...(scored ? { scored } : {}) };
+  const isHere = data.evaluated.every(({ unopened }) => !unopened);
+  const tests = spec.eval.splits && isHere ? { tests: testsOfRun(data, stream, spec.eval.on) } : {};
+  return { plan, data, stream, replay, model, methods, ...tests, ...(scored ? { scored } : {}) };
 }
 
 /**

@@ -29,7 +29,7 @@ const nothing: Promise<readonly DataSource[]> = Promise.resolve([]);
  * hold back a fifth of the training samples.
  */
 export async function openRunData(spec: RunSpec, folder: string, open: SourceOpener = openSources): Promise<RunData> {
-  const { suite, on } = spec.eval;
+  const { suite, on, splits } = spec.eval;
   const pool = largestShares(spec.data.mixture).pretraining > 0 ? spec.data.pretraining : undefined;
   const [stream, pairs] = await openTogether(openStreamSource(spec.stream.from, folder, open), pool ? open(pool.from, folder) : nothing);
   const streamed = stream.sets;
@@ -45,6 +45,8 @@ export async function openRunData(spec: RunSpec, folder: string, open: SourceOpe
   if (suite === "auto")
     for (const place of stream.places) sets.push(...(await open(place, stream.folder)).filter(({ role }) => role !== "pool"));
   else if (suite !== "none") for (const place of suite) sets.push(...(await open(place, folder)));
+  // The tests of a task are those of its own sets.
+  if (splits) sets.push(...streamed.filter(({ name }) => sets.every((set) => set.name !== name)));
   const scored = sets.filter((set) => sizeOf(set, on === "validation" ? "train" : "test") > 0);
   const evaluated = [...new Map(scored.map((set) => [set.name, set])).values()];
   const { manifest } = stream;

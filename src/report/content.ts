@@ -4,6 +4,7 @@ import type { RunRecord } from "../runs/run-record.ts";
 import { type RunDocument, runSchema } from "../runs/spec-schema.ts";
 import type { EvaluationView, RunView } from "../runs/view.ts";
 import type { RunSpending } from "./budget-figure.ts";
+import type { TimeMeasures } from "./time-matrix.ts";
 
 /** A difference between the last and the first evaluation, over the same items (paired bootstrap); a share. */
 export interface PairedChange {
@@ -35,6 +36,8 @@ export interface ReportContent {
   readonly transfer?: Readonly<Partial<Record<"backward" | "forward" | "forgetting" | "retention", number | undefined>>>;
   /** Where the compute went; absent where it was not asked for, or its costs could not be worked out. */
   readonly spending?: RunSpending;
+  /** Over the matrix of tasks by tests of tasks; absent where the run is not scored on them. */
+  readonly overTime?: TimeMeasures;
   /** By data set; empty lines where a set states none. Undefined when the data could not be opened. */
   readonly licences?: readonly { readonly set: string; readonly lines: readonly string[] }[];
   /** A few pictures of each task. */

@@ -3,7 +3,7 @@ import type { EvaluationView, RunView, SetView } from "../runs/view.ts";
 import { evaluationName, mainEvaluations, type ReportContent } from "./content.ts";
 import { draw, type Figure, short } from "./drawing.ts";
 import { points, score } from "./numbers.ts";
-import { contrast, ink } from "./palette.ts";
+import { ink, legible } from "./palette.ts";
 
 /** Where a set stands: it is learned in this run, could be but is not, or is only ever scored. */
 export type SetGroup = "streamed" | "not streamed" | "held out";
@@ -118,11 +118,6 @@ function columnName(task: number, view: RunView): string {
   if (task < 0) return "start";
   const name = view.tasks[task]?.name;
   return name === undefined ? String(task + 1) : `${task + 1}\n${short(name, 11)}`;
-}
-
-/** Black or white, whichever has more contrast on a colour: at least 4.58 on any. */
-function legible(colour: string): string {
-  return contrast(colour, "#000000") >= contrast(colour, "#ffffff") ? "#000000" : "#ffffff";
 }
 
 function reading(rows: readonly EvaluationView[], sets: readonly GroupedSet[]): string {

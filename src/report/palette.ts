@@ -31,6 +31,11 @@ export function luminance(colour: string): number {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
+/** Black or white, whichever has more contrast on a colour: at least 4.58 on any. */
+export function legible(colour: string): string {
+  return contrast(colour, "#000000") >= contrast(colour, "#ffffff") ? "#000000" : "#ffffff";
+}
+
 /** Contrast of two colours, 1 to 21 (WCAG 2). */
 export function contrast(a: string, b: string): number {
   const [low = 0, high = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);

@@ -11,6 +11,7 @@ import { planeFigure } from "./plane-figure.ts";
 import { scoresFigure, scoresReading } from "./scores-figure.ts";
 import { stabilityFigure } from "./stability-figure.ts";
 import type { Table } from "./table.ts";
+import { timeMatrixFigure } from "./time-matrix-figure.ts";
 
 /** A piece of a report, told apart from how it looks. */
 export type Part =
@@ -36,9 +37,17 @@ export interface ReportDocument {
 
 /** All figures that a run's numbers allow. */
 export function reportFigures(content: ReportContent): readonly Figure[] {
-  return [scoresFigure, planeFigure, matrixFigure, stabilityFigure, budgetFigure, mixtureFigure, lossFigure, rateFigure].flatMap(
-    (make) => make(content) ?? [],
-  );
+  return [
+    scoresFigure,
+    planeFigure,
+    matrixFigure,
+    timeMatrixFigure,
+    stabilityFigure,
+    budgetFigure,
+    mixtureFigure,
+    lossFigure,
+    rateFigure,
+  ].flatMap((make) => make(content) ?? []);
 }
 
 /** The report of a run. Pure: the same content gives the same document. */

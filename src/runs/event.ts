@@ -17,6 +17,16 @@ export interface Scores {
   readonly zsSets: readonly string[];
   /** Sets with the role of adaptation that this stream does not hold. */
   readonly notStreamed?: readonly string[];
+  /** Where `eval.splits` asks for it. */
+  readonly splits?: SplitScores;
+}
+
+/** Scores on the tests of a stream in time (arXiv:2310.16226): a row of the matrix of tasks by tests of tasks. */
+export interface SplitScores {
+  /** On the test items of sets that are never trained on. */
+  readonly static?: Measurement;
+  /** On the test items of each task's own concepts; null where none was scored. */
+  readonly dynamic: readonly (Measurement | null)[];
 }
 
 /** One step, as the trainer saw it. Steps count from 1: `step` is the number of applied steps after it. */

@@ -135,7 +135,7 @@ function determining({ spec, model, sources, tasks, code, engine }: PlanContent)
     stream: { order: stream.order },
     data: batches,
     engine: { microBatch: wanted.microBatch, activationCheckpointing: wanted.activationCheckpointing },
-    eval: { during: evaluation.during, batchSize: evaluation.batchSize },
+    eval: { during: evaluation.during, splits: evaluation.splits, batchSize: evaluation.batchSize },
   };
   return { config, data: sources, model, tasks, code, engine };
 }

@@ -92,6 +92,7 @@ function evaluationRules(asked: Asked): readonly Problem[] {
   if (read(asked, ["eval", "suite"]) !== "none") return [];
   return [
     ["eval", "during"],
+    ["eval", "splits"],
     ["eval", "batch_size"],
   ].flatMap((path) => inert(asked, path, "eval.suite is none"));
 }

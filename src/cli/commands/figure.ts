@@ -11,6 +11,7 @@ import { openStore } from "../places.ts";
 const names = {
   trajectory: "plane",
   matrix: "matrix",
+  "time-matrix": "time-matrix",
   scores: "scores",
   stability: "stability",
   budget: "budget",

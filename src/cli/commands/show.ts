@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { timeMeasures } from "../../pipeline/time-measures.ts";
+import { timedRows, timeReading, timeTable } from "../../report/time-matrix.ts";
 import type { RunReader, StoredPlan } from "../../runs/run-reader.ts";
 import type { RunRecord } from "../../runs/run-record.ts";
 import { type RunView, viewOf } from "../../runs/view.ts";
@@ -65,12 +67,18 @@ function tell(reader: RunReader, { plan, view, intervals }: Told): void {
     () => sayTable(taskTable(plan, view)),
     ...(view.evaluations.length === 0
       ? []
-      : foldTable(matrixTable(view, intervals), 3, process.stdout.isTTY ? widthOf(process.stdout, 120) : Number.POSITIVE_INFINITY).map(
-          (piece) => () => sayTable(piece),
-        )),
+      : foldTable(matrixTable(view, intervals), 3, tableWidth()).map((piece) => () => sayTable(piece))),
+    ...(timedRows(view).length === 0
+      ? []
+      : [
+          ...foldTable(timeTable(view, intervals), 1, tableWidth()).map((piece) => () => sayTable(piece)),
+          () => say(timeReading(view, timeMeasures(view))),
+        ]),
     () => sayFacts(placesOf(reader)),
   ]);
 }
+
+const tableWidth = (): number => (process.stdout.isTTY ? widthOf(process.stdout, 120) : Number.POSITIVE_INFINITY);
 
 /** A blank line between two parts. */
 function sayInTurn(parts: readonly (() => void)[]): void {
