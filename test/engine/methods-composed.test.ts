@@ -33,6 +33,8 @@ const cases: readonly (readonly [string, readonly Listed[], readonly string[]])[
     ["er/replay", "penalty"],
   ],
   ["lwf with lora", [{ name: "lora", r: 2 }, { name: "lwf" }], ["lwf/distillation"]],
+  ["paint with lora: adapters are folded in", [{ name: "lora", r: 2 }, { name: "paint" }], []],
+  ["rewind with si", [{ name: "si" }, { name: "rewind" }], ["penalty"]],
   [
     "lwf with a moving average of experts: the teacher is the average",
     [{ name: "temporal-merging", start: "latest", deploy: "unrolled", operator: "linear", weight: 0.9 }, { name: "lwf" }],
