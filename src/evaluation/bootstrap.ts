@@ -80,6 +80,7 @@ export function itemResamples(draws: Draws, runs: readonly SetOutcomes[], resamp
   const items = runs[0]?.items ?? 0;
   if (runs.some((run) => run.items !== items)) throw new RangeError("internal: runs over other items have no resample in common");
   const scores = runs.map(() => new Float64Array(resamples + 1));
+  const scorers = runs.map(({ directions }) => scorerOf(directions));
   const drawn = new Uint32Array(items).fill(1);
   for (let r = 0; r <= resamples; r++) {
     if (r > 0) {
@@ -89,9 +90,21 @@ export function itemResamples(draws: Draws, runs: readonly SetOutcomes[], resamp
         drawn[item] = (drawn[item] as number) + 1;
       }
     }
-    for (const [run, own] of scores.entries()) own[r] = scoreOf(runs[run]?.directions ?? [], drawn);
+    for (const [run, own] of scores.entries()) own[r] = scorers[run]?.(drawn) ?? Number.NaN;
   }
   return scores;
+}
+
+/** `scoreOf` for as many items drawn as there are. Where every item has one trial only its hits are looked at, which are fewer. */
+function scorerOf(directions: readonly ItemCounts[]): (drawn: Uint32Array) => number {
+  const [only, second] = directions;
+  if (!only || second || only.trials) return (drawn) => scoreOf(directions, drawn);
+  const right = Uint32Array.from(Array.from(only.hits).flatMap((hit, item) => (hit ? [item] : [])));
+  return (drawn) => {
+    let found = 0;
+    for (let i = 0; i < right.length; i++) found += drawn[right[i] as number] as number;
+    return found / drawn.length;
+  };
 }
 
 /** Entry 0 is the value of the data itself, the others are resamples; one array a run, none without sets. A set without items has no score and is left out. */

@@ -45,17 +45,20 @@ export class StoredScores {
     const stored = this.trials.flatMap((trial) =>
       (["first", "last"] as const).flatMap((end) => {
         const outcomes = trialOutcomes(trial, end, name);
-        return outcomes ? [{ trial, end, outcomes, digest: trial.outcomes?.sets[name]?.digest ?? "" }] : [];
+        const { digest, items } = trial.outcomes?.sets[name] ?? {};
+        return outcomes ? [{ trial, end, outcomes, key: `${digest}/${items}`, packed: trial.outcomes?.[end]?.[name] }] : [];
       }),
     );
     const scores = new Map<TrialResult, Partial<Record<End, Float64Array>>>();
-    for (const [digest, members] of groupBy(stored, (each) => `${each.digest}/${each.outcomes.items}`)) {
+    for (const [key, members] of groupBy(stored, (each) => each.key)) {
+      // Trials begin from one model: equal outcomes are scored once.
+      const unlike = [...groupBy(members, ({ packed }) => packed).values()];
       const resampled = itemResamples(
-        scoreDraws.at(`claims/items/${name}/${digest}`),
-        members.map(({ outcomes }) => outcomes),
+        scoreDraws.at(`claims/items/${name}/${key}`),
+        unlike.flatMap(([first]) => (first ? [first.outcomes] : [])),
       );
-      for (const [i, { trial, end }] of members.entries())
-        scores.set(trial, { ...scores.get(trial), ...(resampled[i] ? { [end]: resampled[i] } : {}) });
+      for (const [i, alike] of unlike.entries())
+        for (const { trial, end } of alike) scores.set(trial, { ...scores.get(trial), ...(resampled[i] ? { [end]: resampled[i] } : {}) });
     }
     this.sets.set(name, scores);
     return scores;
