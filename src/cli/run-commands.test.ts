@@ -39,7 +39,8 @@ beforeAll(() => {
     steps: 2,
     concepts: ["s/a"],
     samples: 9,
-    phases: [{ from: 0, rows }],
+    // The second one replays more in its last half.
+    phases: [{ from: 0, rows }, ...(index === 1 ? [{ from: 1, rows: { update: 2, buffer: 2, pretraining: 0 } }] : [])],
   });
   const sources = [{ name: "s", uses: ["update", "evaluation"], role: "adapt", fingerprint: "f" }];
   writeFileSync(join(folder, "plan.json"), JSON.stringify({ ...plan, sources, tasks: [task(0), task(1)] }));
@@ -98,8 +99,9 @@ describe("show", () => {
   test("tells progress, tasks and the matrix; the end of an id is enough", async () => {
     const { out } = await captured(show, "abcd", ...at);
     expect(out).toContain("progress\t2 of 4 steps, 2 samples");
-    expect(out).toContain("batch\t4 rows: 3 update, 1 buffer, 0 pretraining (task 1)");
-    expect(out).toContain("1\ty0\t1\t9\t2/2\tdone\n2\ty1\t1\t9\t0/2\twaiting");
+    expect(out).toContain("batch\t4 rows\n");
+    expect(out).toContain("state\tfrom step\tupdate\tbuffer\tpretraining\n1\ty0\t1\t9\t2/2\tdone\t1\t3\t1\t0\n");
+    expect(out).toContain("2\ty1\t1\t9\t0/2\twaiting\t1\t3\t1\t0\n\t\t\t\t\t\t2\t2\t2\t0\n");
     expect(out).toContain("set\tcounts in\tmetric\tstart\ttask 1/2\ns\tKA\tacc1\t25.0\t50.0\nKA\t\tmean of the KA sets\t25.0\t50.0\n");
     expect(out).toMatch(/checkpoint\t.*t0000-s00000002 \(/);
   });

@@ -15,12 +15,15 @@ import { kernelsFor } from "../pipeline/kernel-choice.ts";
 import { weightsDigest } from "../pipeline/model-source.ts";
 import { presetFolder } from "../pipeline/preset-folder.ts";
 import { openRunData } from "../pipeline/sources.ts";
+import { streamOf } from "../pipeline/stream-of.ts";
+import { testsOfRun } from "../pipeline/stream-tests.ts";
 import { subsetSource } from "../pipeline/subset-source.ts";
 import { validationSource } from "../pipeline/validation-source.ts";
 import type { Scores } from "../runs/event.ts";
 import { type ResultRow, resultRows } from "../runs/rows.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
+import type { TestSplits } from "../streams/test-splits.ts";
 import type { ComponentSpec } from "../util/component.ts";
 import { UsageError } from "../util/errors.ts";
 import { hashOf } from "../util/hash.ts";
@@ -113,7 +116,7 @@ export interface Scorer {
 /** Opens the data sets of a request. */
 export async function openScorer(request: ScoreRequest, preprocess: ImagePreprocess): Promise<Scorer> {
   const { precision, templates, batchSize, evaluator } = request;
-  const { sources, streamed } = await dataOf(request);
+  const { sources, streamed, tests } = await dataOf(request);
   const sets = (await evaluatedSets(sources, streamed, evaluator)).map((set) => withTemplates(set, templates));
   const scoredSets = new Set(sets.map(({ source }) => source.name));
   const leftOut = sources.map(({ name }) => name).filter((name) => !scoredSets.has(name));
@@ -137,6 +140,7 @@ export async function openScorer(request: ScoreRequest, preprocess: ImagePreproc
     tokenize: clipTokenizer(),
     batchSize,
     random: createRandom(0),
+    ...(tests ? { splits: tests } : {}),
     saveItems: () => "",
     stopRequested: () => false,
     onSet: request.onSet,
@@ -176,12 +180,15 @@ export async function openScorer(request: ScoreRequest, preprocess: ImagePreproc
 interface ScoredData {
   readonly sources: readonly DataSource[];
   readonly streamed: ReadonlySet<string>;
+  /** Test items by task, of a run that is scored on them. */
+  readonly tests?: TestSplits;
 }
 
 async function dataOf({ model, suite, from, validation, share, without }: ScoreRequest): Promise<ScoredData> {
   const run = runFolderOf(model);
   const spec = run === undefined ? undefined : readRunSpec(run, { env: process.env, presets: presetFolder }).spec;
-  const found = suite ? await openAll(suite) : spec && run !== undefined ? (await openRunData(spec, run)).evaluated : undefined;
+  const own = !suite && spec && run !== undefined ? await openRunData(spec, run) : undefined;
+  const found = suite ? await openAll(suite) : own?.evaluated;
   if (!found) throw new UsageError("--suite: on which data sets?", "as --suite mini-flux:eval or --suite folder:./photos?test=1");
   if (validation && !suite && spec?.eval.on !== "validation")
     throw new UsageError(
@@ -196,7 +203,8 @@ async function dataOf({ model, suite, from, validation, share, without }: ScoreR
   const sources = taken.filter((set) => set.records("test").length > 0);
   if (sources.length === 0) throw nothingToScore(suite ?? [], validation !== undefined);
   const named = from ? (await openAll(from)).map(({ name }) => name) : streamedNames(run);
-  return { sources, streamed: new Set(named ?? sources.filter(({ role }) => role === "adapt").map(({ name }) => name)) };
+  const tests = own && spec?.eval.splits ? { tests: testsOfRun(own, await streamOf(spec, own.streamed, own.manifest), spec.eval.on) } : {};
+  return { sources, streamed: new Set(named ?? sources.filter(({ role }) => role === "adapt").map(({ name }) => name)), ...tests };
 }
 
 const nothingToScore = (suite: readonly string[], validation: boolean): UsageError =>

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import * as evaluate from "../../src/cli/commands/eval.ts";
 import * as figure from "../../src/cli/commands/figure.ts";
 import * as show from "../../src/cli/commands/show.ts";
 import * as build from "../../src/cli/stream-build.ts";
@@ -67,6 +68,9 @@ test("the tests of every year are scored after every year: what a set of one yea
   const last = evaluations.at(-1)?.scores?.splits?.dynamic.map((each) => `${(100 * (each?.value ?? Number.NaN)).toFixed(1)}`);
   const drawn = await captured(figure, "time-matrix", "years", "--runs", runs);
   expect(drawn.out.trim().split("\n").at(-1)?.split("\t").slice(0, 5)).toEqual(["2022", ...(last ?? [])]);
+  const scored = await captured(evaluate, "years", "--runs", runs, "-q");
+  expect(scored.out).toMatch(/\ntests of\t%\tn\ntask 1\t[^\n]*\t58\n(.*\n){3}static\t[^\n]*\t101\n/);
+  expect([...scored.out.matchAll(/^task \d\t([\d.]+)/gm)].map(([, value]) => value)).toEqual(last);
   const shown = await captured(show, "years", "--runs", runs);
   expect(shown.out).toContain(`trained through\t2018\t2019\t2021\t2022\tstatic\n`);
   expect(shown.out).toMatch(/Mean scores: in domain \d+\.\d %, on tasks before /);

@@ -6,6 +6,7 @@ import { formatShare, fromHere, counted as plural, say, sayFacts, sayJson, sayTa
 import { probeFlags, probeOf } from "../probe-options.ts";
 import { splitReferences } from "../references.ts";
 import type { ScoreRequest, ScoreSheet } from "../score-model.ts";
+import { splitsTable } from "../splits-table.ts";
 import { itemsToLeaveOut } from "../without-items.ts";
 
 export const usage = {
@@ -175,6 +176,10 @@ function tell({ model, rows, scores }: ScoreSheet, { all, of }: { readonly all: 
         isHeadline ? seconds?.toFixed(1) : undefined,
       ]),
   });
+  if (scores.splits) {
+    say();
+    sayTable(splitsTable(scores.splits));
+  }
   say();
   const mean = (sets: readonly string[]): string => `mean over ${plural(sets.length, "set")}${of}`;
   sayFacts([

@@ -93,8 +93,7 @@ type Facts = Parameters<typeof sayFacts>[0];
 function factsOf(reader: RunReader, plan: StoredPlan, view: RunView): Facts {
   const record = reader.record();
   const { model, sources, engine } = plan;
-  const rows = plan.tasks[0]?.phases.at(-1)?.rows;
-  const batch = rows ? rows.update + rows.buffer + rows.pretraining : 0;
+  const rows = plan.tasks[0]?.phases[0]?.rows;
   const count = (value: number): string => value.toLocaleString("en-US");
   const setsOf = (use: StoredPlan["sources"][number]["uses"][number]): string | undefined => {
     const names = sources.filter(({ uses }) => uses.includes(use)).map(({ name }) => name);
@@ -113,11 +112,7 @@ function factsOf(reader: RunReader, plan: StoredPlan, view: RunView): Facts {
     ["streamed", setsOf("update")],
     ["pretraining", setsOf("pretraining")],
     ["evaluated", setsOf("evaluation")],
-    [
-      "batch",
-      rows &&
-        `${batch} rows: ${rows.update} update, ${rows.buffer} buffer, ${rows.pretraining} pretraining${plan.tasks.length > 1 ? " (task 1)" : ""}`,
-    ],
+    ["batch", rows && `${rows.update + rows.buffer + rows.pretraining} rows`],
     ["progress", `${count(view.step)} of ${count(view.steps)} steps, ${count(view.samples)} samples`],
     ["speed", speed && `${Math.round(speed.samplesPerSecond)} samples/s, ${(100 * speed.dataShare).toFixed(1)} % waiting for data`],
     ["engine", `libtorch ${engine.libtorch}, ${engine.threads} threads, ${engine.instructions}`],
@@ -134,6 +129,7 @@ function stateLine(reader: RunReader, record: RunRecord): string {
   return `${state}${record.exit === undefined ? "" : ` (exit ${record.exit})`}${attempts}${took}${next}`;
 }
 
+/** What each task is and did, with a line for each phase of its mixture. */
 function taskTable(plan: StoredPlan, view: RunView): Parameters<typeof sayTable>[0] {
   const right = { align: "right" } as const;
   return {
@@ -144,10 +140,18 @@ function taskTable(plan: StoredPlan, view: RunView): Parameters<typeof sayTable>
       { title: "samples", ...right },
       { title: "steps", ...right },
       { title: "state" },
+      { title: "from step", ...right },
+      { title: "update", ...right },
+      { title: "buffer", ...right },
+      { title: "pretraining", ...right },
     ],
-    rows: plan.tasks.map(({ index, name, concepts, samples, steps }) => {
+    rows: plan.tasks.flatMap(({ index, name, concepts, samples, steps, phases }) => {
       const task = view.tasks[index];
-      return [index + 1, name ?? "", concepts.length, samples, `${task?.done ?? 0}/${steps}`, task?.state ?? "waiting"];
+      const whole = [index + 1, name ?? "", concepts.length, samples, `${task?.done ?? 0}/${steps}`, task?.state ?? "waiting"];
+      return phases.map(({ from, rows: { update, buffer, pretraining } }, phase) => [
+        ...(phase === 0 ? whole : ["", "", "", "", "", ""]),
+        ...[from + 1, update, buffer, pretraining],
+      ]);
     }),
   };
 }
