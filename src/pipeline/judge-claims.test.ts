@@ -245,6 +245,14 @@ describe("on the way", () => {
     expect(judge(trials, { ...above, metric: "ka+zs", than: "start", at: 1 }).pair?.value).toBeCloseTo(0.2 + 0.03, 12);
     expect(judge(trials, { ...above, metric: "zs", than: "start", at: 3 }).pair?.reason).toBe("x: no zs after 3 tasks");
   });
+  test("points on fewer items than the start's are told apart", () => {
+    const on = (rest: number) =>
+      ways.map(
+        (each): TrialResult => ({ ...each, evaluations: each.evaluations.map((row, i) => ({ ...row, items: i === 1 ? rest : 200 })) }),
+      );
+    const unequal = (rest: number) => judge(cell("x", on(rest)), { ...above, metric: "zs", than: "start", at: "peak" }).pair?.unequalItems;
+    expect([unequal(200), unequal(120)]).toEqual([undefined, true]);
+  });
   test("points in the midst of a task count", () => {
     const dipped = ways.map((each, i): TrialResult => ({ ...each, inside: [{ task: 0, step: 5, ka: 0.1, zs: 0.5 + i / 100 }] }));
     expect(judge(cell("x", dipped), { ...above, metric: "zs", than: "start", at: "lowest" }).pair?.value).toBeCloseTo(0.51 - 0.8, 12);

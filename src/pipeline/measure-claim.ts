@@ -29,6 +29,8 @@ export interface Measured {
   readonly over: "items and seeds" | "seeds";
   /** The statistic of each seed alone. */
   readonly bySeed: readonly number[];
+  /** Where the points were scored on more and on fewer test items: what these differ in adds to the difference. */
+  readonly unequalItems?: true;
 }
 
 /**
@@ -40,39 +42,46 @@ export function measureClaim(question: ClaimQuestion): Measured | string {
 }
 
 function overSeeds({ metric, columns, statistic }: ClaimQuestion): Measured | string {
-  const values: number[][] = [];
+  const values: (readonly Scored[])[] = [];
   for (const { name, at, trials } of columns) {
-    const found = trials.map((trial) => valueAt(trial, metric, at));
-    const lacking = found.find((value) => typeof value === "string");
+    const found = trials.map((trial) => pointOf(trial, metric, at));
+    const lacking = found.find((each) => typeof each === "string");
     if (typeof lacking === "string") return `${name}: ${lacking}`;
-    values.push(found.filter((value) => typeof value === "number"));
+    values.push(found.filter((each) => typeof each !== "string"));
   }
   const seeds = values[0]?.length ?? 0;
-  const bySeed = Array.from({ length: seeds }, (_, seed) => statistic(values.map((column) => column[seed] ?? Number.NaN)));
+  const bySeed = Array.from({ length: seeds }, (_, seed) => statistic(values.map((column) => column[seed]?.value ?? Number.NaN)));
   const spread = spreadOverSeeds(bySeed);
-  return spread?.interval ? { value: spread.value, interval: spread.interval, over: "seeds", bySeed } : `${seeds} seeds have no spread`;
+  if (!spread?.interval) return `${seeds} seeds have no spread`;
+  const isUnequal = new Set(values.flatMap((column) => column.map(({ items }) => items))).size > 1;
+  return { value: spread.value, interval: spread.interval, over: "seeds", bySeed, ...(isUnequal ? { unequalItems: true } : {}) };
 }
 
-type Scored = Pick<TrialResult["evaluations"][number], "task"> & { readonly value: number | undefined };
+interface Scored {
+  readonly task: number;
+  readonly value: number;
+  readonly items: number | undefined;
+}
 
 /** A metric at a point of a trial's way; in words why there is none. */
-function valueAt({ evaluations, inside = [] }: TrialResult, metric: string, at: ClaimPoint): number | string {
-  const scores = evaluations.map(({ task, sets, ka, zs, gm }): Scored => {
-    const value = scoreOf(metric, { ka: ka?.value, zs: zs?.value, gm: gm?.value });
-    return { task, value: value ?? sets[metric] };
-  });
-  const within = inside.map((row): Scored => ({ task: row.task, value: scoreOf(metric, row) }));
-  const after = [...scores.filter(({ task }) => task >= 0), ...within].flatMap(({ value }) => value ?? []);
-  const value = chosen(at, scores, after);
-  return value ?? `no ${metric} ${typeof at === "number" ? `after ${at} tasks` : `at its ${at === "first" ? "start" : at}`}`;
+function pointOf({ evaluations, inside = [] }: TrialResult, metric: string, at: ClaimPoint): Scored | string {
+  const scored = (task: number, items: number | undefined, value: number | undefined): readonly Scored[] =>
+    value === undefined ? [] : [{ task, items, value }];
+  const scores = evaluations.flatMap(({ task, items, sets, ka, zs, gm }) =>
+    scored(task, items, scoreOf(metric, { ka: ka?.value, zs: zs?.value, gm: gm?.value }) ?? sets[metric]),
+  );
+  const after = [...scores.filter(({ task }) => task >= 0), ...inside.flatMap((row) => scored(row.task, row.items, scoreOf(metric, row)))];
+  return (
+    chosen(at, scores, after) ?? `no ${metric} ${typeof at === "number" ? `after ${at} tasks` : `at its ${at === "first" ? "start" : at}`}`
+  );
 }
 
-function chosen(at: ClaimPoint, scores: readonly Scored[], after: readonly number[]): number | undefined {
-  if (typeof at === "number") return scores.find(({ task }) => task === at - 1)?.value;
-  if (at === "end") return scores.at(-1)?.value;
-  if (at === "first") return scores.find(({ task }) => task < 0)?.value;
-  if (after.length === 0) return undefined;
-  return at === "peak" ? Math.max(...after) : Math.min(...after);
+function chosen(at: ClaimPoint, scores: readonly Scored[], after: readonly Scored[]): Scored | undefined {
+  if (typeof at === "number") return scores.find(({ task }) => task === at - 1);
+  if (at === "end") return scores.at(-1);
+  if (at === "first") return scores.find(({ task }) => task < 0);
+  const ordered = [...after].sort((a, b) => a.value - b.value);
+  return at === "peak" ? ordered.at(-1) : ordered[0];
 }
 
 function scoreOf(metric: string, scores: Readonly<Partial<Record<"ka" | "zs" | "gm", number | undefined>>>): number | undefined {

@@ -3,7 +3,14 @@ import { claimsMarkdown, claimsTable, type JudgedClaim, type JudgedPair, verdict
 import { markdownTable } from "./table.ts";
 
 const won: JudgedPair = { asks: "KA: x − y, above 0", verdict: "confirmed", value: 0.1, interval: [0.05, 0.16], over: "items and seeds" };
-const open: JudgedPair = { asks: "KA: x − z, above 0", verdict: "undecided", value: 0, interval: [-0.01, 0.01], over: "seeds" };
+const open: JudgedPair = {
+  asks: "KA: x − z, above 0",
+  verdict: "undecided",
+  value: 0,
+  interval: [-0.01, 0.01],
+  over: "seeds",
+  unequalItems: true,
+};
 const gone: JudgedPair = { asks: "KA: x − w, above 0", verdict: "missing", missing: ["x", "w"] };
 const claim = (verdict: JudgedClaim["verdict"], pairs: readonly JudgedPair[]): JudgedClaim => ({
   id: "H1",
@@ -30,7 +37,7 @@ test("one pair stands in the claim's line, several below it", () => {
   expect(claimsTable([claim("missing", [won, open, gone])]).rows).toEqual([
     ["H1", "x learns most", "missing: x, w", "1 of 3 hold"],
     ["", "KA: x − y, above 0", "confirmed", "+10.0 (+5.0 to +16.0)"],
-    ["", "KA: x − z, above 0", "undecided", "0.0 (−1.0 to +1.0), over seeds alone"],
+    ["", "KA: x − z, above 0", "undecided", "0.0 (−1.0 to +1.0), over seeds alone, unequal items"],
     ["", "KA: x − w, above 0", "missing: x, w", undefined],
   ]);
 });

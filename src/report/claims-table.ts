@@ -21,6 +21,8 @@ export interface JudgedPair {
   readonly seeds?: readonly string[];
   /** The number of each of those seeds alone. */
   readonly bySeed?: readonly number[];
+  /** The points were scored on more and on fewer test items. */
+  readonly unequalItems?: true;
 }
 
 /** A test with all its pairs. */
@@ -81,7 +83,7 @@ export function claimsMarkdown(claims: readonly JudgedClaim[]): readonly string[
   ];
 }
 
-function numbersOf({ value, interval, over }: JudgedPair): string | undefined {
+function numbersOf({ value, interval, over, unequalItems }: JudgedPair): string | undefined {
   if (value === undefined) return undefined;
-  return `${pointsWithInterval({ value, ...(interval ? { interval } : {}) })}${over === "seeds" ? ", over seeds alone" : ""}`;
+  return `${pointsWithInterval({ value, ...(interval ? { interval } : {}) })}${over === "seeds" ? ", over seeds alone" : ""}${unequalItems ? ", unequal items" : ""}`;
 }

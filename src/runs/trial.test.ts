@@ -50,7 +50,7 @@ test("a result keeps the ends, the points in the midst of tasks and the outcomes
     [-1, 42, 0.1],
     [0, 42, 0.33333],
   ]);
-  expect(result.inside).toEqual([{ task: 0, step: 1, ka: 0.12346, zs: 0.5 }]);
+  expect(result.inside).toEqual([{ task: 0, step: 1, items: 42, ka: 0.12346, zs: 0.5 }]);
   const file = join(folder, "t.json");
   writeFileSync(file, trialText(result));
   expect(readTrial(file)).toEqual({ format: "trial/2", ...result });

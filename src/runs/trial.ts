@@ -28,7 +28,7 @@ export interface TrialEvaluation {
 }
 
 /** The weights in training in the midst of a task: scores alone. */
-export type TrialPoint = Pick<TrialEvaluation, "task" | "step"> & Readonly<Partial<Record<"ka" | "zs" | "gm", number>>>;
+export type TrialPoint = Pick<TrialEvaluation, "task" | "step" | "items"> & Readonly<Partial<Record<"ka" | "zs" | "gm", number>>>;
 
 /** A set whose items' outcomes are stored. */
 export interface TrialSet {
@@ -111,7 +111,7 @@ export function trialResult(
     evaluations: rows.map(({ task, step, scores, cells }) => ({
       task,
       step,
-      ...(scores ? { items: (scores.ka?.samples ?? 0) + (scores.zs?.samples ?? 0) } : {}),
+      ...itemsOf(scores),
       ...scoreOf("ka", scores?.ka),
       ...scoreOf("zs", scores?.zs),
       ...scoreOf("gm", scores?.gm),
@@ -127,8 +127,11 @@ function pointOf({ task, step, scores }: EvaluationView): TrialPoint {
     const found = scores?.[name];
     return found ? { [name]: round(found.value) } : {};
   };
-  return { task, step, ...value("ka"), ...value("zs"), ...value("gm") };
+  return { task, step, ...itemsOf(scores), ...value("ka"), ...value("zs"), ...value("gm") };
 }
+
+const itemsOf = (scores: EvaluationView["scores"]): Pick<TrialEvaluation, "items"> =>
+  scores ? { items: (scores.ka?.samples ?? 0) + (scores.zs?.samples ?? 0) } : {};
 
 /** The text of a result's file: a line for every fact, for every evaluation and for the outcomes of either end, which keeps it small and its differences readable. */
 export function trialText(result: TrialResult): string {
