@@ -18,6 +18,7 @@ import { createRandom } from "../util/random.ts";
 import { codeVersion } from "./code-version.ts";
 import { groupsOf } from "./groups.ts";
 import { holdBack, meanScoringFlops, type Scored } from "./held-out.ts";
+import { withFileDigests } from "./method-files.ts";
 import { methodsOf } from "./methods.ts";
 import { findModel, type ModelFinder, type ModelSource, planModel } from "./model-source.ts";
 import { openTogether } from "./open-together.ts";
@@ -73,7 +74,7 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   const steps = stepsPerTask(spec.budget, { batchSize: spec.data.batchSize, tasks: stream.tasks.length, ...(price ? { price } : {}) });
   const info = engineInfo();
   const plan = sealPlan({
-    spec,
+    spec: withFileDigests(spec),
     model: { ...model.planned, trainable },
     sources: plannedSources(data),
     tasks: plannedTasks(spec, { stream, replay, data, steps }),

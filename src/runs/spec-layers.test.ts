@@ -45,7 +45,7 @@ test("a saved form with every kind of reference, list and part reads back as the
 data: {pretraining: {from: "wds:shards/{00..03}.tar"}, augment: {name: drawings, shading_depth: 3}}
 checkpoint: {every: never, at: []}
 schedule: {warmup: "5%", floor: 0}
-methods: [{name: finetune}]
+methods: [{name: finetune}, {name: zscl, texts: captions/of-all.txt}]
 optim: {name: sgd, momentum: 0.5}
 loss: {name: siglip, temperature: 0.1}
 `;
@@ -57,7 +57,9 @@ loss: {name: siglip, temperature: 0.1}
     data: { augment: { name: "drawings", shadingDepth: 3 }, pretraining: { from: `wds:${join(folder, "deep/er/shards/{00..03}.tar")}` } },
     schedule: { name: "cosine-warmup", warmup: 0.05, floor: 0 },
     budget: { scope: "task", unit: "samples", total: 1500 },
+    methods: [{ name: "finetune" }, { name: "zscl", texts: join(folder, "deep/er/captions/of-all.txt") }],
   });
+  expect(renderConfig(parsed, join(folder, "runs/q/r"), {})).toContain("texts: ../../../deep/er/captions/of-all.txt");
   expect(parsed.spec.checkpoint.everyMs).toBeUndefined();
 });
 

@@ -9,6 +9,8 @@ const envReference = /\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g;
 const namingSchemes = new Set(["hf", "open_clip", "preset", "mini-flux", "run"]);
 /** Schemes whose rest picks sets by name, unless it has a slash in it. */
 const pickingSchemes = new Set(["fomo", "pool"]);
+/** Options of methods that name a file. */
+export const methodFiles = ["texts"] as const;
 const referenceKeys = [
   ["model", "init"],
   ["stream", "from"],
@@ -16,6 +18,7 @@ const referenceKeys = [
   ["data", "pretraining", "from"],
   ["eval", "suite", 0],
   ["extends", 0],
+  ...methodFiles.map((option) => ["methods", 0, option]),
 ];
 
 /** Variables a text refers to by `${env:NAME}`. */

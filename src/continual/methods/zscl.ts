@@ -29,7 +29,7 @@ export default defineMethod({
       .string()
       .min(1)
       .optional()
-      .describe("file of reference texts, one a line, from the working directory; captions of the task's pretraining rows when absent"),
+      .describe("file of reference texts, one a line, from the run file's folder; captions of the task's pretraining rows when absent"),
     mostTexts: z.int().min(1).default(15_840).describe("reference texts at most; as many as the paper's validation captions of CC-3M"),
     temperature: z.number().positive().default(2).describe("T: logits are divided by it, the terms are multiplied by its square"),
     scaling: z
