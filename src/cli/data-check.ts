@@ -2,15 +2,18 @@ import { checkData, type DataCheck } from "../data/check.ts";
 import { openSources } from "../data/open-sources.ts";
 import { clipContextLength, tokenCount } from "../models/tokenizer.ts";
 import { tsvTable } from "../report/table.ts";
-import { exitCodes } from "../util/errors.ts";
+import { exitCodes, UsageError } from "../util/errors.ts";
 import { parse } from "./command.ts";
 import { ProgressLine, terminalStage } from "./data-progress.ts";
 import { aside, say, sayJson } from "./output.ts";
 import { writeOutput } from "./output-file.ts";
 import { firstProblems, type Problem, problemTable } from "./problem-list.ts";
 
+/** Cosine from which two pictures are held to mean the same. */
+const usualThreshold = 0.95;
+
 export const usage = {
-  synopsis: "data check PATH [--against REF] [--strict] [--out problems.tsv] [--json]",
+  synopsis: "data check PATH [--against REF [--model MODEL]] [--strict] [--out problems.tsv] [--json]",
   about: [
     `Reads every image to its end and counts what is wrong: unreadable, equal bytes, wrong endings, captions over ${clipContextLength} tokens, files left out.`,
     "PATH is a folder, a table, tars, parquet files, or a reference as a run file has it (wds:…, mini-flux:emoji-2018).",
@@ -23,6 +26,12 @@ export const usage = {
       multiple: true,
       help: "look for the test items of these sets among PATH's training samples instead: equal bytes or pixels, other sizes and encodings, captions",
     },
+    model: {
+      type: "string",
+      value: "MODEL",
+      help: "with --against: pictures that mean the same too, by the cosine of this model's image embeddings (preset:NAME, a weights file, a run)",
+    },
+    threshold: { type: "string", value: "COSINE", help: `with --model: from which cosine on (${usualThreshold})` },
     strict: { type: "boolean", help: "exit with 4 when there is a problem" },
     out: { type: "string", help: "write every problem to this file, tab-separated" },
   },
@@ -34,12 +43,16 @@ export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return 0;
   const { flags, rest } = parsed;
-  if (flags.against) {
-    const { checkAgainst } = await import("./data-against.ts");
-    const { against, strict = false, json = false, quiet = false, out } = flags;
-    return checkAgainst({ path: rest[0] ?? "", against, strict, json, quiet, out });
-  }
-  const sources = await openSources(rest[0] ?? "", process.cwd());
+  if (flags.against) return against(rest[0] ?? "", flags.against, flags);
+  if (flags.model !== undefined || flags.threshold !== undefined)
+    throw new UsageError("--model and --threshold belong to --against", "name test sets, as --against mini-flux:eval");
+  return checkSets(rest[0] ?? "", flags);
+}
+
+type Flags = NonNullable<ReturnType<typeof parse<typeof usage.flags>>>["flags"];
+
+async function checkSets(path: string, flags: Flags): Promise<number> {
+  const sources = await openSources(path, process.cwd());
   const line = new ProgressLine(terminalStage());
   const checks: DataCheck[] = [];
   for (const source of sources)
@@ -60,6 +73,21 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!flags.json && !flags.quiet)
     for (const told of problems.length === 0 ? ["no problems"] : firstProblems(problems, flags.out)) aside(told);
   return flags.strict && problems.length > 0 ? exitCodes.data : exitCodes.done;
+}
+
+async function against(path: string, tests: readonly string[], { model, threshold, out, ...flags }: Flags): Promise<number> {
+  if (threshold !== undefined && model === undefined) throw new UsageError("--threshold belongs to --model", "add --model");
+  const semantic = model === undefined ? {} : { semantic: { model, threshold: thresholdOf(threshold) } };
+  const { checkAgainst } = await import("./data-against.ts");
+  const { strict = false, json = false, quiet = false } = flags;
+  return checkAgainst({ path, against: tests, strict, json, quiet, out, ...semantic });
+}
+
+/** @throws {UsageError} for what is no cosine. */
+function thresholdOf(text: string | undefined): number {
+  const value = text === undefined ? usualThreshold : Number(text);
+  if (text?.trim() !== "" && value > 0 && value <= 1) return value;
+  throw new UsageError(`--threshold ${text}: expected a cosine above 0, at most 1`, "as --threshold 0.95");
 }
 
 /** Every problem of a data set. Of equal images all but the first are named. */

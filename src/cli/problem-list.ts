@@ -5,7 +5,14 @@ import { counted } from "./output.ts";
 /** A line of problems.tsv, which `eval --without` reads. */
 export interface Problem {
   readonly set: string;
-  readonly problem: "unreadable" | "duplicate" | "misnamed" | "long-caption" | "left-out" | `contaminated-${ContaminationKind}`;
+  readonly problem:
+    | "unreadable"
+    | "duplicate"
+    | "misnamed"
+    | "long-caption"
+    | "left-out"
+    | `contaminated-${ContaminationKind}`
+    | "borderline-semantic";
   readonly item: string;
   readonly detail: string;
 }

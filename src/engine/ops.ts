@@ -115,6 +115,7 @@ export const select = (a: Tensor, dim: number, index: number): Tensor => call("a
 export const indexSelect = (a: Tensor, dim: number, indices: Tensor): Tensor => call("aten::index_select", a, dim, indices);
 export const concat = (parts: readonly Tensor[], dim: number): Tensor => call("aten::cat", parts, dim);
 export const stack = (parts: readonly Tensor[], dim: number): Tensor => call("aten::stack", parts, dim);
+export const maxOver = (a: Tensor, dims: readonly number[]): Tensor => call("aten::amax", a, dims);
 export const argmax = (a: Tensor, dim: number): Tensor => call("aten::argmax", a, dim);
 
 /** Unit L2 length along the last axis; a zero row stays zero (ε 1e-12, as F.normalize). */

@@ -6,9 +6,12 @@ import { fingerprintOf, type PictureFingerprint } from "../evaluation/picture-fi
 import { groupBy } from "../util/group-by.ts";
 import { sha256 } from "../util/hash.ts";
 
-/** How a test item came up among training data, the surest first: equal bytes, equal pixels, the same picture in another size or encoding, a caption of the same words. */
-export const contaminationKinds = ["bytes", "pixels", "near", "caption"] as const;
+/** How a test item came up among training data, the surest first: equal bytes, equal pixels, the same picture in another size or encoding, one that means the same to a model, a caption of the same words. */
+export const contaminationKinds = ["bytes", "pixels", "near", "semantic", "caption"] as const;
 export type ContaminationKind = (typeof contaminationKinds)[number];
+
+/** How far below the threshold of its cosine a pair is worth a look. */
+export const borderlineWidth = 0.02;
 
 /** A test item that was found among training data. */
 export interface Contaminated {
@@ -19,6 +22,8 @@ export interface Contaminated {
   readonly pool: string;
   /** The first training sample of that set that it was found as. */
   readonly sample: SampleId;
+  /** Cosine of the two image embeddings, where it was found by them. */
+  readonly similarity?: number;
 }
 
 export interface ContaminationReport {
