@@ -1,21 +1,10 @@
-import { philoxInPlace, philoxKey } from "../util/random.ts";
+import { firstPhiloxWords } from "../util/philox-words.ts";
+import { philoxKey } from "../util/random.ts";
 import type { MergeInput } from "./operator.ts";
 
 /** First words of the draws at `index` = entry of the tower, for every entry of the input: the numbers that {@link MergeInput.random} gives there. */
-function firstWords(input: MergeInput, purpose: string, step: number): Uint32Array {
-  const key = philoxKey(input.random.seed, purpose);
-  const from = input.tensor.start + input.offset;
-  const words = new Uint32Array(4);
-  const first = new Uint32Array(input.size);
-  for (let i = 0; i < input.size; i++) {
-    words[0] = 0;
-    words[1] = from + i;
-    words[2] = step;
-    words[3] = input.task;
-    philoxInPlace(words, key);
-    first[i] = words[0] as number;
-  }
-  return first;
+function firstWords({ random, tensor, offset, size, task }: MergeInput, purpose: string, step: number): Uint32Array {
+  return firstPhiloxWords(size, { from: tensor.start + offset, step, task }, philoxKey(random.seed, purpose));
 }
 
 /** 1 for the entries of model i that stay when each is dropped with probability `drop`, else 0. */
