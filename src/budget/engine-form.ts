@@ -41,7 +41,7 @@ export function engineDifferences(work: ClipWork, sides: LearningSides, step: En
     pooledTower(tower, side, size, { inside: factor, last: isText ? Math.min(factor, unfusedAttention) : factor });
   const similarity = batch ** 2 * 2 * work.embedding * (1 + [sides.image, sides.text].filter(({ kind }) => kind !== "none").length);
   const none: LearningSides["image"] = { kind: "none" };
-  const again = over((tower, _, size, isText) => pooled(attention)(tower, none, size, isText), texts);
+  const again = over((tower, side, size, isText) => (side.kind === "none" ? 0 : pooled(attention)(tower, none, size, isText)), texts);
   const found = [
     { reason: "texts as long as they are, each distinct one once", flops: over(plain, texts) - over(plain, [padded]) },
     { reason: "the last block computes the pooled token alone", flops: over(pooled(fusedAttention), texts) - over(plain, texts) },

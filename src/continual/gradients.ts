@@ -138,9 +138,12 @@ function remapped(excluded: readonly number[], over: readonly number[], all: num
   });
 }
 
+/** True for a parameter of the image tower, or of an adapter in it. */
+export const ofImages = (name: string): boolean => /^(adapter\.)?visual\./.test(name);
+
 /** The second time that a batch goes through a tower leaves batch norm's running statistics alone. */
-const again = { statistics: "batch" } as const;
-type Again = typeof again;
+const again = ({ statistics }: ComputeWeights) => ({ statistics: statistics === "moving" ? ("batch" as const) : statistics });
+type Again = ReturnType<typeof again>;
 
 /** A part of a tower's batch, and how to build the tower over it. */
 interface Part {
@@ -154,8 +157,9 @@ function cached(model: ComputeWeights, batch: PairBatch, leaves: readonly Tensor
   return scope(() => {
     const parts = cut(model, batch, options.microBatch ?? batch.pixels.shape[0] ?? 0);
     const single = parts.length === 2 && options.checkpointing;
+    const learning = learningSides(model, leaves);
     const passes = parts.map((part) =>
-      single ? runAndKeep(part.build()) : { output: scope(() => noGrad(() => run(part.build()))), inputs: [] },
+      single && learning.has(part.side) ? runAndKeep(part.build()) : { output: scope(() => noGrad(() => run(part.build()))), inputs: [] },
     );
     const joined = (side: Part["side"]): Tensor =>
       detach(
@@ -165,16 +169,22 @@ function cached(model: ComputeWeights, batch: PairBatch, leaves: readonly Tensor
         ),
       );
     const features = { image: joined("image"), text: joined("text") };
-    requireGrad([features.image, features.text]);
+    const seen = [...learning].map((side) => features[side]);
+    requireGrad(seen);
     const { total, ...known } = lossOf(model, batch, features, options);
     const loss = knownValue(total);
     if (!Number.isFinite(loss)) return { ...known, loss, gradients: [] };
-    const [image, text, ...own] = grad([total], [features.image, features.text, ...leaves]);
-    const sums = new Sums(own);
+    const found = grad([total], [...seen, ...leaves]);
+    const ofFeatures = new Map([...learning].map((side, i) => [side, found[i] as Tensor]));
+    const sums = new Sums(found.slice(seen.length));
     try {
       parts.forEach((part, i) => {
-        const gradient = slice((part.side === "image" ? image : text) as Tensor, 0, part.from, part.to);
-        scope(() => backward(part, gradient, { leaves, sums, inputs: passes[i]?.inputs ?? [], checkpointing: options.checkpointing }));
+        const gradient = ofFeatures.get(part.side);
+        if (!gradient) return;
+        const inputs = passes[i]?.inputs ?? [];
+        scope(() =>
+          backward(part, slice(gradient, 0, part.from, part.to), { model, leaves, sums, inputs, checkpointing: options.checkpointing }),
+        );
       });
     } finally {
       sums.total();
@@ -183,12 +193,25 @@ function cached(model: ComputeWeights, batch: PairBatch, leaves: readonly Tensor
   });
 }
 
+/** Towers that have a leaf among their weights: no gradient goes back through another one. */
+function learningSides({ weights }: ComputeWeights, leaves: readonly Tensor[]): ReadonlySet<Part["side"]> {
+  const learns = new Set(leaves);
+  const names = [...weights].flatMap(([name, weight]) => (learns.has(weight) && !name.startsWith("logit_") ? [name] : []));
+  return new Set(names.map((name) => (ofImages(name) ? "image" : "text")));
+}
+
 function backward(
   part: Part,
   gradient: Tensor,
-  at: { readonly leaves: readonly Tensor[]; readonly sums: Sums; readonly inputs: readonly Tensor[]; readonly checkpointing: boolean },
+  at: {
+    readonly model: ComputeWeights;
+    readonly leaves: readonly Tensor[];
+    readonly sums: Sums;
+    readonly inputs: readonly Tensor[];
+    readonly checkpointing: boolean;
+  },
 ): void {
-  const tower = part.build(again);
+  const tower = part.build(again(at.model));
   if (!at.checkpointing) {
     at.sums.add(grad([run(tower)], at.leaves, [gradient]));
     return;

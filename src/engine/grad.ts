@@ -25,6 +25,9 @@ export function grad(
   return handles.map((handle) => (handle === null ? undefined : new Tensor(handle)));
 }
 
+/** True for what {@link grad} can differentiate: something that asks for a gradient lies behind it. */
+export const hasGraph = (value: Tensor): boolean => native.describe(value.handle).requiresGrad;
+
 /** Runs `work` without recording a graph. */
 export function noGrad<Result>(work: () => Result): Result {
   return withGradMode(false, work);

@@ -1,4 +1,4 @@
-import { grad, noGrad, requireGrad, withGrad } from "../engine/grad.ts";
+import { grad, hasGraph, noGrad, requireGrad, withGrad } from "../engine/grad.ts";
 import { detach } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
 import type { Tensor } from "../engine/tensor.ts";
@@ -51,5 +51,6 @@ export function recompute(
     flowing = next;
   }
   const output = withGrad(() => tower.start());
-  each.add(each.leaves.length === 0 ? [] : grad([output], each.leaves, [flowing]));
+  // Where the first stages are frozen, nothing behind them learns.
+  if (each.leaves.length > 0 && hasGraph(output)) each.add(grad([output], each.leaves, [flowing]));
 }

@@ -6,6 +6,7 @@ import {
   knownValue,
   type LossPlan,
   lossAndGradients,
+  ofImages,
   type PairBatch,
 } from "../continual/gradients.ts";
 import type { AppliedStep, FeatureContext, RowInfo, StepIndex } from "../continual/method.ts";
@@ -80,20 +81,22 @@ export function createLearner(
 ): Learner {
   const own = new Set([...model.weights.values(), ...(model.adapters?.weights.values() ?? [])]);
   return scope(() => {
-    const compute = computeWeights(model, options.precision, "moving");
-    keep([...compute.weights.values()].filter((each) => !own.has(each)));
+    const computed = computeWeights(model, options.precision, "moving");
+    keep([...computed.weights.values()].filter((each) => !own.has(each)));
     const slots: Slot[] = [];
     const leaves: Tensor[] = [];
     for (const [name, weight] of [...model.weights, ...(model.adapters?.weights ?? [])]) {
       const group = groupOf({ options, methods }, name, weight);
       if (!group) continue;
-      const leaf = compute.weights.get(name) as Tensor;
+      const leaf = computed.weights.get(name) as Tensor;
       const { rate, decay } = methods.group(name);
       const moved = { learningRate: group.learningRate * rate, decay: group.decay * decay };
       slots.push({ name, weight, ...(leaf === weight ? {} : { copy: leaf }), ...moved });
       leaves.push(leaf);
     }
     requireGrad(leaves);
+    // An image tower of which nothing learns is as frozen as its weights: it sees what it sees when it is evaluated, and batch norm's statistics stay.
+    const compute = slots.some(({ name }) => ofImages(name)) ? computed : { ...computed, statistics: "running" as const };
     return { model, compute, moments: moments ?? freshMoments({ options, slots }), options, methods, slots, leaves };
   });
 }

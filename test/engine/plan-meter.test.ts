@@ -75,6 +75,16 @@ for (const [title, learning] of sides)
       expect(flops).toBe(engineFlops(workOf(config), learning, step));
     });
 
+test.each(sides)("%s in two parts, computed again: towers that do not learn are computed once", async (_, learning) => {
+  const config = configOf("vit");
+  const batch = fullBatch(config, 16);
+  const options = stepOptions({ microBatch: 8, checkpointing: true, group: learnsUnder(learning) });
+  const texts = pack(fullBatch(config, 8).texts);
+  const part = { rows: texts.rows, tokens: texts.ids.length, longest: texts.length };
+  const step = { batch: 16, texts: [part, part], attention: 2.5, extraForwards: 2 };
+  expect((await meterStep(config, options, batch)).flops).toBe(engineFlops(workOf(config), learning, step));
+});
+
 test("a ResNet's convolutions and pool are the closed form", async () => {
   const config = configOf("resnet");
   const work = workOf(config);
