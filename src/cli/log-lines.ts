@@ -44,9 +44,7 @@ function messageOf(event: StoredEvent): string | undefined {
     case "task-ended":
       return `task ${event.task + 1} ends at step ${event.step}`;
     case "shared":
-      return event.role === "taken"
-        ? `task ${event.task + 1} was learned by an earlier run: taken as it was`
-        : `task ${event.task + 1} is kept for other runs`;
+      return `${event.what === "task" ? `task ${event.task + 1}` : "evaluation"}: ${event.role === "taken" ? "taken from an earlier run" : "kept for other runs"}`;
     case "step":
       return `step ${event.step}: loss ${event.losses.loss ?? "?"}`;
     case "evaluating":

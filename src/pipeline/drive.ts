@@ -17,6 +17,7 @@ import { heldOutScorer } from "./held-out.ts";
 import { seenRows, withMethodRows } from "./method-rows.ts";
 import type { Resolved } from "./resolve.ts";
 import type { RunContext, RunOutcome } from "./run-context.ts";
+import { sharedEvaluations } from "./shared-evaluations.ts";
 import { sharedTasks } from "./shared-tasks.ts";
 import { subsetSource } from "./subset-source.ts";
 import { clockOf } from "./training-clock.ts";
@@ -145,14 +146,20 @@ async function assembleTraining(
   const last = plan.tasks.length - 1;
   const isDue = (task: number): boolean =>
     task < 0 || task === last || (every !== "never" && (task + 1) % (every === "task" ? 1 : every) === 0);
+  const { preprocess, model } = loaded;
+  const tokens = model.tokenIds ? { tokenIds: model.tokenIds } : {};
+  const evaluatedAtOnce = spec.eval.batchSize ?? spec.data.batchSize;
   const evaluation = {
-    preprocess: loaded.preprocess,
+    preprocess,
     images,
     tokenize: tokenizer,
-    batchSize: spec.eval.batchSize ?? spec.data.batchSize,
+    batchSize: evaluatedAtOnce,
     random,
     trainedAfter: (task: number) => new Set(stream.tasks.slice(0, task + 1).flatMap(({ concepts }) => concepts.map(({ id }) => id))),
     ...(resolved.tests ? { splits: resolved.tests } : {}),
+    ...(context.objects
+      ? { sharing: sharedEvaluations(context.objects, plan, { preprocess, batchSize: evaluatedAtOnce, ...tokens }) }
+      : {}),
     saveItems: writer.saveItems.bind(writer),
     stopRequested: context.stopRequested,
     ...(context.onSet ? { onSet: context.onSet } : {}),

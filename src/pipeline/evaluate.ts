@@ -12,8 +12,10 @@ import type { Tokenize } from "../models/texts.ts";
 import type { EvaluatedEvent, RunEvent, Scores, WeightsState } from "../runs/event.ts";
 import type { Measurement } from "../runs/measurement.ts";
 import type { TestSplits } from "../streams/test-splits.ts";
+import { refusedWarning, unsharedWarning } from "../training/sharing.ts";
 import type { ComponentSpec } from "../util/component.ts";
 import type { Random } from "../util/random.ts";
+import type { SharedEvaluation, SharedEvaluations } from "./shared-evaluations.ts";
 
 /** A set with the evaluator that scores it. */
 export interface EvaluatedSet {
@@ -42,6 +44,8 @@ export interface EvaluationOptions {
     key: { readonly task: number; readonly state: string; readonly source: string; readonly metric: string },
     flags: Uint8Array,
   ): string;
+  /** What other runs found for the same weights; absent where nothing is shared. */
+  readonly sharing?: SharedEvaluations;
   /** Asked between two sets. */
   stopRequested(): boolean;
   /** Told before each set. */
@@ -78,6 +82,8 @@ export async function evaluateAll(
   const { sets } = options;
   if (sets.length === 0) return [];
   const embedder = createEmbedder({ ...options, model: { ...model, statistics: "running" }, transform: "test" });
+  const shared = options.sharing?.of(model, sets);
+  const evaluations = new Map<string, Evaluation>();
   try {
     const events: EvaluatedEvent[] = [];
     const outcomes = new Map<string, NamedOutcomes>();
@@ -88,7 +94,9 @@ export async function evaluateAll(
       if (options.stopRequested()) return undefined;
       options.onSet?.(set.source.name, index, sets.length);
       const began = performance.now();
-      const evaluation = set.evaluator.evaluate(embedder, set.source, set.options ?? set.evaluator.options.parse({}));
+      const evaluation =
+        shared?.found?.get(set.source.name) ?? set.evaluator.evaluate(embedder, set.source, set.options ?? set.evaluator.options.parse({}));
+      evaluations.set(set.source.name, evaluation);
       const ids = set.source.records("test").map(({ id }) => id);
       outcomes.set(set.source.name, { ...outcomesOf(set.source, evaluation), ids });
       if (streamed.has(set.source.name)) byConcept.push(...conceptOutcomes(set.source, evaluation));
@@ -111,10 +119,26 @@ export async function evaluateAll(
       ...(trained ? partsOf(byConcept, trained) : {}),
       ...(options.splits ? { splits: splitScores([...outcomes.values()], options.splits) } : {}),
     };
-    return [{ type: "evaluating", task: at.task, sets: sets.length }, ...events, { type: "scored", ...at, scores }];
+    return [
+      { type: "evaluating", task: at.task, sets: sets.length },
+      ...(shared ? sharedEvents(at.task, shared, evaluations) : []),
+      ...events,
+      { type: "scored", ...at, scores },
+    ];
   } finally {
     embedder.close();
   }
+}
+
+/** Keeps what was found, unless it was taken; tells which. */
+function sharedEvents(task: number, shared: SharedEvaluation, evaluations: ReadonlyMap<string, Evaluation>): readonly RunEvent[] {
+  const { object, found, refused } = shared;
+  if (found) return [{ type: "shared", what: "evaluation", task, role: "taken", object }];
+  const failed = shared.keep(evaluations);
+  return [
+    ...(refused === undefined ? [] : [refusedWarning("evaluation", refused)]),
+    failed === undefined ? { type: "shared", what: "evaluation", task, role: "kept", object } : unsharedWarning("evaluation", failed),
+  ];
 }
 
 function withItems(

@@ -77,9 +77,10 @@ export interface SavedEvent {
   readonly durationMs?: number;
 }
 
-/** What a task learned was kept for other runs, or taken from one that learned it before. */
+/** What a task learned, or what weights were scored, was kept for other runs, or taken from one that did it before. */
 export interface SharedEvent {
   readonly type: "shared";
+  readonly what: "task" | "evaluation";
   readonly task: number;
   readonly role: "kept" | "taken";
   /** Key of the object. */

@@ -30,8 +30,10 @@ export function packItems(outcomes: ArrayLike<number | boolean>): Uint8Array {
 }
 
 /** 0 or 1 for each item. @throws {RunFileError} when the file is torn or of another format. */
-export function readItems(path: string): Uint8Array {
-  const data = readFileSync(path);
+export const readItems = (path: string): Uint8Array => unpackItems(readFileSync(path), path);
+
+/** The items that {@link packItems} packed; `path` is where they lay. @throws {RunFileError} */
+export function unpackItems(data: Buffer, path: string): Uint8Array {
   const end = data.indexOf(10);
   let head: { readonly items?: unknown };
   try {

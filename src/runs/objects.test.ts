@@ -64,7 +64,7 @@ const rule = { finished: false, youngerThanMs: hour, now: Date.now() + 2 * hour 
 /** A run that refers to objects. */
 function refer(id: string, state: "done" | "preempted", object: string): void {
   const { writer, lock } = make(root, id, { store: new RunStore(root) });
-  writer.append({ type: "shared", task: 0, role: "kept", object });
+  writer.append({ type: "shared", what: "task", task: 0, role: "kept", object });
   writer.end({ state, exit: 0 });
   lock.release();
 }

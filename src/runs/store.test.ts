@@ -201,7 +201,8 @@ test("files of format 1 are read as they were written", () => {
     manifest: 1,
     latest: 1,
     lock: 1,
-    trial: 1,
+    trial: 2,
+    object: 1,
   });
   expect(reader.record()).toMatchObject({ id: "20260101-000000-fixture-0000", state: "done", exit: 0 });
   expect(reader.plan().hash).toBe("a".repeat(64));

@@ -18,7 +18,7 @@ import { border } from "./border.ts";
 import type { Position } from "./checkpoint.ts";
 import { Course } from "./course.ts";
 import { NonFiniteLossError } from "./non-finite.ts";
-import { digestOf, type TaskSharing } from "./sharing.ts";
+import { digestOf, refusedWarning, type TaskSharing, unsharedWarning } from "./sharing.ts";
 import { learn, type StepOptions } from "./step.ts";
 
 /** A task as the loop works on it. */
@@ -169,13 +169,12 @@ async function* ownSteps(course: Course, { task, step: first }: Position): Async
 async function* sharedSteps(course: Course, task: number, sharing: TaskSharing): AsyncGenerator<RunEvent> {
   const { object, found, refused } = await sharing.take(task, digestOf(course.learned()));
   if (found) {
-    yield { type: "shared", task, role: "taken", object };
+    yield { type: "shared", what: "task", task, role: "taken", object };
     yield* found.steps;
     course.take(found.state);
     return;
   }
-  if (refused !== undefined)
-    yield { type: "warning", code: "EG-4303", message: `a shared task was refused and is learned anew: ${refused}` };
+  if (refused !== undefined) yield refusedWarning("task", refused);
   const steps: StepEvent[] = [];
   for await (const event of ownSteps(course, { task, step: 0, phase: "train" })) {
     if (event.type === "step") steps.push(event);
@@ -184,8 +183,7 @@ async function* sharedSteps(course: Course, task: number, sharing: TaskSharing):
   if (course.stopped) return;
   course.assertFinite({ task, step: steps.length, phase: "evaluate" });
   const failed = sharing.keep(object, { state: course.learned(), steps });
-  if (failed === undefined) yield { type: "shared", task, role: "kept", object };
-  else yield { type: "warning", code: "EG-5303", message: `task ${task + 1} is not shared: ${failed}` };
+  yield failed === undefined ? { type: "shared", what: "task", task, role: "kept", object } : unsharedWarning("task", failed);
 }
 
 /** What lies between two steps of a task: a stop that was asked for, an evaluation on the way, a checkpoint that is due. */

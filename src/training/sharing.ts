@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { StateTree, Weights } from "../engine/tensor.ts";
 import { tensorSource } from "../models/save.ts";
-import type { StepEvent } from "../runs/event.ts";
+import type { RunEvent, SharedEvent, StepEvent } from "../runs/event.ts";
 import { canonicalJson } from "../util/json.ts";
 import { flattenState } from "./state-tree.ts";
 
@@ -27,6 +27,20 @@ export interface TaskSharing {
   /** Says why where it could not. */
   keep(object: string, learned: LearnedTask): string | undefined;
 }
+
+/** Told where something that was kept is not what it was. */
+export const refusedWarning = (what: SharedEvent["what"], reason: string): RunEvent => ({
+  type: "warning",
+  code: "EG-4303",
+  message: `a shared ${what} was refused and is made anew: ${reason}`,
+});
+
+/** Told where something could not be kept for others; the run goes on. */
+export const unsharedWarning = (what: SharedEvent["what"], reason: string): RunEvent => ({
+  type: "warning",
+  code: "EG-5303",
+  message: `this ${what} is not shared: ${reason}`,
+});
 
 /** SHA-256 of a state: every name, shape, type and bit in it. */
 export function digestOf(state: LearnedState): string {

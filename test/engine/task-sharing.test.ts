@@ -30,7 +30,7 @@ beforeEach(() => {
 /** As much of a plan as decides what is learned. */
 const planOf = (methods: readonly { readonly name: string }[], over: Readonly<Record<string, unknown>> = {}): PlanContent =>
   ({
-    spec: { methods, seed: 3, model: {}, stream: {}, data: {}, engine: {}, eval: {}, ...over },
+    spec: { methods, seed: 3, model: {}, stream: {}, data: {}, engine: {}, eval: {}, budget: {}, ...over },
     model: {},
     sources: [],
     tasks: [],

@@ -4,6 +4,7 @@ import type { FromTrainer, TrainerTask } from "../../src/launch/messages.ts";
 import { resumeRun, startRun } from "../../src/pipeline/run.ts";
 import type { RunContext } from "../../src/pipeline/run-context.ts";
 import type { RunEvent } from "../../src/runs/event.ts";
+import { ObjectStore } from "../../src/runs/objects.ts";
 import { RunReader } from "../../src/runs/run-reader.ts";
 import { readSpec } from "../../src/runs/spec.ts";
 import { RunStore } from "../../src/runs/store.ts";
@@ -13,6 +14,8 @@ export interface AttemptOptions {
   readonly set?: readonly string[];
   /** Asked after each event whether a stop is to be requested. */
   readonly stopAfter?: (event: RunEvent) => boolean;
+  /** Whether tasks and evaluations are shared with the other runs of the world. */
+  readonly share?: boolean;
   readonly allow?: readonly ("data" | "code" | "engine" | "config" | "tasks")[];
 }
 
@@ -40,7 +43,7 @@ export function resume(
 
 async function attempt(
   world: World,
-  { stopAfter }: AttemptOptions,
+  { stopAfter, share }: AttemptOptions,
   work: (context: RunContext) => Promise<number>,
 ): Promise<{ readonly exit: number; readonly events: readonly RunEvent[] }> {
   const events: RunEvent[] = [];
@@ -49,6 +52,7 @@ async function attempt(
     store: new RunStore(world.root),
     env: process.env,
     versions,
+    ...(share ? { objects: new ObjectStore(world.root) } : {}),
     stopRequested: () => stopping,
     onEvent: (event) => {
       events.push(event);
