@@ -61,7 +61,7 @@ export interface ExpertLibrary {
   get(name: string): Promise<Weights>;
 }
 
-/** Held-back samples: of the current task, of the tasks before it, and of evaluated sets that are not streamed. */
+/** Held-back samples: of the current task, of the tasks before it, and of what else the model should still know, which is evaluated sets that are not streamed, or the pretraining pool. */
 export type ScoredGroup = "task" | "earlier" | "retention";
 
 /** A group's mean over its sets of each one's headline score, in [0, 1]; absent where nothing of it is held back. */

@@ -4,10 +4,12 @@ import type { HeldOutScores, ScoredGroup, Scoring } from "../continual/method.ts
 import { type Concept, type DataSource, type SampleRecord, sizeOf } from "../data/source.ts";
 import { meanOf } from "../evaluation/aggregate.ts";
 import { createEmbedder, type EmbedderOptions } from "../evaluation/embedder.ts";
+import { validationShare } from "../evaluation/held-back.ts";
 import type { ClipConfig } from "../models/architecture.ts";
 import type { ComputeWeights } from "../models/clip.ts";
 import type { Stream } from "../streams/stream.ts";
 import { EvergreenError } from "../util/errors.ts";
+import { hashOf } from "../util/hash.ts";
 import type { Random } from "../util/random.ts";
 import { evaluatedSets } from "./evaluate.ts";
 import { workOf } from "./plan-shape.ts";
@@ -24,7 +26,7 @@ export interface HeldOutSet {
 /** What weights are scored on while a run trains; no test split is among it. */
 export interface HeldOut {
   readonly streamed: readonly HeldOutSet[];
-  /** Evaluated sets that are not streamed and have training samples. */
+  /** Evaluated sets that are not streamed and have training samples; where there is none, the sets of the pretraining pool. */
   readonly retention: readonly HeldOutSet[];
 }
 
@@ -36,11 +38,19 @@ export interface Scored {
   readonly random: Random;
 }
 
+/** The sets of a run that something may be held back of. */
+interface Divisible {
+  readonly streamed: readonly DataSource[];
+  readonly pretraining: readonly DataSource[];
+  readonly evaluated: readonly DataSource[];
+}
+
 /**
- * A run's data where methods score weights: of each streamed class a fifth of the training samples is trained on no more (purpose `held-out/<set>`). Test splits stay what they are.
+ * A run's data where methods score weights: of each streamed class a fifth of the training samples is trained on no more (purpose `held-out/<set>`), of pretraining sets, where they are scored, as many
+ * as that takes. Test splits stay what they are.
  * @throws {EvergreenError} where nothing is left that a method asks for.
  */
-export function holdBack<Data extends { readonly streamed: readonly DataSource[]; readonly evaluated: readonly DataSource[] }>(
+export function holdBack<Data extends Divisible>(
   data: Data,
   methods: Methods,
   random: Random,
@@ -49,13 +59,37 @@ export function holdBack<Data extends { readonly streamed: readonly DataSource[]
     source: validationSource(source, random, "held-out"),
     concepts: () => source.concepts(),
   });
+  const some = (sets: readonly HeldOutSet[]): readonly HeldOutSet[] => sets.filter(({ source }) => sizeOf(source, "test") > 0);
   const streamed = data.streamed.map(cut);
   const names = new Set(data.streamed.map(({ name }) => name));
-  const retention = data.evaluated.filter((set) => set.role === "eval" && !names.has(set.name) && sizeOf(set, "train") > 0).map(cut);
-  const some = (sets: readonly HeldOutSet[]): readonly HeldOutSet[] => sets.filter(({ source }) => sizeOf(source, "test") > 0);
-  const heldOut = { streamed: some(streamed), retention: some(retention) };
+  const beside = data.evaluated.filter((set) => set.role === "eval" && !names.has(set.name) && sizeOf(set, "train") > 0);
+  const evaluated = some(beside.map(cut));
+  const fromPool = evaluated.length === 0 && methods.scoring?.of.includes("retention") === true;
+  const pool = fromPool ? data.pretraining.map((source) => partOfPool(source, methods.scoring?.perSet ?? 0, random)) : [];
+  const heldOut = { streamed: some(streamed), retention: fromPool ? some(pool) : evaluated };
   refuseUnscored(methods, heldOut);
-  return { data: { ...data, streamed: streamed.map(({ source }) => source) }, heldOut };
+  const trained = {
+    streamed: streamed.map(({ source }) => source),
+    ...(fromPool ? { pretraining: pool.map(({ source }) => source) } : {}),
+  };
+  return { data: { ...data, ...trained }, heldOut };
+}
+
+/** A pretraining set less so many samples, drawn one by one, a fifth at most: a pool is too large to be shuffled for a handful. */
+function partOfPool(source: DataSource, most: number, random: Random): HeldOutSet {
+  const size = sizeOf(source, "train");
+  const count = Math.min(most, Math.floor(size * validationShare));
+  const fingerprint = hashOf([source.fingerprint, "held-out", count, random.seed]);
+  const concepts = () => source.concepts();
+  const { unopened } = source;
+  if (unopened) return { source: { ...source, fingerprint, unopened: { ...unopened, train: size - count, test: count } }, concepts };
+  const draws = random.at(`held-out/${source.name}`);
+  const drawn = new Set<number>();
+  while (drawn.size < count) drawn.add(draws.below(size));
+  const pool = source.records("train");
+  const test = [...drawn].sort((a, b) => a - b).map((item): SampleRecord => ({ ...(pool[item] as SampleRecord), split: "test" }));
+  const train = pool.filter((_, item) => !drawn.has(item));
+  return { source: { ...source, fingerprint, records: (split) => (split === "test" ? test : train), concepts }, concepts };
 }
 
 function refuseUnscored({ list }: Methods, { streamed, retention }: HeldOut): void {
@@ -64,12 +98,14 @@ function refuseUnscored({ list }: Methods, { streamed, retention }: HeldOut): vo
     if (groups.length === 0 || groups.some((group) => (group === "retention" ? retention : streamed).length > 0)) continue;
     const isRetention = groups.includes("retention");
     const lacking = isRetention
-      ? "no evaluated set beside the streamed ones has training samples"
+      ? "no evaluated set beside the streamed ones has training samples, nor is there a pretraining pool"
       : "no streamed class has two training samples";
     throw new EvergreenError(`methods: ${name} is decided by scores on samples held back of training, and ${lacking}`, {
       code: "EG-3135",
       exit: "config",
-      fix: isRetention ? "add sets with a training split to eval.suite, or leave the method out" : "leave the method out",
+      fix: isRetention
+        ? "add sets with a training split to eval.suite, name data.pretraining and give it a share, or leave the method out"
+        : "leave the method out",
     });
   }
 }

@@ -50,7 +50,7 @@ const all: Scoring = { of: ["task", "earlier", "retention"], calls: 3, perSet: 1
 /** A stream of ants and bees, then cats, beside a set that is only evaluated. */
 function scored(scoring: Scoring): Scored & { readonly trained: DataSource } {
   const random = createRandom(4);
-  const opened = { streamed: [source("s", "adapt")], evaluated: [source("s", "adapt"), source("r", "eval")] };
+  const opened = { streamed: [source("s", "adapt")], pretraining: [], evaluated: [source("s", "adapt"), source("r", "eval")] };
   const { data, heldOut } = holdBack(opened, asking(scoring), random);
   const [trained] = data.streamed;
   if (!trained) throw new Error("nothing is streamed");
@@ -142,15 +142,43 @@ test("sets that were not opened are counted by their classes", () => {
     ...source(name, role),
     unopened: { train: 24, test: 9, missing: [name], obtain: "download it" },
   });
-  const { data, heldOut } = holdBack({ streamed: [closed("s", "adapt")], evaluated: [closed("r", "eval")] }, asking(all), createRandom(4));
+  const { data, heldOut } = holdBack(
+    { streamed: [closed("s", "adapt")], pretraining: [], evaluated: [closed("r", "eval")] },
+    asking(all),
+    createRandom(4),
+  );
   const [ant, bee, cat] = data.streamed.flatMap((set) => set.concepts()) as [Concept, Concept, Concept];
   const of = { heldOut, stream: { tasks: [{ concepts: [ant, bee] }, { concepts: [cat] }] }, scoring: all, random: createRandom(4) };
   // ⌊24/5⌋ = 4 of each set: two thirds of them are of the first task.
   expect(scoringWork(of, tinyConfig).map(({ images }) => images)).toEqual([3 * (3 + 4), 3 * (1 + 3 + 4)]);
 });
 
+test("where no evaluated set has training samples, some of the pretraining pool are held back and scored", async () => {
+  const data = { streamed: [source("s", "adapt")], pretraining: [source("p", "pool")], evaluated: [source("s", "adapt")] };
+  for (const [perSet, count] of [
+    [100, 4],
+    [3, 3],
+  ] as const) {
+    const scoring = { ...all, of: ["retention"], perSet } as const;
+    const { data: left, heldOut } = holdBack(data, asking(scoring), createRandom(4));
+    const held = heldOut.retention.flatMap((set) => set.source.records("test"));
+    const kept = left.pretraining.flatMap((set) => set.records("train"));
+    expect([held.length, kept.length]).toEqual([count, 24 - count]);
+    expect([...held, ...kept].map(({ id }) => id).sort()).toEqual(
+      source("p", "pool")
+        .records("train")
+        .map(({ id }) => id),
+    );
+    const stream = { tasks: [{ concepts: left.streamed.flatMap((set) => set.concepts()) }] };
+    const found = await scoreOf({ heldOut, stream, scoring, random: createRandom(4) }, 0);
+    expect([found.scores, found.images]).toEqual([{ retention: accuracyOn(held) }, count]);
+  }
+  // Nobody asks: the pool stays whole.
+  expect(holdBack(data, asking({ ...all, of: ["task"] }), createRandom(4)).data.pretraining).toEqual(data.pretraining);
+});
+
 test("a method that asks for retention alone is refused where no evaluated set has training samples", () => {
-  const data = { streamed: [source("s", "adapt")], evaluated: [source("s", "adapt")] };
+  const data = { streamed: [source("s", "adapt")], pretraining: [], evaluated: [source("s", "adapt")] };
   expect(() => holdBack(data, asking({ ...all, of: ["retention"] }), createRandom(0))).toThrow(
     expect.objectContaining({ code: "EG-3135", message: expect.stringContaining("asks is decided by scores") as string }),
   );

@@ -6,7 +6,7 @@ export default defineMethod({
   summary:
     "Patching: after each task its weights are mixed with those it started from, in the share that scores best on held-back samples of the task and of all else.",
   source:
-    "arXiv:2208.05592, §3 and its sequential patching; what the paper calls supported tasks are here the tasks before and the evaluated sets that are not streamed",
+    "arXiv:2208.05592, §3 and its sequential patching; what the paper calls supported tasks are here the tasks before and the evaluated sets that are not streamed, or the pretraining pool",
   options: z.strictObject(scoringOptions),
   build: ({ steps, perSet }) => ({
     // Its copy of the weights is in no published table.
