@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { peerPython } from "../scripts/peers/make-env.mjs";
 import { openClipConfig, weightsOf, writeBatch, writeClasses, writeJpegs } from "./cases.mjs";
+import { ownCases } from "./own-cases.mjs";
 import { Side } from "./side.mjs";
 import { median, spread } from "./statistics.mjs";
 
@@ -25,7 +26,9 @@ const out = values.out;
 const ours = fileURLToPath(new URL("./ours.mjs", import.meta.url));
 const peer = fileURLToPath(new URL("./peers/openclip_step.py", import.meta.url));
 const root = fileURLToPath(new URL("..", import.meta.url));
-const python = await peerPython(process.env, (text) => process.stderr.write(`${text}\n`));
+/** Made when the first case asks for it. @type {Promise<string> | undefined} */
+let made;
+const python = () => (made ??= peerPython(process.env, (text) => process.stderr.write(`${text}\n`)));
 /** @type {{ case: string, ours: string, peer: string, ratio: number, atLeast: number, note: string }[]} */
 const rows = [];
 const raw = ["case,side,index,seconds,loss"];
@@ -51,8 +54,8 @@ async function trainingSteps(name, { arch, batch, precision, vocabulary, thresho
   const peerModel = { ...model, config, fused: precision === "bf16" };
   const sides = {
     ours: { side: new Side(process.execPath, [ours]), model },
-    full: { side: new Side(python, [peer]), model: peerModel },
-    ...(thresholds.cut === undefined ? {} : { cut: { side: new Side(python, [peer]), model: { ...peerModel, textLength: 24 } } }),
+    full: { side: new Side(await python(), [peer]), model: peerModel },
+    ...(thresholds.cut === undefined ? {} : { cut: { side: new Side(await python(), [peer]), model: { ...peerModel, textLength: 24 } } }),
   };
   /** @type {Record<string, { times: number[], losses: number[], peak: number }>} */
   const seen = {};
@@ -95,7 +98,7 @@ async function zeroShot() {
   const file = await writeBatch({ size: 224, batch: 64, context: 77 }, join(scratch, "zero-shot.safetensors"));
   const classes = await writeClasses(join(scratch, "classes.safetensors"), 100);
   const a = new Side(process.execPath, [ours]);
-  const b = new Side(python, [peer]);
+  const b = new Side(await python(), [peer]);
   await a.ask({ do: "model", weights, precision: "bf16" });
   await b.ask({ do: "model", weights, precision: "bf16", config: openClipConfig("ViT-B-32") });
   for (const side of [a, b]) await side.ask({ do: "batch", file });
@@ -118,7 +121,7 @@ async function loading() {
     ["scaled decode", "fastest", 2],
   ])) {
     const a = new Side(process.execPath, [ours]);
-    const b = new Side(python, [peer]);
+    const b = new Side(await python(), [peer]);
     const [mine, theirs] = [[], []];
     for (let i = 0; i < 3; i++) {
       mine.push(1 / (await a.ask({ do: "load", folder, size: 224, batch: 64, workers: 2, images: 1024, resampler })).imagesPerSecond);
@@ -187,7 +190,7 @@ async function startUp() {
     await a.ask({ do: "step" });
     mine.push((performance.now() - began) / 1000);
     await a.stop();
-    const b = new Side(python, [peer]);
+    const b = new Side(await python(), [peer]);
     theirs.push((await b.ask({ do: "model", weights, config: openClipConfig("ViT-S-32-alt") })).sinceProcessStart);
     await b.stop();
   }
@@ -256,6 +259,7 @@ const cases = {
   "data-wait": dataWait,
   "start-up": startUp,
   share: machineShare,
+  ...Object.fromEntries(Object.entries(ownCases).map(([name, own]) => [name, async () => void rows.push(...own(scratch))])),
 };
 
 const asked = values.case ?? Object.keys(cases);

@@ -15,10 +15,22 @@ export function spread(values) {
   return (at(0.75) - at(0.25)) / 2 / median(values);
 }
 
-/** Seconds that work took, on the clock and of all processors. @param {() => void} work */
+/** What work gave, and the seconds it took on the clock and of all processors. @template T @param {() => T} work */
 export function timed(work) {
   const [began, before] = [performance.now(), cpuUsage()];
-  work();
+  const result = work();
+  return { result, ...since(began, before) };
+}
+
+/** The same of work that takes turns. @template T @param {() => Promise<T>} work */
+export async function timedAsync(work) {
+  const [began, before] = [performance.now(), cpuUsage()];
+  const result = await work();
+  return { result, ...since(began, before) };
+}
+
+/** @param {number} began @param {NodeJS.CpuUsage} before */
+function since(began, before) {
   const { user, system } = cpuUsage(before);
   return { seconds: (performance.now() - began) / 1000, processorSeconds: (user + system) / 1e6 };
 }

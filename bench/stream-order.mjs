@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Ordering by similarity at full size, and its ratio to a bound: node bench/stream-order.mjs [--rows 18381] [--bound 2000]
 // Seeded, clustered unit vectors of 768 numbers. Needs dist/ and the engine.
-import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { rowProducts } from "../dist/pipeline/row-products.js";
 import { startsOf } from "../dist/streams/embedded.js";
@@ -9,6 +8,7 @@ import { greedyWalk } from "../dist/streams/greedy-walk.js";
 import { cosine, nearestRows } from "../dist/streams/neighbours.js";
 import { improvedWalk } from "../dist/streams/path-search.js";
 import { createRandom } from "../dist/util/random.js";
+import { timed } from "./statistics.mjs";
 
 const { values: options } = parseArgs({
   options: { rows: { type: "string", default: "18381" }, bound: { type: "string", default: "2000" } },
@@ -30,12 +30,6 @@ function clustered(rows, width, clusters) {
     for (let i = 0; i < width; i++) values[row * width + i] /= Math.sqrt(square);
   }
   return { rows, width, values };
-}
-
-function timed(work) {
-  const began = performance.now();
-  const result = work();
-  return { result, seconds: (performance.now() - began) / 1000 };
 }
 
 /** The least spanning tree under penalties (Prim): its cost and the degree of each row. */
