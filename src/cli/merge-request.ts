@@ -111,7 +111,8 @@ const operatorName = (name: string): string => otherNames[name] ?? name.replaceA
 function towerChoice(file: MergeFile, side: "image" | "text", weights: WeightChoice | undefined): TowerChoice {
   const own = file.towers[side];
   const isOther = own?.merge_method !== undefined && own.merge_method !== file.merge_method;
-  const { normalize: _, t: __, ...options } = { ...(isOther ? {} : file.parameters), ...own?.parameters };
+  // How mergekit stores its masks changes nothing of what is merged.
+  const { t: _, int8_mask: __, ...options } = { ...(isOther ? {} : file.parameters), ...own?.parameters };
   return {
     operator: { name: operatorName(own?.merge_method ?? file.merge_method), ...options },
     ...(weights ? { weights } : {}),

@@ -4,7 +4,7 @@ import { add, div, full, sum, to, zeros } from "../engine/ops.ts";
 import { item, type Tensor } from "../engine/tensor.ts";
 import { fold } from "./fold.ts";
 import type { Scope } from "./magnitude-cut.ts";
-import type { MergeInput, Tower } from "./operator.ts";
+import type { MergeInput, MergekitParameters, Tower } from "./operator.ts";
 import type { Trim } from "./trim.ts";
 
 /** How agreeing entries become one. */
@@ -13,6 +13,10 @@ export type Agreement = (typeof agreements)[number];
 
 /** Option of operators that elect a sign. */
 export const agreementOption = z.enum(agreements).default("mean").describe("what becomes of the entries that have the elected sign");
+
+/** What becomes of agreeing entries, as mergekit tells it. */
+export const agreementOf = ({ normalize }: MergekitParameters): { readonly merge?: Agreement } =>
+  normalize === undefined ? {} : { merge: normalize ? "mean" : "sum" };
 
 /** The sign that stands where the trimmed entries cancel: 1, −1, or 0 where no sign leads. */
 export type Majority = (input: MergeInput) => number;

@@ -50,10 +50,14 @@ export interface Tower {
 /** What an operator needs beside the weights: the diagonal of Fisher's matrix, or XᵀX of a layer's inputs. */
 export type Statistic = "fisher" | "gram";
 
-/** A trim as mergekit's merge files tell it. */
-export interface TrimShares {
+/** How mergekit's merge files tell of trims and agreement. */
+export interface MergekitParameters {
+  /** Share of the entries that stays. */
   readonly density?: number | undefined;
+  /** Share of the largest entries that goes. */
   readonly gamma?: number | undefined;
+  /** Whether entries that agree become their mean, not their sum. */
+  readonly normalize?: boolean | undefined;
 }
 
 /** Many weights in, one set of weights out. It knows neither files nor tasks, and writes to none of its inputs. */
@@ -71,8 +75,8 @@ export interface MergeOperator<S extends z.ZodType = z.ZodType, Plan = unknown> 
   readonly needs?: Statistic;
   /** Tensors that must be given whole, because entries depend on each other; all others come in blocks of any size, with the same bits. */
   whole?(tensor: Pick<MergedTensor, "layers">): boolean;
-  /** Its options for the shares by which mergekit tells of a trim: `density` stays, and `gamma`, the largest entries, goes. Absent where nothing is dropped. */
-  trims?(asked: TrimShares): Readonly<Record<string, number>>;
+  /** Its options for what mergekit's merge files tell in other words; absent where there is nothing of the kind. */
+  mergekit?(asked: MergekitParameters): Readonly<Record<string, number | string>>;
   /** Times that every file is read, the merge itself included. */
   passes(options: z.output<S>): number;
   /** What depends on a whole tensor or tower (a threshold, an angle), found before anything is merged. */

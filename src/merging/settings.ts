@@ -2,7 +2,7 @@ import type { ComponentSpec } from "../util/component.ts";
 import { globPattern } from "../util/glob.ts";
 import { issueText } from "../util/issues.ts";
 import { createRandom } from "../util/random.ts";
-import { MergeError, type MergeOperator, modifiers, operators, type TrimShares } from "./operator.ts";
+import { MergeError, type MergekitParameters, type MergeOperator, modifiers, operators } from "./operator.ts";
 import { type TowerName, towerNames } from "./placement.ts";
 import { type MergeSettings, usualBlock } from "./planned-merge.ts";
 import type { TowerSettings } from "./planned-tower.ts";
@@ -63,7 +63,7 @@ async function resolveTower(choice: TowerChoice, { count, hasBase }: MergeChoice
       `${operator.usesBase ? name : choice.modifier?.name} needs the base that the models were trained from`,
       "name it: --base MODEL, or base_model in a merge file",
     );
-  const asked = withTrims(operator, given);
+  const asked = inOurWords(operator, given);
   const options = parseOptions(name, operator, modifier?.replaces ? { ...asked, lambda: 1 } : asked);
   return {
     operator,
@@ -73,11 +73,18 @@ async function resolveTower(choice: TowerChoice, { count, hasBase }: MergeChoice
   };
 }
 
-/** Options of one's own for the shares of a trim, which an operator without one does not know. */
-function withTrims({ trims }: MergeOperator, given: Readonly<Record<string, unknown>>): object {
-  const { density, gamma, ...own } = given;
-  const isAsked = typeof density === "number" || typeof gamma === "number";
-  return trims && isAsked ? { ...own, ...trims(given as TrimShares) } : given;
+/** An operator's own options for mergekit's; a share that it does not know of stays, to be refused. */
+function inOurWords({ mergekit }: MergeOperator, given: Readonly<Record<string, unknown>>): object {
+  const { density, gamma, normalize, ...own } = given;
+  const asked: MergekitParameters = {
+    ...(typeof density === "number" ? { density } : {}),
+    ...(typeof gamma === "number" ? { gamma } : {}),
+    ...(typeof normalize === "boolean" ? { normalize } : {}),
+  };
+  if (mergekit) return { ...own, ...mergekit(asked) };
+  // To weights that are shares it was said already.
+  const { normalize: _, ...left } = given;
+  return left;
 }
 
 function checkCount(name: string, { models: [fewest, most] }: MergeOperator, count: number): void {

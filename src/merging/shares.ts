@@ -50,6 +50,6 @@ export function checkShares(shares: readonly number[]): void {
   if (shares.some((share) => !Number.isFinite(share) || share < 0) || Math.abs(total - 1) > tolerance)
     throw new MergeError(
       `weights ${shares.join(", ")} add up to ${total}; expected numbers >= 0 that add up to 1`,
-      "give shares such as 0.3, 0.7, or leave them away for equal ones",
+      "give shares such as 0.3, 0.7, leave them away for equal ones, or set normalize: true in a merge file",
     );
 }

@@ -4,7 +4,7 @@ import { concat, divNumber, mul, slice, to } from "../engine/ops.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
 import { keptEntries } from "./entry-draws.ts";
 import { type CutShares, type Cuts, type Limit, planCuts, type Scope } from "./magnitude-cut.ts";
-import type { MergeInput, Tower, TrimShares } from "./operator.ts";
+import type { MergeInput, MergekitParameters, Tower } from "./operator.ts";
 
 /** Task vector i with the entries that are dropped set to 0. */
 export type Trim = (input: MergeInput, i: number) => Tensor;
@@ -55,8 +55,8 @@ export const dropOption = z.number().min(0).max(0.99).default(0.8).describe("pro
 /** What is removed where the share that stays is told, without the rounding of the subtraction. */
 export const removedShare = (density: number, top = 0): number => Math.max(0, Number((1 - density - top).toPrecision(12)));
 
-/** The trim of operators that drop the smallest entries, or entries by lot. */
-export const oneSidedTrims = ({ density }: TrimShares): Readonly<Record<string, number>> =>
+/** The trim of operators that drop the smallest entries, or entries by lot, as mergekit tells it. */
+export const oneSidedTrim = ({ density }: MergekitParameters): Readonly<Record<string, number>> =>
   density === undefined ? {} : { remove: removedShare(density) };
 
 /** Drops each entry with probability `drop` and divides what stays by 1 − drop. */

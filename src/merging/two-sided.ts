@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { TrimShares } from "./operator.ts";
+import type { MergekitParameters } from "./operator.ts";
 import { removedShare } from "./trim.ts";
 
 /** Options of a trim at both ends. */
@@ -8,10 +8,10 @@ export const twoSided = {
   top: z.number().min(0).lt(1).default(0.01).describe("share of the largest entries to drop"),
 };
 
-/** The trim at both ends of which a share stays; the largest entries stay before that share is fallen below. */
-export function twoSidedTrims({ density, gamma = 0.01 }: TrimShares): Readonly<Record<string, number>> {
-  if (density === undefined) return { top: gamma };
-  const top = Math.min(gamma, removedShare(density));
+/** The trim at both ends as mergekit tells it: the largest entries stay before less than the share stays. */
+export function twoSidedTrim({ density, gamma }: MergekitParameters): Readonly<Record<string, number>> {
+  if (density === undefined) return gamma === undefined ? {} : { top: gamma };
+  const top = Math.min(gamma ?? 0.01, removedShare(density));
   return { top, remove: removedShare(density, top) };
 }
 

@@ -101,6 +101,8 @@ test("mergekit's names and shares mean what they mean there", async () => {
     // The share that stays comes before the largest that go.
     ["breadcrumbs", "density: 0.95, gamma: 0.1", ["breadcrumbs", "remove=0", "top=0.05"]],
     ["dare_linear", "density: 0.25", ["dare", "remove=0.75"]],
+    ["ties", "density: 0.5, normalize: false, int8_mask: true", ["ties", "remove=0.5", "merge=sum"]],
+    ["dare_ties", "density: 0.5, normalize: true", ["dare-ties", "remove=0.5", "merge=mean"]],
     ["task_arithmetic", "lambda: 0.5", ["task-arithmetic", "lambda=0.5"]],
   ] as const;
   for (const [method, parameters, [ours, ...set]] of pairs) {

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { agreementOption, electedMerge, type Majority, planMajority } from "../election.ts";
+import { agreementOf, agreementOption, electedMerge, type Majority, planMajority } from "../election.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
 import { magnitudeTrim, type Trim } from "../trim.ts";
-import { checkTrims, twoSided, twoSidedTrims } from "../two-sided.ts";
+import { checkTrims, twoSided, twoSidedTrim } from "../two-sided.ts";
 
 const options = checkTrims(
   z.strictObject({ ...twoSided, merge: agreementOption, lambda: lambdaOption, scope: scopeOption.default("tower") }),
@@ -17,7 +17,7 @@ export default {
   models: [1, Number.POSITIVE_INFINITY],
   weights: "factors",
   usesBase: true,
-  trims: twoSidedTrims,
+  mergekit: (asked) => ({ ...twoSidedTrim(asked), ...agreementOf(asked) }),
   passes: ({ remove, top }) => (remove + top > 0 ? 4 : 2),
   plan: (tower, { remove, top, scope }) => {
     const { trim, locate } = magnitudeTrim(tower, { remove, top }, scope);

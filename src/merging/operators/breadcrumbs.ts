@@ -4,7 +4,7 @@ import { fromBase, lambdaOption } from "../lambda.ts";
 import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
 import { exactTrim, type Trim } from "../trim.ts";
-import { checkTrims, twoSided, twoSidedTrims } from "../two-sided.ts";
+import { checkTrims, twoSided, twoSidedTrim } from "../two-sided.ts";
 
 const options = checkTrims(z.strictObject({ ...twoSided, lambda: lambdaOption, scope: scopeOption.default("tensor") }));
 
@@ -15,7 +15,7 @@ export default {
   models: [1, Number.POSITIVE_INFINITY],
   weights: "factors",
   usesBase: true,
-  trims: twoSidedTrims,
+  mergekit: twoSidedTrim,
   passes: ({ remove, top }) => (remove + top > 0 ? 3 : 1),
   plan: (tower, { remove, top, scope }) => exactTrim(tower, { remove, top }, scope),
   merge: (input, { lambda }, trim) =>

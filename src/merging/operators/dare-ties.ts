@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { agreementOption, electedMerge, type Majority, planMajority } from "../election.ts";
+import { agreementOf, agreementOption, electedMerge, type Majority, planMajority } from "../election.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
-import { dropOption, oneSidedTrims, randomTrim } from "../trim.ts";
+import { dropOption, oneSidedTrim, randomTrim } from "../trim.ts";
 
 const options = z.strictObject({
   remove: dropOption,
@@ -19,7 +19,7 @@ export default {
   models: [1, Number.POSITIVE_INFINITY],
   weights: "factors",
   usesBase: true,
-  trims: oneSidedTrims,
+  mergekit: (asked) => ({ ...oneSidedTrim(asked), ...agreementOf(asked) }),
   passes: () => 2,
   plan: (tower, { remove, scope }) => planMajority(tower, randomTrim(remove), { scope }),
   merge: (input, { remove, merge, lambda }, majority) =>

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { sumOf } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator } from "../operator.ts";
-import { dropOption, oneSidedTrims, randomTrim } from "../trim.ts";
+import { dropOption, oneSidedTrim, randomTrim } from "../trim.ts";
 
 const options = z.strictObject({
   remove: dropOption,
@@ -16,7 +16,7 @@ export default {
   models: [1, Number.POSITIVE_INFINITY],
   weights: "factors",
   usesBase: true,
-  trims: oneSidedTrims,
+  mergekit: oneSidedTrim,
   passes: () => 1,
   merge: (input, { remove, lambda }) => {
     const trim = randomTrim(remove);

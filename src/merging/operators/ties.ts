@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { agreementOption, electedMerge, type Majority, planMajority } from "../election.ts";
+import { agreementOf, agreementOption, electedMerge, type Majority, planMajority } from "../election.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
-import { magnitudeTrim, oneSidedTrims, type Trim } from "../trim.ts";
+import { magnitudeTrim, oneSidedTrim, type Trim } from "../trim.ts";
 
 const options = z.strictObject({
   remove: z.number().min(0).lt(1).default(0.8).describe("share of the smallest entries to drop; published code of TIME: 0.2"),
@@ -20,7 +20,7 @@ export default {
   models: [1, Number.POSITIVE_INFINITY],
   weights: "factors",
   usesBase: true,
-  trims: oneSidedTrims,
+  mergekit: (asked) => ({ ...oneSidedTrim(asked), ...agreementOf(asked) }),
   passes: ({ remove }) => (remove > 0 ? 4 : 2),
   plan: (tower, { remove, scope }) => {
     const { trim, locate } = magnitudeTrim(tower, { remove, top: 0 }, scope);
