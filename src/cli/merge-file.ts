@@ -12,12 +12,13 @@ import { readYamlMap } from "../util/yaml-config.ts";
 const weight = z
   .union([z.number(), z.array(z.strictObject({ filter: z.string().optional(), value: z.number() })).min(1)])
   .describe('a number, or a list of {filter: "visual.*", value: 0.3}, of which the first that fits counts');
+const share = z.number().describe("a number, the same for all models");
 const parameters = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));
 const model = z.union([
   z.string(),
   z.strictObject({
     model: z.string().min(1),
-    parameters: z.strictObject({ weight: weight.optional() }).optional(),
+    parameters: z.strictObject({ weight: weight.optional(), density: share.optional(), gamma: share.optional() }).optional(),
     statistics: z.string().optional().describe("a .safetensors file with what fisher or regmean needs of this model"),
   }),
 ]);

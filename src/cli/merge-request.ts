@@ -36,14 +36,16 @@ export interface MergeRequest {
 /** A request from a file and flags over it. @throws {UsageError} or {ConfigError} */
 export function mergeRequest(models: readonly string[], flags: MergeFlags): MergeRequest {
   const file = withFlags(flags.config === undefined ? emptyMergeFile(models) : readMergeFile(flags.config), models, flags);
-  const named = file.models.map(withName);
+  const named = withoutBase(file.models.map(withName), file.base_model);
   const isBaseIn = file.weights?.include_base === true;
   if (isBaseIn && file.base_model === undefined) throw new UsageError("the base is to take part, but none is named", "add --base MODEL");
   const statistics = named.flatMap((each) => each.statistics ?? []);
   if (statistics.length > 0 && statistics.length < named.length)
     throw new UsageError(`${statistics.length} of ${named.length} models have statistics`, "give every model its own, or none");
   const list = [...(isBaseIn && file.base_model !== undefined ? [file.base_model] : []), ...named.map((each) => each.model)];
-  const tower = (side: "image" | "text"): TowerChoice => towerChoice(file, side, weightsOf(named, file));
+  const shares = { ...shareOf(named, "density"), ...shareOf(named, "gamma") };
+  const told = { ...file, parameters: { ...shares, ...file.parameters } };
+  const tower = (side: "image" | "text"): TowerChoice => towerChoice(told, side, weightsOf(named, file));
   return {
     base: file.base_model,
     models: list,
@@ -90,6 +92,24 @@ function recencyOf(name: string): Recency {
 
 type Named = Exclude<MergeFile["models"][number], string>;
 const withName = (model: MergeFile["models"][number]): Named => (typeof model === "string" ? { model } : model);
+
+/** As in mergekit, a base that is listed among models with parameters and has none itself is none of them. */
+function withoutBase(named: readonly Named[], base: string | undefined): readonly Named[] {
+  const isToldOf = named.some(({ parameters }) => parameters !== undefined);
+  return isToldOf ? named.filter(({ model, parameters }) => model !== base || parameters !== undefined) : named;
+}
+
+/** A share of a trim that models have, each the same. @throws {UsageError} where they differ */
+function shareOf(named: readonly Named[], key: "density" | "gamma"): Readonly<Record<string, number>> {
+  const given = named.map(({ parameters }) => parameters?.[key]);
+  const [first] = given;
+  if (given.some((share) => share !== first))
+    throw new UsageError(
+      `models differ in their ${key}: ${given.map((share) => share ?? "none").join(", ")}`,
+      `give all of them one: parameters: {${key}: ...}`,
+    );
+  return first === undefined ? {} : { [key]: first };
+}
 
 /** Weights of the models as one choice; undefined where nobody gave any. */
 function weightsOf(named: readonly Named[], { weights, parameters }: MergeFile): WeightChoice | undefined {

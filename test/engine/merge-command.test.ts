@@ -112,6 +112,40 @@ test("mergekit's names and shares mean what they mean there", async () => {
     await evergreen(a, b, "--base", base, "--method", ours, ...flags, "--out", at("ours.safetensors"));
     expect([method, parameters, digest(at("theirs.safetensors"))]).toEqual([method, parameters, digest(at("ours.safetensors"))]);
   }
+  const listed = (density: number): string =>
+    [
+      "merge_method: ties",
+      "base_model: ./base.safetensors",
+      "models:",
+      "  - model: ./base.safetensors",
+      "  - {model: ./a.safetensors, parameters: {density: 0.5, weight: 0.5}}",
+      `  - {model: ./b.safetensors, parameters: {density: ${density}, weight: 2}}`,
+      "parameters: {normalize: false}",
+      "",
+    ].join("\n");
+  writeFileSync(at("theirs.yaml"), listed(0.5));
+  await evergreen("-C", at("theirs.yaml"), "--out", at("theirs.safetensors"));
+  await evergreen(
+    a,
+    b,
+    "--base",
+    base,
+    "--method",
+    "ties",
+    "--set",
+    "remove=0.5",
+    "--set",
+    "merge=sum",
+    "--weights",
+    "0.5,2",
+    "--out",
+    at("ours.safetensors"),
+  );
+  expect(digest(at("theirs.safetensors"))).toBe(digest(at("ours.safetensors")));
+  writeFileSync(at("theirs.yaml"), listed(0.7));
+  expect((await evergreen("-C", at("theirs.yaml"), "--out", at("no"))).failure).toMatch(
+    /^EG-2001 models differ in their density: 0.5, 0.7/,
+  );
   writeFileSync(at("theirs.yaml"), file("task_arithmetic", "density: 0.5"));
   expect((await evergreen("-C", at("theirs.yaml"), "--out", at("no"))).failure).toMatch(/task-arithmetic: .*density/);
 });
