@@ -71,26 +71,27 @@ export async function chargedMultiplier(
   return multiplierOf(own, await meteredAtMost({ ...spec, optim, model: { ...spec.model, train } }, model, compose([])));
 }
 
-function publishedMultiplier({ model: { train } }: RunSpec, methods: Methods): number {
+/** The table is of AdamW. @throws {EvergreenError} for what it has no row of. */
+function publishedMultiplier({ model: { train }, optim }: RunSpec, methods: Methods): number {
+  if (optim.name !== "adamw") throw unpublished(`the optimizer ${optim.name}`);
   const [only, ...others] = methods.list.filter(({ method }) => method.budget);
   if (only) {
     const found = others.length === 0 ? publishedMethod(only.method.budget?.published ?? "") : undefined;
     if (found) return found.multiplier;
-    throw new EvergreenError(`budget: no published memory for ${[only, ...others].map(({ name }) => name).join(" with ")} as it is set`, {
-      code: "EG-3121",
-      exit: "config",
-      fix: "set budget.accounting.multipliers to metered, or give the budget in FLOPs, samples or steps",
-    });
+    throw unpublished(`${[only, ...others].map(({ name }) => name).join(" with ")} as it is set`);
   }
   const sides = sidesOf(train);
   const row = sides && publishedMethods().find((method) => hashOf(method.sides) === hashOf(sides));
   if (row) return row.multiplier;
-  throw new EvergreenError(`budget: no published memory for model.train.image ${shown(train.image)}, text ${shown(train.text)}`, {
+  throw unpublished(`model.train.image ${shown(train.image)}, text ${shown(train.text)}`);
+}
+
+const unpublished = (what: string): EvergreenError =>
+  new EvergreenError(`budget: no published memory for ${what}`, {
     code: "EG-3121",
     exit: "config",
     fix: "set budget.accounting.multipliers to metered, or give the budget in FLOPs, samples or steps",
   });
-}
 
 /** FLOPs of the run's step in closed form. @throws {EvergreenError} where there is none. */
 function closedFormOf(spec: RunSpec, config: ClipConfig, methods: Methods): number {

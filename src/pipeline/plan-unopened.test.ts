@@ -53,6 +53,39 @@ const published: readonly (readonly [preset: string, title: string, set: readonl
   ["fomo-b16", "locked-image", ["methods=[{name: locked-image}]"], { 20: 12_982, 200: 1298 }],
   ["fomo-b32", "full fine-tuning", [], { 20: 1259, 50: 504, 100: 252, 200: 126 }],
 ];
+
+/** The published table by presets: steps of a task at 20 tasks. */
+const byPreset: Readonly<Record<string, number>> = {
+  "locked-text": 1949,
+  "locked-image": 12_982,
+  lnfit: 3179,
+  bitfit: 3179,
+  "lora-4": 1898,
+  "lora-64": 1891,
+  "dora-4": 1893,
+  "dora-64": 1886,
+  "vera-4": 1898,
+  "vera-64": 1896,
+  ewc: 14,
+  si: 1418,
+  "zs-merge": 1420,
+  "ft-merge": 1420,
+  "ema-merge": 1420,
+};
+test.each(Object.entries(byPreset))("preset:method-%s over preset:fomo-b16 has the published %i steps", async (method, steps) => {
+  const files = ["fomo-b16", `method-${method}`].map((name) => join(presetFolder, `${name}.yaml`));
+  const set = method === "ewc" ? ["budget.accounting={task_ends: published}"] : [];
+  const { spec } = readSpec({ files, set, env: {}, cwd: root, presets: presetFolder });
+  const { plan } = await resolveRun(spec, root, toPlan);
+  expect(new Set(plan.tasks.map((task) => task.steps))).toEqual(new Set([steps]));
+});
+
+test("GaLore has no row in the published table, and is not taken for AdamW", async () => {
+  const files = ["fomo-b16", "method-galore-16"].map((name) => join(presetFolder, `${name}.yaml`));
+  const { spec } = readSpec({ files, set: [], env: {}, cwd: root, presets: presetFolder });
+  await expect(resolveRun(spec, root, toPlan)).rejects.toMatchObject({ code: "EG-3121" });
+});
+
 for (const [preset, title, set, steps] of published)
   test(`${preset} with ${title} has the published steps at ${Object.keys(steps).join(", ")} tasks`, async () => {
     const found = Object.keys(steps).map(async (tasks) => [tasks, await stepsOf(preset, Number(tasks), ...set)] as const);

@@ -59,7 +59,7 @@ export default defineMethod({
     };
     return {
       // Its copies of the weights are in no published table.
-      budget: {},
+      budget: { published: "si" },
       init: (): Memory => ({ path: new Map(), start: new Map(), importance: null, expert: null }),
       startTask: (task, { importance, expert }: Memory): Memory => ({
         path: new Map([...learnedWeights(task)].map(([name, weight]) => [name, zerosLike(weight)])),
