@@ -3,33 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { captured } from "../../test/fixtures/cli/captured.ts";
-import { make } from "../../test/fixtures/runs/made-run.ts";
-import type { Measurement } from "../runs/measurement.ts";
+import { scoredRuns } from "../../test/fixtures/runs/scored-run.ts";
 import * as exporting from "./commands/export.ts";
 
 const place = mkdtempSync(join(tmpdir(), "export-"));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 let runs: readonly string[];
 
-const share = (metric: string, value: number): Measurement => ({
-  ...{ metric, value, unit: "share", samples: 8 },
-  interval: [value - 0.125, value + 0.125],
-});
-
-/** A run that was scored before its first task and after it. */
 beforeAll(() => {
-  const { store, writer } = make(place, "20260101-000000-x-abcd");
-  runs = ["--runs", store.root];
-  for (const [task, value] of [
-    [-1, 0.25],
-    [0, 0.5],
-  ] as const) {
-    const at = { task, step: 2 + 2 * task, state: "live" } as const;
-    const about = { source: "digits", role: "adapt", evaluator: "zero-shot", headline: "acc1" } as const;
-    writer.append({ type: "evaluated", ...at, ...about, measurements: [share("acc1", value)] });
-    writer.append({ type: "scored", ...at, scores: { ka: share("ka", value), kaSets: ["digits"], zsSets: [] } });
-  }
-  writer.flush();
+  runs = ["--runs", scoredRuns(place)];
 });
 
 test.each([
@@ -61,11 +43,4 @@ test("latex is the matrix, with intervals where they are asked for; a file has w
   expect((await captured(exporting, "abcd", "--as", "latex", "--out", file, ...runs)).out).toBe(`${file}\n`);
   expect(readFileSync(file, "utf8")).toBe(plain);
   expect((await captured(exporting, "abcd", "--as", "latex", "--out", file, "-q", ...runs)).out).toBe("");
-});
-
-test("clip-benchmark is the last evaluation, printed one a line or put into a folder", async () => {
-  const { out } = await captured(exporting, "abcd", "--as", "clip-benchmark", ...runs);
-  expect(JSON.parse(out)).toMatchObject({ dataset: "digits", model: "m", pretrained: "20260101-000000-x-abcd@2", metrics: { acc1: 0.5 } });
-  const written = (await captured(exporting, "abcd", "--as", "clip-benchmark", "--out", join(place, "results"), ...runs)).out.trim();
-  expect(JSON.parse(readFileSync(written, "utf8"))).toEqual(JSON.parse(out));
 });
