@@ -156,7 +156,7 @@ function spendingCells(
 
 function barsLegend(tasks: readonly TaskSpending[]): string {
   const ends = tasks.some(({ end }) => end.planned > 0) ? "; the upper part of a bar is what methods did when tasks ended" : "";
-  return `FLOPs that count against the budget, as the run's journal has them${ends}. What was lost in a crash and done again counts once.`;
+  return `FLOPs that count against the budget, as the run's journal has them${ends}. What was lost in a crash and done again counts once, what was taken from another run as if it had been done.`;
 }
 
 /** What the numbers say of one run. */

@@ -65,3 +65,14 @@ test("measurements keep every digit; tasks count from 1, the start is 0; means f
     "2,20,live,,,,ka,0.3333333333333333,0.1,0.5,share,3",
   ]);
 });
+
+test("tests in time are lines of their own; one that was not scored is none", () => {
+  const share = (value: number) => ({ metric: "dynamic", value, unit: "share" as const, samples: 4 });
+  const splits = { static: share(0.75), dynamic: [share(0.5), null, share(0)] };
+  const table = measurementTable([], [{ task: 0, step: 9, state: "live", cells: {}, scores: { kaSets: [], zsSets: [], splits } }]);
+  expect(csvTable(table).split("\n").slice(1)).toEqual([
+    "1,9,live,,,,tests_of_task_1,0.5,,,share,4",
+    "1,9,live,,,,tests_of_task_3,0,,,share,4",
+    "1,9,live,,,,tests_static,0.75,,,share,4",
+  ]);
+});

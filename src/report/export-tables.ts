@@ -1,3 +1,5 @@
+import type { Scores } from "../runs/event.ts";
+import type { Measurement } from "../runs/measurement.ts";
 import type { ResultRow } from "../runs/rows.ts";
 import type { EvaluationView } from "../runs/view.ts";
 import type { Cell, Table } from "./table.ts";
@@ -46,26 +48,21 @@ export function measurementTable(results: readonly ResultRow[], evaluations: rea
     ...[value, interval?.[0], interval?.[1], unit, n],
   ]);
   const means = evaluations.flatMap(({ task, step, state, scores }) =>
-    (["ka", "zs", "gm"] as const).flatMap((name) => {
-      const score = scores?.[name];
-      if (!score) return [];
-      return [
-        [
-          task + 1,
-          step,
-          state,
-          undefined,
-          undefined,
-          undefined,
-          name,
-          score.value,
-          score.interval?.[0],
-          score.interval?.[1],
-          score.unit,
-          score.samples,
-        ],
-      ];
-    }),
+    meansIn(scores).map(([metric, { value, interval, unit, samples }]) => [
+      ...[task + 1, step, state, undefined, undefined, undefined, metric],
+      ...[value, interval?.[0], interval?.[1], unit, samples],
+    ]),
   );
   return { columns: titles.map((title) => ({ title })), rows: [...measured, ...means] };
+}
+
+/** Scores over several sets by name; `tests_of_task_3` is a row's entry in the matrix of tasks by tests of tasks. */
+function meansIn(scores: Scores | undefined): readonly (readonly [string, Measurement])[] {
+  const { dynamic = [], static: still } = scores?.splits ?? {};
+  const named: readonly (readonly [string, Measurement | null | undefined])[] = [
+    ...(["ka", "zs", "gm"] as const).map((name) => [name, scores?.[name]] as const),
+    ...dynamic.map((found, task) => [`tests_of_task_${task + 1}`, found] as const),
+    ["tests_static", still],
+  ];
+  return named.flatMap(([name, found]) => (found ? [[name, found] as const] : []));
 }
