@@ -43,6 +43,8 @@ function messageOf(event: StoredEvent): string | undefined {
       return `task ${event.task + 1}${event.name ? ` (${event.name})` : ""} begins: ${event.steps} steps`;
     case "task-ended":
       return `task ${event.task + 1} ends at step ${event.step}`;
+    case "lineage":
+      return `task ${event.task + 1} ships ${event.deploy}; the next one starts from ${event.start}`;
     case "shared":
       return `${event.what === "task" ? `task ${event.task + 1}` : "evaluation"}: ${event.role === "taken" ? "taken from an earlier run" : "kept for other runs"}`;
     case "step":

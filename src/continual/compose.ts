@@ -90,6 +90,10 @@ export class Methods {
   get decidesWeights(): boolean {
     return this.parts.some(({ expert, flow }) => (expert ?? flow) !== undefined);
   }
+  /** The name of the method that decides where weights go. */
+  get deciding(): string {
+    return this.list.find(({ method }) => method.flow ?? method.expert)?.name ?? "training";
+  }
   get hasTerms(): boolean {
     return this.parts.some(({ loss }) => loss !== undefined);
   }

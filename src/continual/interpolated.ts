@@ -3,11 +3,12 @@ import { noGrad } from "../engine/grad.ts";
 import { lerp } from "../engine/ops.ts";
 import { release, scope } from "../engine/scope.ts";
 import type { Tensor, Weights } from "../engine/tensor.ts";
+import { firstWeights, type Lineage, taskWeights } from "../runs/lineage.ts";
 import type { HeldOutScores, Method, TaskContext } from "./method.ts";
 import { snapshot } from "./snapshot.ts";
 
-/** Where a task started, by weight that it can move; null before the first one. */
-export type Way = { readonly start: Weights | null };
+/** Where a task started, by weight that it can move, and its name; null before the first one. */
+export type Way = { readonly start: Weights | null; readonly from: string };
 
 /** Options of methods that choose a place between two weights by scores. */
 export const scoringOptions = {
@@ -22,11 +23,11 @@ export type Choice = (scoreAt: (share: number) => Promise<HeldOutScores>, task: 
  * The hooks of a method that ships θ(a) = θ_start + a·(θ_end − θ_start) after each task, and lets the next one start there. θ(1) is the trained weights themselves, so that adapters stay
  * where it is chosen; at any other place they are folded in.
  */
-export function interpolating(choose: Choice): Pick<Method<Way>, "init" | "startTask" | "flow"> {
+export function interpolating(by: string, choose: Choice): Pick<Method<Way>, "init" | "startTask" | "flow"> {
   return {
-    init: () => ({ start: null }),
-    startTask: (task, { start }) => ({ start: start ?? snapshot(task.model.weights, (name) => canMove(task, name)) }),
-    async flow(expert, task, { start }) {
+    init: () => ({ start: null, from: firstWeights }),
+    startTask: (task, { start, from }) => ({ start: start ?? snapshot(task.model.weights, (name) => canMove(task, name)), from }),
+    async flow(expert, task, { start, from }) {
       if (!start) throw new Error("internal: a task ended that never started");
       const scoreAt = async (share: number): Promise<HeldOutScores> => {
         const { weights, made } = placeOf(start, expert, share);
@@ -36,11 +37,25 @@ export function interpolating(choose: Choice): Pick<Method<Way>, "init" | "start
           release(made);
         }
       };
-      const { weights, made } = placeOf(start, expert, await choose(scoreAt, task));
+      const share = await choose(scoreAt, task);
+      const { weights, made } = placeOf(start, expert, share);
       const next = made.size > 0 ? made : snapshot(expert, (name) => start.has(name));
-      return { deploy: weights, start: weights, state: { start: next } };
+      const lineage = wayLineage({ by, task: task.task, from, share });
+      return { deploy: weights, start: weights, state: { start: next, from: lineage.start }, lineage };
     },
   };
+}
+
+function wayLineage(way: { readonly by: string; readonly task: number; readonly from: string; readonly share: number }): Lineage {
+  const { by, task, from, share } = way;
+  const own = taskWeights(task);
+  if (share === 1) return { deploy: own, start: own, made: [] };
+  const name = `${by}-${task + 1}`;
+  const of = [
+    { weights: own, share },
+    { weights: from, share: 1 - share },
+  ];
+  return { deploy: name, start: name, made: [{ name, by, of }] };
 }
 
 /** What a task's steps change once adapters are folded in. */

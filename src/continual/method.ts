@@ -8,6 +8,7 @@ import type { TokenBatch } from "../models/text-transformer.ts";
 import type { Adapters } from "../nn/adapter.ts";
 import type { ObjectiveDefinition } from "../nn/objective.ts";
 import type { OptimizerState } from "../nn/optimizer.ts";
+import type { Lineage } from "../runs/lineage.ts";
 import { Catalog, type Component } from "../util/component.ts";
 import type { Json } from "../util/json.ts";
 import type { Random } from "../util/random.ts";
@@ -146,6 +147,8 @@ export interface WeightFlow<State> {
   /** What the next task starts from. Default: the expert. */
   readonly start?: Weights;
   readonly state?: State;
+  /** How they came about; where it is not said, of the expert, by the method. */
+  readonly lineage?: Lineage;
 }
 
 /** A step's mixture rows, asked for in any order. */

@@ -102,6 +102,10 @@ export async function deployed(
   };
 }
 
+/** Whether the rule's operator merges by shares. */
+export const takesShares = async ({ operator }: TemporalRule): Promise<boolean> =>
+  (await operators.load(specOf(operator).name)).weights === "shares";
+
 /** What the next task starts from. */
 export async function started(
   { start }: TemporalRule,

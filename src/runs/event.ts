@@ -1,3 +1,4 @@
+import type { Lineage } from "./lineage.ts";
 import type { Measurement } from "./measurement.ts";
 
 /** Which weights were evaluated; `inside` are those in training in the middle of a task. */
@@ -87,12 +88,19 @@ export interface SharedEvent {
   readonly object: string;
 }
 
+/** Where methods decide about weights: how those came about that were shipped after a task and that the next one starts from. */
+export interface LineageEvent extends Lineage {
+  readonly type: "lineage";
+  readonly task: number;
+}
+
 /** What a run tells, in the order it happens. Tasks count from 0. */
 export type RunEvent =
   | { readonly type: "started"; readonly plan: string }
   | { readonly type: "task-started"; readonly task: number; readonly name?: string; readonly step: number; readonly steps: number }
   | StepEvent
   | SharedEvent
+  | LineageEvent
   | { readonly type: "task-ended"; readonly task: number; readonly step: number }
   | { readonly type: "evaluating"; readonly task: number; readonly sets: number }
   | EvaluatedEvent

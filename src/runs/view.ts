@@ -190,6 +190,7 @@ class Draft {
         this.notes.push({ t, kind: "resumed", text: `resumed from ${event.from}${event.exact ? "" : ", not bit-exact"}` });
         return;
       case "shared":
+      case "lineage":
         return;
       case "signal":
         this.next.state = "stopping";

@@ -3,6 +3,7 @@ import { clone } from "../engine/ops.ts";
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { Weights } from "../engine/tensor.ts";
 import type { RunEvent } from "../runs/event.ts";
+import { type Lineage, taskWeights } from "../runs/lineage.ts";
 import { failpoint } from "../util/failpoint.ts";
 import type { Position } from "./checkpoint.ts";
 import type { Course } from "./course.ts";
@@ -15,6 +16,7 @@ interface Outcome {
   readonly trained: Weights;
   readonly deploy: Weights;
   readonly start: Weights;
+  readonly lineage: Lineage;
   /** Everything that was made for it and is in no state. */
   readonly made: unknown;
 }
@@ -41,6 +43,7 @@ export async function* border(course: Course, task: number): AsyncGenerator<RunE
   if (work) for (const row of ledgerOf(task, course.stepsBefore(task + 1), work)) run.sink.draw(row);
   yield* warnings;
   yield* events;
+  if (outcome && run.methods.decidesWeights) yield { type: "lineage", task, ...outcome.lineage };
   if (outcome) yield settle(course, task, outcome);
 }
 
@@ -50,9 +53,24 @@ async function outcomeOf(course: Course, task: number): Promise<Outcome> {
   const ended = await methods.endTask(context, course.states ?? []);
   const trained = course.trained();
   const expert = await methods.expert(trained, context, ended);
-  const { deploy = expert, start = expert, state: flowed = ended } = await methods.flow(expert, context, ended);
+  const { deploy = expert, start = expert, state: flowed = ended, lineage } = await methods.flow(expert, context, ended);
   const states = await methods.shipped(deploy, context, flowed);
-  return { states, trained, deploy, start, made: [trained, expert, deploy, start, ended, flowed] };
+  return {
+    states,
+    trained,
+    deploy,
+    start,
+    lineage: lineage ?? usualLineage(methods.deciding, task, { deploy: deploy === expert, start: start === expert }),
+    made: [trained, expert, deploy, start, ended, flowed],
+  };
+}
+
+/** Of weights whose method does not say more: they are the expert, or made of it. */
+function usualLineage(by: string, task: number, isExpert: { readonly deploy: boolean; readonly start: boolean }): Lineage {
+  const own = taskWeights(task);
+  const other = `${by}-${task + 1}`;
+  const made = isExpert.deploy && isExpert.start ? [] : [{ name: other, by, of: [{ weights: own }] }];
+  return { deploy: isExpert.deploy ? own : other, start: isExpert.start ? own : other, made };
 }
 
 async function evaluate(course: Course, task: number, outcome: Outcome | undefined): Promise<readonly RunEvent[] | undefined> {

@@ -2,12 +2,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { timeMeasures } from "../../pipeline/time-measures.ts";
 import { timedRows, timeReading, timeTable } from "../../report/time-matrix.ts";
+import { lineageDiagram } from "../../runs/lineage.ts";
 import type { RunReader, StoredPlan } from "../../runs/run-reader.ts";
 import type { RunRecord } from "../../runs/run-record.ts";
 import { type RunView, viewOf } from "../../runs/view.ts";
 import { exitCodes } from "../../util/errors.ts";
 import { formatBytes, formatDuration } from "../../util/units.ts";
 import { parse, storeFlags, wholeNumber } from "../command.ts";
+import { lineageOf, lineageTable } from "../lineage-table.ts";
 import { formatAge, fromHere, localTime, say, sayFacts, sayJson, sayTable, widthOf } from "../output.ts";
 import { openStore } from "../places.ts";
 import { ledgerTables, ledgerTotals } from "../run-ledger.ts";
@@ -15,13 +17,15 @@ import { foldTable, matrixTable } from "../run-matrix.ts";
 import { stateOf } from "../run-summary.ts";
 
 export const usage = {
-  synopsis: "show RUN [--intervals] [--samples]",
+  synopsis: "show RUN [--intervals] [--samples | --lineage]",
   about:
     "What a run is and did: plan, tasks, progress, the matrix of sets by tasks, where its files are. RUN is an id, the end of one, latest, or a folder.",
   flags: {
     ...storeFlags,
     intervals: { type: "boolean", help: "half the width of each 95 % interval beside the number" },
     samples: { type: "boolean", help: "what was drawn instead: by source, by concept, by pass" },
+    lineage: { type: "boolean", help: "how its weights came about instead: of which others, and of which samples" },
+    mermaid: { type: "boolean", help: "with --lineage: the graph in Mermaid's language" },
     top: { type: "string", value: "N", help: "concepts that --samples lists (20)" },
   },
   arguments: [1, 1],
@@ -39,6 +43,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     const totals = ledgerTotals(reader.ledger());
     if (flags.json) sayJson(totals);
     else sayInTurn(ledgerTables(totals, top).map((table) => () => sayTable(table)));
+    return exitCodes.done;
+  }
+  if (flags.lineage || flags.mermaid) {
+    const graph = lineageOf(reader);
+    if (flags.mermaid) process.stdout.write(lineageDiagram(graph));
+    else if (flags.json) sayJson(graph);
+    else sayTable(lineageTable(graph));
     return exitCodes.done;
   }
   const plan = reader.plan();

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { keep, scope } from "../../engine/scope.ts";
 import type { Tensor, Weights } from "../../engine/tensor.ts";
 import { type Adapters, adapterName } from "../../nn/adapter.ts";
+import { firstWeights, taskWeights } from "../../runs/lineage.ts";
 import { meanOfTensors } from "../averaging.ts";
 import { allWeights } from "../learned.ts";
 import { loraHooks, loraOptions } from "../low-rank.ts";
@@ -29,11 +30,14 @@ export default defineMethod({
       endTask: ({ model }: TaskContext, { experts }: Memory): Memory => {
         return { experts: [...experts, snapshot(allWeights(model), trainable)] };
       },
-      async flow(_: Weights, { model, origin }: TaskContext, { experts }: Memory) {
+      async flow(_: Weights, { task, model, origin }: TaskContext, { experts }: Memory) {
         const start = await origin();
         const { adapters } = model;
         if (!adapters) throw new Error("internal: a task of lora-per-task ended without adapters");
-        return { deploy: merged(adapters, { start, experts, deploy }), start };
+        const of = experts.map((__, i) => ({ weights: taskWeights(i), share: 1 / experts.length }));
+        const name = `lora-per-task-${task + 1}`;
+        const lineage = { deploy: name, start: firstWeights, made: [{ name, by: deploy, of }] };
+        return { deploy: merged(adapters, { start, experts, deploy }), start, lineage };
       },
     };
   },

@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { Weights } from "../../engine/tensor.ts";
 import { recencies } from "../../merging/shares.ts";
 import { defineMethod } from "../method.ts";
-import { type Chain, deployed, modelsKept, started, type TemporalRule, unmerged } from "../temporal.ts";
+import { type Chain, deployed, modelsKept, started, type TemporalRule, takesShares, unmerged } from "../temporal.ts";
+import { temporalLineage } from "../temporal-lineage.ts";
 
 const part = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })]);
 
@@ -41,7 +42,8 @@ export default defineMethod({
       init: (task): Promise<Chain> => unmerged(rule, task),
       async flow(expert: Weights, task, chain: Chain) {
         const { state, merged } = await deployed(rule, { expert, task, chain });
-        return { deploy: merged(rule.deploy), start: await started(rule, { expert, task, merged }), state };
+        const start = await started(rule, { expert, task, merged });
+        return { deploy: merged(rule.deploy), start, state, lineage: temporalLineage(rule, task.task, await takesShares(rule)) };
       },
     };
   },
