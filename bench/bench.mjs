@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { peerPython } from "../scripts/peers/make-env.mjs";
 import { openClipConfig, weightsOf, writeBatch, writeClasses, writeJpegs } from "./cases.mjs";
+import { methodCases } from "./method-cases.mjs";
 import { ownCases } from "./own-cases.mjs";
 import { Side } from "./side.mjs";
 import { median, spread } from "./statistics.mjs";
@@ -259,6 +260,7 @@ const cases = {
   "data-wait": dataWait,
   "start-up": startUp,
   share: machineShare,
+  ...methodCases({ steps, warmup, scratch, python, raw, rows, record }),
   ...Object.fromEntries(Object.entries(ownCases).map(([name, own]) => [name, async () => void rows.push(...own(scratch))])),
 };
 

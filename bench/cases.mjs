@@ -43,11 +43,7 @@ export async function writeBatch({ size, batch, context, vocabulary }, path) {
   for (let row = 0; row < batch; row++) {
     const pick = random.at("bench/caption", { index: row });
     const text = Array.from({ length: 8 + pick.below(9) }, () => words[pick.below(words.length)]).join(" ");
-    const tokens = tokenize(text, { contextLength: context });
-    ids.set(
-      vocabulary === undefined ? tokens : tokens.map((id) => (id >= 49406 ? vocabulary - 49408 + id : id % (vocabulary - 2))),
-      row * context,
-    );
+    ids.set(idsOf(text, { context, vocabulary }), row * context);
   }
   const bytes = (array) => new Uint8Array(array.buffer);
   await writeSafetensors(path, [
@@ -55,6 +51,36 @@ export async function writeBatch({ size, batch, context, vocabulary }, path) {
     { name: "ids", dtype: "I32", shape: [batch, context], data: bytes(ids) },
   ]);
   return path;
+}
+
+/**
+ * Token ids of a text, in a vocabulary of that many where one is given.
+ * @param {string} text
+ * @param {{ context: number, vocabulary?: number | undefined }} shape
+ */
+export function idsOf(text, { context, vocabulary }) {
+  const tokens = tokenize(text, { contextLength: context });
+  return vocabulary === undefined ? tokens : tokens.map((id) => (id >= 49406 ? vocabulary - 49408 + id : id % (vocabulary - 2)));
+}
+
+/**
+ * Reference texts: distinct ones as a file of lines, and their ids [N, context] beside it.
+ * @param {string} path
+ * @param {{ count: number, context: number, vocabulary?: number | undefined }} shape
+ */
+export async function writeReferences(path, { count, ...shape }) {
+  const lines = Array.from(
+    { length: count },
+    (_, i) => `a photo of the ${words[i % words.length]} and ${words[Math.floor(i / words.length) % words.length]} ${i}`,
+  );
+  const ids = new Int32Array(count * shape.context);
+  lines.forEach((line, i) => {
+    ids.set(idsOf(line, shape), i * shape.context);
+  });
+  writeFileSync(`${path}.txt`, `${lines.join("\n")}\n`);
+  const data = new Uint8Array(ids.buffer);
+  await writeSafetensors(`${path}.safetensors`, [{ name: "ids", dtype: "I32", shape: [count, shape.context], data }]);
+  return { texts: `${path}.txt`, ids: `${path}.safetensors` };
 }
 
 /** Class prompts. @param {string} path @param {number} count */

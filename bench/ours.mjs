@@ -2,38 +2,19 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { createInterface } from "node:readline";
 import { createLoader } from "../dist/data/loader.js";
-import { setThreads } from "../dist/engine/facts.js";
 import { noGrad } from "../dist/engine/grad.js";
-import { useKernels } from "../dist/engine/kernels.js";
 import { meter } from "../dist/engine/meter.js";
 import { argmax, concat, indexSelect, linear, matmul, to } from "../dist/engine/ops.js";
 import { scope } from "../dist/engine/scope.js";
-import { mapFile, read, tensor } from "../dist/engine/tensor.js";
+import { read, tensor } from "../dist/engine/tensor.js";
 import { embedImage, embedText } from "../dist/models/clip.js";
-import { loadModel } from "../dist/models/load.js";
-import { readHeader } from "../dist/models/safetensors.js";
-import { objectives } from "../dist/nn/objective.js";
-import { optimizers } from "../dist/nn/optimizer.js";
-import { kernelsFor } from "../dist/pipeline/kernel-choice.js";
-import { createLearner, learn } from "../dist/training/step.js";
+import { learn } from "../dist/training/step.js";
+import { batchOf, openLearner } from "./ours-model.mjs";
+import { serve } from "./serve.mjs";
 
 /** @type {any} */
 const state = {};
-
-/** @param {string} path */
-async function batchOf(path) {
-  const { entries } = await readHeader(path);
-  const entry = (name) => entries.find((each) => each.name === name);
-  const [pixels, ids] = [entry("pixels"), entry("ids")];
-  return {
-    ...(pixels ? { pixels: mapFile(pixels.path, { offset: pixels.offset, dtype: "float32", shape: pixels.shape }) } : {}),
-    ids: Int32Array.from(read(mapFile(ids.path, { offset: ids.offset, dtype: "int32", shape: ids.shape }))),
-    rows: ids.shape[0],
-    length: ids.shape[1],
-  };
-}
 
 function oneStep() {
   const { pixels, ids, rows, length } = state.batch;
@@ -45,22 +26,9 @@ const commands = {
   start: () => ({ seconds: performance.now() / 1000 }),
   async model({ weights, threads = 2, precision = "fp32", lr = 1e-5 }) {
     const began = performance.now();
-    setThreads(threads);
-    useKernels(kernelsFor(process.env));
-    const { model } = await loadModel(weights);
-    const optimizer = await optimizers.load("adamw");
     state.settings = { threads, precision, lr };
     state.steps = 0;
-    state.learner = createLearner(model, {
-      precision,
-      objective: await objectives.load("clip"),
-      optimizer,
-      optimizerOptions: { betas: [0.9, 0.98], eps: 1e-6 },
-      group: (name, shape) => ({ learningRate: lr, decay: shape.length < 2 || /bn|ln|bias|logit_scale/.test(name) ? 0 : 0.2 }),
-      clipNorm: 1,
-      clampLogitScale: true,
-      checkpointing: false,
-    });
+    state.learner = await openLearner({ weights, ...state.settings });
     return { seconds: (performance.now() - began) / 1000, sinceProcessStart: performance.now() / 1000 };
   },
   async batch({ file }) {
@@ -155,16 +123,4 @@ const commands = {
   },
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const command = JSON.parse(line);
-  if (command.do === "stop") break;
-  let answer;
-  try {
-    answer = await commands[command.do](command);
-  } catch (error) {
-    answer = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-  }
-  process.stdout.write(
-    `${JSON.stringify({ do: command.do, ...answer, settings: state.settings, peakBytes: process.resourceUsage().maxRSS * 1024 })}\n`,
-  );
-}
+await serve(commands, () => ({ settings: state.settings }));

@@ -54,7 +54,7 @@ def cut_text(model, length):
 
 def optimizer_for(model, lr, fused):
     exclude = lambda n, p: p.ndim < 2 or "bn" in n or "ln" in n or "bias" in n or "logit_scale" in n
-    named = list(model.named_parameters())
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     return torch.optim.AdamW(
         [{"params": [p for n, p in named if exclude(n, p)], "weight_decay": 0.0},
          {"params": [p for n, p in named if not exclude(n, p)], "weight_decay": 0.2}],
@@ -184,8 +184,7 @@ def peak_bytes():
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def main():
-    peer = Peer()
+def serve(peer, actions):
     versions = {"torch": torch.__version__, "open_clip": open_clip.__version__}
     # Answers keep the real stdout; whatever a library prints goes to stderr.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -196,7 +195,7 @@ def main():
         if action == "stop":
             break
         try:
-            if action not in ("start", "model", "batch", "step", "zeroShot", "load"):
+            if action not in actions:
                 raise ValueError(f"unknown command {action!r}")
             result = getattr(peer, action)(command)
             answer = {"do": action, **result, "settings": {**versions, **peer.settings}, "peakBytes": peak_bytes()}
@@ -207,4 +206,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    serve(Peer(), ("start", "model", "batch", "step", "zeroShot", "load"))
