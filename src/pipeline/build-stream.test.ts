@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatManifest, parseManifest } from "../streams/manifest.ts";
 import { appendToStream, buildStream, type StreamPlaces } from "./build-stream.ts";
 import { streamOf } from "./stream-of.ts";
-import { openStreamSource } from "./stream-source.ts";
-import { testsOfStream } from "./stream-tests.ts";
+import { openStreamSource, type StreamSource } from "./stream-source.ts";
+import { heldOutSets, testsOfRun } from "./stream-tests.ts";
 
 const root = mkdtempSync(join(tmpdir(), "stream-"));
 const env = { EVERGREEN_CACHE: join(root, "cache"), HOME: root };
@@ -88,7 +88,9 @@ describe("a stream with its tests", () => {
     // A place that the stream takes nothing from is not named; its tests are found where it is given as one of them.
     const source = await openStreamSource("./streams/stream.json", root);
     const asBuilt = await streamOf({ stream: { from: out, order: "given" }, seed: 0 }, source.sets, source.manifest);
-    const tests = await testsOfStream(source, asBuilt);
+    const evaluated = async ({ sets, places: where, folder }: StreamSource) => [...sets, ...(await heldOutSets(where, folder))];
+    const run = async (of: StreamSource) => ({ ...of, streamed: of.sets, pretraining: [], evaluated: await evaluated(of) });
+    const tests = testsOfRun(await run(source), asBuilt, "test");
     expect(tests.dynamic).toEqual([
       ["dated/test/ant/0.png", "dated/test/ant/1.png", "dated/test/ant/2.png"],
       ["dated/test/bee/0.png", "dated/test/bee/1.png", "dated/test/bee/2.png"],
@@ -100,6 +102,9 @@ describe("a stream with its tests", () => {
     rmSync(join(root, "dated/test/ant/1.png"));
     const now = await openStreamSource("./streams/stream.json", root);
     const again = await streamOf({ stream: { from: out, order: "given" }, seed: 0 }, now.sets, now.manifest);
-    await expect(testsOfStream(now, again)).rejects.toThrow(/task 1: 2 test samples, 3 others when the stream was built/);
+    const changed = await run(now);
+    expect(() => testsOfRun(changed, again, "test")).toThrow(/task 1: 2 test samples, 3 others when the stream was built/);
+    // What is held back for validation is no test that was built.
+    expect(testsOfRun(changed, again, "validation").dynamic.map((ids) => ids.length)).toEqual([2, 3]);
   });
 });

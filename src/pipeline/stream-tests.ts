@@ -8,17 +8,6 @@ import type { RunData } from "./sources.ts";
 import type { StreamSource } from "./stream-source.ts";
 
 /**
- * The test samples of a stream: of each task's concepts, and of the sets in its places that are there to be evaluated only. Reads indexes, no image.
- * @throws {StreamError} where the stream is the one that was built and its tests are no longer the same.
- */
-export async function testsOfStream(source: StreamSource, stream: Stream): Promise<TestSplits> {
-  const splits = testSplits(stream, source.sets, await heldOutSets(source.places, source.folder));
-  const changed = changedTests(splits, source, stream);
-  if (changed.length > 0) throw new StreamError(`${changed[0]}`, "put the data back, or build the stream again with --splits tic");
-  return splits;
-}
-
-/**
  * The tests in time that a run is scored on: of each task's concepts, and of the sets beside the stream that it evaluates. What is held back for validation takes the place of
  * test samples where the sets are such views.
  * @throws {StreamError} where the stream is the one that was built and the tests of its tasks are no longer the same.
