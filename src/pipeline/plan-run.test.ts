@@ -87,7 +87,8 @@ test("the error of a mean is that of its blocks: none where they agree", () => {
 });
 
 const metered = ["budget.per_task=200 GMAF", "budget.accounting={steps_from: metered, multipliers: metered}"];
-const withMethod = (name: string, ...set: readonly string[]): Promise<RunForecast> => forecast(...metered, `methods=[{name: ${name}}]`, ...set);
+const withMethod = (name: string, ...set: readonly string[]): Promise<RunForecast> =>
+  forecast(...metered, `methods=[{name: ${name}}]`, ...set);
 
 test("a method's own passes are charged: A-GEM's over the replayed half, ER's over a draw as large as the batch", async () => {
   const perStep = async (plan: Promise<RunForecast>): Promise<number> => (await plan).charge?.perStep ?? 0;

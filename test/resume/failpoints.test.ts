@@ -106,7 +106,8 @@ async function killAt(victim: Victim, { name, arm }: (typeof arms)[number]): Pro
 async function killEach(share: number): Promise<readonly string[]> {
   const victim = new Victim(`failpoints-${share}`);
   const survived: string[] = [];
-  for (const each of arms.filter(({ name }, i) => (wantsSharing(name) ? 0 : i % 2) === share)) if (!(await killAt(victim, each))) survived.push(each.arm);
+  for (const each of arms.filter(({ name }, i) => (wantsSharing(name) ? 0 : i % 2) === share))
+    if (!(await killAt(victim, each))) survived.push(each.arm);
   await victim.end();
   return survived;
 }
