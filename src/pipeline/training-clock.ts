@@ -71,7 +71,7 @@ export function clockOf(
 }
 
 /** The steps of a run took longer than its budget and its allowance. */
-export class TimePassedError extends EvergreenError {
+class TimePassedError extends EvergreenError {
   constructor({ scope, total, allowance = 0 }: BudgetSpec, spentMs: number, { done, of }: { readonly done: number; readonly of: number }) {
     const given = `${formatDuration(total)}${scope === "task" ? " a task" : ""} and ${Number((100 * allowance).toFixed(4))} % more`;
     super(`budget: ${formatDuration(spentMs)} were spent on steps of ${given}; ${done} of ${of} steps are made and saved`, {

@@ -13,7 +13,7 @@ export interface Spending {
 }
 
 /** Where the compute of one task goes. */
-export interface TaskSpending {
+interface TaskSpending {
   readonly steps: Spending;
   /** What methods do when the task ends. */
   readonly end: Spending;
