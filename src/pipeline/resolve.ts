@@ -102,24 +102,26 @@ export function checkMicroBatch({ engine, data }: Pick<RunSpec, "engine" | "data
   );
 }
 
-function plannedSources(data: RunData): readonly PlannedSource[] {
-  const uses = new Map<DataSource["name"], { source: DataSource; uses: SourceUse[] }>();
+function plannedSources({ streamed, pretraining, evaluated }: RunData): readonly PlannedSource[] {
+  const found = new Map<DataSource["name"], { readonly source: DataSource; readonly uses: SourceUse[]; scored?: DataSource }>();
   const add = (sets: readonly DataSource[], use: SourceUse): void => {
     for (const source of sets) {
-      const known = uses.get(source.name);
-      if (known) known.uses.push(use);
-      else uses.set(source.name, { source, uses: [use] });
+      const known = found.get(source.name) ?? { source, uses: [] };
+      known.uses.push(use);
+      if (use === "evaluation") known.scored = source;
+      found.set(source.name, known);
     }
   };
-  add(data.streamed, "update");
-  add(data.pretraining, "pretraining");
-  add(data.evaluated, "evaluation");
-  return [...uses.values()].map((entry) => ({
-    name: entry.source.name,
-    uses: entry.uses,
+  add(streamed, "update");
+  add(pretraining, "pretraining");
+  add(evaluated, "evaluation");
+  return [...found.values()].map(({ source, uses, scored = source }) => ({
+    name: source.name,
+    uses,
     // KA counts what is streamed, whatever the set's usual role.
-    role: entry.uses.includes("update") ? "adapt" : entry.source.role,
-    fingerprint: entry.source.fingerprint,
+    role: uses.includes("update") ? "adapt" : source.role,
+    fingerprint: scored.fingerprint,
+    ...(source.fingerprint === scored.fingerprint ? {} : { trained: source.fingerprint }),
   }));
 }
 

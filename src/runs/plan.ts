@@ -24,7 +24,10 @@ export interface PlannedSource {
   readonly uses: readonly SourceUse[];
   /** KA counts the sets of the stream, ZS those that are only evaluated. */
   readonly role: "adapt" | "eval" | "pool";
+  /** Of what it is evaluated on; of what is trained on where it is not evaluated. */
   readonly fingerprint: string;
+  /** Of what is trained on, where that is another view of the set: methods hold samples back. */
+  readonly trained?: string;
 }
 
 /** Rows that each source gives to a batch. */
@@ -95,7 +98,7 @@ export function learningFacts(content: PlanContent, methods: readonly number[]):
   const inSteps = methods.map((i) => content.spec.methods[i]);
   return {
     config: { ...settings, methods: inSteps },
-    data: learned.map(({ name, fingerprint }) => [name, fingerprint]),
+    data: learned.map(({ name, fingerprint, trained = fingerprint }) => [name, trained]),
     model,
     tasks,
     code,
