@@ -35,6 +35,8 @@ function layOut(place) {
     cpSync(join(root, folder), join(place, folder), { recursive: true });
     for (const file of filesBelow(join(place, folder))) utimesSync(file, 0, 0);
   }
+  // What writes the trees that torchvision opens.
+  for (const folder of ["scripts/peers", "test/fixtures/data"]) cpSync(join(root, folder), join(place, folder), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(place, "node_modules"));
 }
 

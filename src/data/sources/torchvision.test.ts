@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ownCache } from "../../../test/fixtures/data/own-cache.ts";
 import { idx, put, trees } from "../../../test/fixtures/data/torchvision-trees.ts";
+import { sha256 } from "../../util/hash.ts";
 import { openSources } from "../open-sources.ts";
 import { ImageReader } from "../read-image.ts";
 import { registeredSet } from "../registry.ts";
@@ -26,6 +27,39 @@ async function pixels(set: DataSource, split: Split, index = 0): Promise<Uint8Ar
   return (await (await new ImageReader().open(record.image)).pixels()).data as Uint8Array;
 }
 
+/** Sets of which the registry takes a part. */
+const parts = new Set(["inaturalist2021"]);
+interface Peer {
+  readonly items: readonly (readonly [fileOrNumber: string | number, label: number])[];
+  readonly first?: string;
+}
+const peers = JSON.parse(readFileSync(new URL("../../../test/vectors/layouts/torchvision.json", import.meta.url), "utf8")) as {
+  readonly sets: Readonly<Record<string, Readonly<Partial<Record<Split | "all", Peer>>>>>;
+};
+/** A sample's file below the root; its number where a file holds many. */
+const keyOf = (set: DataSource, split: Split, id: string): string | number => {
+  const rest = id.slice(set.name.length + split.length + 2);
+  const number = /\/(\d{6})$/.exec(rest);
+  return number ? Number(number[1]) : rest;
+};
+
+test.each(Object.keys(peers.sets))("%s: torchvision opens the same tree and finds the same samples, classes and pixels", async (handle) => {
+  const { set } = await open(handle);
+  for (const [part, { items, first }] of Object.entries(peers.sets[handle] ?? {})) {
+    const splits: readonly Split[] = part === "all" ? ["train", "test"] : [part as Split];
+    const own = splits.flatMap((split) => set.records(split).map((record) => ({ ...record, key: keyOf(set, split, record.id) })));
+    // The registry may take a part of a set, or divide it anew.
+    const theirs = new Map(items.map(([key, label]) => [String(key), label]));
+    const wanted = own.filter(({ key }) => !theirs.has(String(key))).map(({ key }) => key);
+    expect(wanted).toEqual([]);
+    if (!parts.has(handle)) expect(own.length).toBe(items.length);
+    const labels = new Map(own.map(({ key, className }) => [className, theirs.get(String(key))]));
+    for (const { key, className } of own) expect(theirs.get(String(key))).toBe(labels.get(className));
+    expect(new Set(labels.values()).size).toBe(labels.size);
+    if (first !== undefined) expect(sha256(await pixels(set, splits[0] ?? "train"))).toBe(first);
+  }
+});
+
 /** What each tree holds: training and test samples with their classes. */
 const expected: Readonly<Record<string, readonly [train: readonly string[], test: readonly string[]]>> = {
   caltech101: [
@@ -38,7 +72,7 @@ const expected: Readonly<Record<string, readonly [train: readonly string[], test
   ],
   cars196: [
     ["stanford_cars/cars_train/00001.jpg Audi S4 Sedan 2007", "stanford_cars/cars_train/00002.jpg Acura RL Sedan 2012"],
-    ["stanford_cars/cars_test/00001.jpg Acura RL Sedan 2012"],
+    ["stanford_cars/cars_test/00001.jpg Acura RL Sedan 2012", "stanford_cars/cars_test/00002.jpg Audi S4 Sedan 2007"],
   ],
   cifar10: [
     [1, 2, 3, 4, 5].map((i) => `cifar-10-batches-bin/data_batch_${i}.bin/000000 ${i % 2 === 1 ? "automobile" : "airplane"}`),
@@ -64,7 +98,7 @@ const expected: Readonly<Record<string, readonly [train: readonly string[], test
   fgvcaircraft: [["fgvc-aircraft-2013b/data/images/1025794.jpg Beechcraft 1900"], ["fgvc-aircraft-2013b/data/images/0056978.jpg 707-320"]],
   flowers102: [
     ["flowers-102/jpg/image_00003.jpg globe thistle", "flowers-102/jpg/image_00004.jpg pink primrose"],
-    ["flowers-102/jpg/image_00001.jpg globe thistle"],
+    ["flowers-102/jpg/image_00001.jpg globe thistle", "flowers-102/jpg/image_00005.jpg globe thistle"],
   ],
   food101: [
     ["food-101/images/apple_pie/1.jpg apple pie", "food-101/images/ramen/3.jpg ramen"],

@@ -1,0 +1,27 @@
+// @ts-check
+// `node write-trees.mjs FOLDER`: the small trees of data sets that the tests are made of, for peers to open, one folder each.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import ts from "typescript";
+
+const fixtures = fileURLToPath(new URL("../../test/fixtures/data/", import.meta.url));
+const compiled = mkdtempSync(join(tmpdir(), "evergreen-trees-"));
+const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, rewriteRelativeImportExtensions: true };
+writeFileSync(join(compiled, "package.json"), '{"type":"module"}');
+for (const file of ["torchvision-trees", "mat-writer"]) {
+  const { outputText } = ts.transpileModule(readFileSync(join(fixtures, `${file}.ts`), "utf8"), { compilerOptions: options });
+  writeFileSync(join(compiled, `${file}.js`), outputText);
+}
+/** @type {{ trees: Readonly<Record<string, (root: string) => void>> }} */
+const { trees } = await import(pathToFileURL(join(compiled, "torchvision-trees.js")).href);
+const folder = process.argv[2] ?? "";
+mkdirSync(folder, { recursive: true });
+for (const [handle, make] of Object.entries(trees)) {
+  const root = join(folder, handle);
+  mkdirSync(root);
+  make(root);
+}
+process.stdout.write(`${readdirSync(folder).length} trees\n`);
+rmSync(compiled, { recursive: true });
