@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Twelve merges over time that start every task from the first weights, with work shared between the runs and without: node bench/study.mjs [--tasks 10] [--steps 60] [--operators linear,slerp,…] [--folder FOLDER] [--out FILE]
+// Twelve merges over time that start every task from the first weights, with work shared between the runs and without: node bench/study.mjs [--tasks 10] [--steps 60] [--operators linear,ties,…] [--set KEY=VALUE …] [--folder FOLDER] [--out FILE]
 // The two take turns, run by run, each run a process of its own with its evaluations; final weights and outcomes must be the same bits. Needs dist/, the engine and the embedded benchmark.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -12,7 +12,6 @@ import { parseArgs } from "node:util";
 /** Operators that merge a pair without statistics of the experts and without counting the first weights as one, with what keeps their merges from growing. */
 const operators = {
   linear: {},
-  slerp: {},
   multislerp: {},
   "task-arithmetic": { lambda: "mean" },
   ties: { lambda: "mean" },
@@ -23,6 +22,7 @@ const operators = {
   magmax: { lambda: 0.5 },
   random: { lambda: "mean" },
   "tall-masks": { lambda: "mean" },
+  iso: {},
 };
 const atLeast = 8;
 
@@ -31,6 +31,7 @@ const { values: options } = parseArgs({
     tasks: { type: "string", default: "10" },
     steps: { type: "string", default: "60" },
     operators: { type: "string", default: Object.keys(operators).join(",") },
+    set: { type: "string", multiple: true, default: [] },
     folder: { type: "string" },
     out: { type: "string" },
   },
@@ -54,11 +55,14 @@ function train(operator, way) {
     `budget.per_task=${options.steps} steps`,
     `methods=${JSON.stringify([method])}`,
     "checkpoint.keep_last=1",
+    // As studies/merging-over-time.yaml: the start and the end are evaluated, whole.
+    "eval.during={every: never}",
+    ...options.set,
   ];
   const place = ["--run", operator, "--runs", join(scratch, way)];
   const args = [main, "train", "-C", "preset:fomo-mini", ...place, ...ways[way], ...set.flatMap((each) => ["--set", each])];
   const began = performance.now();
-  execFileSync(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
   return (performance.now() - began) / 1000;
 }
 
