@@ -2,11 +2,11 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { createInterface } from "node:readline";
 import { setThreads } from "../dist/engine/facts.js";
 import { mergeFiles } from "../dist/merging/merge-files.js";
 import { resolveMerge } from "../dist/merging/settings.js";
 import { openModelFolder } from "../dist/models/model-folder.js";
+import { serve } from "./serve.mjs";
 
 const commands = {
   async merge({ operator, models, base, out, dtype, threads }) {
@@ -39,14 +39,4 @@ const commands = {
   },
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const command = JSON.parse(line);
-  if (command.do === "stop") break;
-  let answer;
-  try {
-    answer = await commands[command.do](command);
-  } catch (error) {
-    answer = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-  }
-  process.stdout.write(`${JSON.stringify({ ...answer, peakBytes: process.resourceUsage().maxRSS * 1024 })}\n`);
-}
+await serve(commands);

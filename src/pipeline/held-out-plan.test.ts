@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { writeUnreadPhotos } from "../../test/fixtures/data/unread-photos.ts";
 import { learningFacts } from "../runs/plan.ts";
 import { readSpec } from "../runs/spec.ts";
 import { forecastRun } from "./plan-run.ts";
@@ -11,11 +12,7 @@ import { resolveRun, toPlan } from "./resolve.ts";
 const folder = mkdtempSync(join(tmpdir(), "held-out-plan-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-// Nothing in these files is an image: 4 concepts of 20 samples, some of them for testing.
-for (const concept of ["ant", "bee", "cat", "dog"]) {
-  mkdirSync(join(folder, "photos", concept), { recursive: true });
-  for (let i = 0; i < 20; i++) writeFileSync(join(folder, "photos", concept, `${i}.png`), `${concept} ${i}`);
-}
+writeUnreadPhotos(folder, 20);
 const file = join(folder, "run.yaml");
 writeFileSync(
   file,

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { madeTrial } from "../../test/fixtures/runs/made-trial.ts";
 import { packHits } from "../evaluation/trial-outcomes.ts";
 import type { SweptTrial } from "../report/sweep-summary.ts";
 import type { ClaimTest, DifferenceTest, NearTest, SpreadTest } from "../runs/claims.ts";
@@ -32,27 +33,15 @@ function result(way: readonly Hits[], digest = "d"): TrialResult {
   const [start = {}, end = {}] = [way[0], way.at(-1)];
   const packed = (hits: Hits): Readonly<Record<string, string>> =>
     Object.fromEntries(Object.entries(hits).map(([set, own]) => [set, packHits({ set, items: own.length, directions: [{ hits: own }] })]));
-  return {
-    sweep: "s",
-    trial: "t",
-    labels: {},
-    set: [],
-    config: "c",
-    plan: "p",
-    code: "v",
-    model: { arch: "a", digest: "d" },
-    data: "f",
-    engine: { instructions: "i", libtorch: "l", threads: 1 },
+  return madeTrial({
     tasks: way.length - 1,
-    steps: 1,
-    samples: 1,
     evaluations: way.map((hits, i) => scored(i - 1, hits)),
     outcomes: {
       sets: Object.fromEntries(Object.entries(end).map(([set, own]) => [set, { part: partOf(set), digest, items: own.length }])),
       first: packed(start),
       last: packed(end),
     },
-  };
+  });
 }
 
 const start: Hits = { a: first(10, 100), e: first(80, 100) };

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { DataSource, SampleRecord } from "../data/source.ts";
+import { bareSource, pairRecords } from "../../test/fixtures/data/bare-source.ts";
 import { unpackHits } from "../evaluation/trial-outcomes.ts";
 import type { Scores } from "../runs/event.ts";
 import { itemsPath, packItems } from "../runs/items.ts";
@@ -13,22 +13,11 @@ const folder = mkdtempSync(join(tmpdir(), "keep-"));
 mkdirSync(join(folder, "eval", "items"), { recursive: true });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Two images with three captions and one. */
-const records = [["a", "b", "c"], ["d"]].map(
-  (captions, i): SampleRecord => ({ id: `pairs/${i}`, captions, split: "test", image: { kind: "file", path: "none" } }),
-);
-const source = (name: string, task: DataSource["task"], of: readonly SampleRecord[]): DataSource => ({
-  name,
-  task,
-  role: "eval",
-  fingerprint: name,
-  classNames: [],
-  templates: [],
-  licences: [],
-  records: () => of,
-  concepts: () => [],
-});
-const data = [source("classes", "classification", []), source("odd", "classification", []), source("pairs", "retrieval", records)];
+const data = [
+  bareSource("classes", "classification", []),
+  bareSource("odd", "classification", []),
+  bareSource("pairs", "retrieval", pairRecords),
+];
 const place = { folder, planned: data, data };
 const scores: Scores = { kaSets: ["classes", "odd"], zsSets: ["pairs"] };
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { DataSource, SampleRecord } from "../data/source.ts";
+import { bareSource, pairRecords } from "../../test/fixtures/data/bare-source.ts";
 import { itemsPath, packItems } from "../runs/items.ts";
 import { pairedChange, type StoredEvaluation } from "./paired-change.ts";
 
@@ -10,22 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), "paired-"));
 mkdirSync(join(folder, "eval", "items"), { recursive: true });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Two images with three captions and one. */
-const records = [["a", "b", "c"], ["d"]].map(
-  (captions, i): SampleRecord => ({ id: `pairs/${i}`, captions, split: "test", image: { kind: "file", path: "none" } }),
-);
-const source = (name: string, task: DataSource["task"], of: readonly SampleRecord[]): DataSource => ({
-  name,
-  task,
-  role: "eval",
-  fingerprint: "",
-  classNames: [],
-  templates: [],
-  licences: [],
-  records: () => of,
-  concepts: () => [],
-});
-const sources = [source("classes", "classification", []), source("pairs", "retrieval", records)];
+const sources = [bareSource("classes", "classification", []), bareSource("pairs", "retrieval", pairRecords)];
 
 /** An evaluation whose outcomes are stored as a run stores them. */
 function evaluation(task: number, outcomes: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>): StoredEvaluation {

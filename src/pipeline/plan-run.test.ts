@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { writeUnreadPhotos } from "../../test/fixtures/data/unread-photos.ts";
 import { readSpec } from "../runs/spec.ts";
 import { meanOfBlocks } from "./plan-calibrate.ts";
 import { forecastRun, type RunForecast } from "./plan-run.ts";
@@ -9,11 +10,7 @@ import { forecastRun, type RunForecast } from "./plan-run.ts";
 const folder = mkdtempSync(join(tmpdir(), "plan-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-// Nothing in these files is an image.
-for (const concept of ["ant", "bee", "cat", "dog"]) {
-  mkdirSync(join(folder, "photos", concept), { recursive: true });
-  for (let i = 0; i < 12; i++) writeFileSync(join(folder, "photos", concept, `${i}.png`), `${concept} ${i}`);
-}
+writeUnreadPhotos(folder, 12);
 const file = join(folder, "run.yaml");
 writeFileSync(
   file,

@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { writeUnreadPhotos } from "../../test/fixtures/data/unread-photos.ts";
 import type { RunSpending } from "../report/budget-figure.ts";
 import { readSpec } from "../runs/spec.ts";
 import { type EvaluationView, emptyView, type RunView } from "../runs/view.ts";
@@ -12,11 +13,7 @@ import { spendingOfRun } from "./run-spending.ts";
 const folder = mkdtempSync(join(tmpdir(), "spending-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-// Nothing in these files is an image: 4 concepts of 12 samples, some of them for testing.
-for (const concept of ["ant", "bee", "cat", "dog"]) {
-  mkdirSync(join(folder, "photos", concept), { recursive: true });
-  for (let i = 0; i < 12; i++) writeFileSync(join(folder, "photos", concept, `${i}.png`), `${concept} ${i}`);
-}
+writeUnreadPhotos(folder, 12);
 const file = join(folder, "run.yaml");
 writeFileSync(
   file,

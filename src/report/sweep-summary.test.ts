@@ -1,27 +1,16 @@
 import { expect, test } from "vitest";
+import { madeTrial } from "../../test/fixtures/runs/made-trial.ts";
 import type { TrialResult } from "../runs/trial.ts";
 import { sweepFigure } from "./sweep-figure.ts";
 import { type SweptTrial, spreadOf, sweepCells, sweepTable } from "./sweep-summary.ts";
 
-const result = (ka: number, zs: number): TrialResult => ({
-  sweep: "s",
-  trial: "t",
-  labels: {},
-  set: [],
-  config: "c",
-  plan: "p",
-  code: "v",
-  model: { arch: "a", digest: "d" },
-  data: "f",
-  engine: { instructions: "i", libtorch: "l", threads: 1 },
-  tasks: 1,
-  steps: 1,
-  samples: 1,
-  evaluations: [
-    { task: -1, step: 0, ka: { value: 0.1 }, zs: { value: 0.9 }, gm: { value: 0.3 }, sets: {} },
-    { task: 0, step: 1, ka: { value: ka }, zs: { value: zs }, gm: { value: Math.sqrt(ka * zs) }, sets: {} },
-  ],
-});
+const result = (ka: number, zs: number): TrialResult =>
+  madeTrial({
+    evaluations: [
+      { task: -1, step: 0, ka: { value: 0.1 }, zs: { value: 0.9 }, gm: { value: 0.3 }, sets: {} },
+      { task: 0, step: 1, ka: { value: ka }, zs: { value: zs }, gm: { value: Math.sqrt(ka * zs) }, sets: {} },
+    ],
+  });
 const trial = (order: string, seed: number, found?: TrialResult): SweptTrial => ({
   trial: `${order}-${seed}`,
   labels: { order, seed: String(seed) },
