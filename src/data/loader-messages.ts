@@ -28,6 +28,8 @@ export interface WorkerSetup {
   readonly ring: RingMemory;
   readonly seed: number;
   readonly transforms: Readonly<Record<string, ComponentSpec>>;
+  /** Folders of users' own augmentations. */
+  readonly plugins: readonly string[];
   readonly preprocess: Preprocess;
   readonly decode: DecodeOptions;
   /** Decoded images this worker may keep. */

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import sharp from "sharp";
 import { createRandom, type Random } from "../util/random.ts";
-import { type Augment, loadAugment } from "./augment.ts";
+import { type Augment, augments, loadAugment } from "./augment.ts";
 import { DataError, reasonOf } from "./data-error.ts";
 import type { RowRequest, WorkerOrder, WorkerReport, WorkerSetup } from "./loader-messages.ts";
 import { ImageReader } from "./read-image.ts";
@@ -30,6 +30,7 @@ class DataWorker {
   }
 
   async prepare(): Promise<void> {
+    augments.extend(this.setup.plugins.map((folder) => new URL(folder)));
     for (const [key, spec] of Object.entries(this.setup.transforms)) this.transforms.set(key, await loadAugment(spec));
   }
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
 import type { ComponentSpec } from "../util/component.ts";
-import { loadAugment, type Preprocess } from "./augment.ts";
+import { augments, loadAugment, type Preprocess } from "./augment.ts";
 import { LoaderError, UnreadableImageError } from "./data-error.ts";
 import type { DecodeOptions } from "./decode.ts";
 import { Crew } from "./loader-crew.ts";
@@ -76,6 +76,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     ring: ring.memory,
     seed,
     transforms,
+    plugins: augments.pluginFolders(),
     preprocess,
     decode: options.decode ?? {},
     cacheBytes,

@@ -5,8 +5,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { hashOf } from "../util/hash.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-/** What a data worker imports. */
+/** What a data worker imports, and what users' own augmentations do. */
 const folders = ["util", "data", "data/augments"];
+const more = ["pipeline/plain-parts.ts", "mixtures/buffer.ts", "schedules/schedule.ts", "streams/stream.ts"];
 
 /**
  * A folder with the JavaScript of what a data worker imports, as the source stands now, ending in a slash. Made once for each state of the source, in `dist/`, where
@@ -17,6 +18,7 @@ export async function translatedSource(): Promise<URL> {
   for (const from of folders)
     for (const name of await readdir(join(root, from)))
       if (name.endsWith(".ts") && !name.endsWith(".test.ts")) files.set(join(from, name), await readFile(join(root, from, name), "utf8"));
+  for (const path of more) files.set(path, await readFile(join(root, path), "utf8"));
   const parent = join(root, "../dist/workers");
   const folder = join(parent, hashOf(Object.fromEntries(files)).slice(0, 16));
   if (!existsSync(folder)) await translate(files, parent, folder);

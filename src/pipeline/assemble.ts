@@ -16,6 +16,7 @@ import { type Pool, poolOf, updatePool } from "../streams/pools.ts";
 import type { BatchOptions, TrainingRow } from "../training/batches.ts";
 import type { TaskWork } from "../training/loop.ts";
 import type { StepOptions } from "../training/step.ts";
+import type { ComponentSpec } from "../util/component.ts";
 import { createRandom, type Random } from "../util/random.ts";
 import { drawGroups } from "./draw-groups.ts";
 import { groupsOf } from "./groups.ts";
@@ -45,9 +46,15 @@ export function openLoader(spec: RunSpec, preprocess: ImagePreprocess, maxRows: 
   });
 }
 
+/** The optimizer with its own options: rate, decay and clipping are every optimizer's. */
+export function optimizerOf({ optim }: Pick<RunSpec, "optim">): ComponentSpec {
+  const { lr: _lr, wd: _wd, clipGradNorm: _norm, decayAppliesTo: _rule, ...own } = optim;
+  return own;
+}
+
 /** Rate, decay, loss and optimizer by name become what a step uses. */
 export async function stepOptions(spec: RunSpec, { model }: Pick<Resolved, "model">): Promise<StepOptions> {
-  const { name: optimizerName, lr: _lr, wd: _wd, clipGradNorm, decayAppliesTo: _rule, ...optimizerOptions } = spec.optim;
+  const { name: optimizerName, ...optimizerOptions } = optimizerOf(spec);
   const optimizer = await optimizers.load(optimizerName);
   const { microBatch, activationCheckpointing } = spec.engine;
   return {
@@ -56,7 +63,7 @@ export async function stepOptions(spec: RunSpec, { model }: Pick<Resolved, "mode
     optimizer,
     optimizerOptions: optimizer.options.parse(optimizerOptions),
     group: groupsOf(spec, model.config),
-    clipNorm: clipGradNorm,
+    clipNorm: spec.optim.clipGradNorm,
     clampLogitScale: spec.loss.clampLogitScale,
     checkpointing: activationCheckpointing,
     ...(microBatch === undefined ? {} : { microBatch }),

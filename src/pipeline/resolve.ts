@@ -15,6 +15,7 @@ import type { Stream } from "../streams/stream.ts";
 import type { TestSplits } from "../streams/test-splits.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { createRandom } from "../util/random.ts";
+import { usedPlugins, usePlugins } from "./catalogues.ts";
 import { codeVersion } from "./code-version.ts";
 import { groupsOf } from "./groups.ts";
 import { holdBack, meanScoringFlops, type Scored } from "./held-out.ts";
@@ -56,6 +57,7 @@ export const toPlan: Doors = { sources: planSources, model: planModel };
 
 /** Turns a spec into a plan: finds every name, opens indexes, divides the budget. No image is read, no weight is trained. */
 export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = toTrain): Promise<Resolved> {
+  usePlugins(spec.plugins);
   const device = checkDevice(spec.engine.device);
   setThreads(spec.engine.threads === "auto" ? undefined : spec.engine.threads);
   const methods = await methodsOf(spec);
@@ -73,12 +75,14 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   const price = await priceOf(spec, { model, methods, samples, scoringFlops: meanScoringFlops(scored, model.config) });
   const steps = stepsPerTask(spec.budget, { batchSize: spec.data.batchSize, tasks: stream.tasks.length, ...(price ? { price } : {}) });
   const info = engineInfo();
+  const plugins = usedPlugins(spec);
   const plan = sealPlan({
     spec: withFileDigests(spec),
     model: { ...model.planned, trainable },
     sources: plannedSources(data),
     tasks: plannedTasks(spec, { stream, replay, data, steps }),
     code: codeVersion(),
+    ...(plugins ? { plugins } : {}),
     engine: { ...info, device, node: process.versions.node, kernels: activeKernels() },
   });
   const isHere = data.evaluated.every(({ unopened }) => !unopened);

@@ -11,6 +11,7 @@ import { readState } from "../training/checkpoint.ts";
 import type { ComponentSpec } from "../util/component.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { createRandom } from "../util/random.ts";
+import { usePlugins } from "./catalogues.ts";
 import { presetFolder } from "./preset-folder.ts";
 
 /** Writes the adapters of a run's newest checkpoint into a folder as PEFT does; gives the checkpoint's name. @throws {EvergreenError} where there are none. */
@@ -23,6 +24,7 @@ export async function exportAdapters(reader: RunReader, folder: string): Promise
       fix: "wait for the run's first checkpoint",
     });
   const { spec } = readRunSpec(reader.folder, { env: process.env, presets: presetFolder });
+  usePlugins(spec.plugins);
   const { config, adapters } = await adaptersOf(checkpoint.folder, spec);
   try {
     await writePeft(folder, adapters, config);

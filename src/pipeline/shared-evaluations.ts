@@ -5,7 +5,7 @@ import type { ImagePreprocess } from "../models/preprocess.ts";
 import { packItems, unpackItems } from "../runs/items.ts";
 import type { Measurement } from "../runs/measurement.ts";
 import { type ObjectStore, objectText, type StoredObject } from "../runs/objects.ts";
-import type { PlanContent } from "../runs/plan.ts";
+import { codeOf, type PlanContent } from "../runs/plan.ts";
 import { digestOf } from "../training/sharing.ts";
 import { hashOf } from "../util/hash.ts";
 import type { EvaluatedSet } from "./evaluate.ts";
@@ -45,7 +45,7 @@ export interface EvaluationWays {
 
 export function sharedEvaluations(
   store: ObjectStore,
-  { code, engine }: Pick<PlanContent, "code" | "engine">,
+  plan: Pick<PlanContent, "code" | "plugins" | "engine">,
   ways: EvaluationWays,
 ): SharedEvaluations {
   return {
@@ -54,7 +54,7 @@ export function sharedEvaluations(
       const { weights, buffers, precision, config } = model;
       const measured = sets.map(({ source, name, options }) => [source.name, source.fingerprint, name, options ?? null]);
       const { tokenIds = null, ...rest } = ways;
-      const facts = { code, engine, config, precision, ...rest, tokenIds, measured };
+      const facts = { code: codeOf(plan), engine: plan.engine, config, precision, ...rest, tokenIds, measured };
       const object = hashOf({ kind: "evaluation/1", weights: digestOf({ weights, buffers, adapters: null, states: [] }), facts });
       const stored = store.find(object);
       return {

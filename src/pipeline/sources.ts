@@ -5,6 +5,7 @@ import type { RunSpec } from "../runs/spec.ts";
 import type { StreamManifest } from "../streams/manifest.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { createRandom } from "../util/random.ts";
+import { usePlugins } from "./catalogues.ts";
 import { openTogether } from "./open-together.ts";
 import { pretrainingSubset } from "./pretraining-pool.ts";
 import { openStreamSource } from "./stream-source.ts";
@@ -29,6 +30,7 @@ const nothing: Promise<readonly DataSource[]> = Promise.resolve([]);
  * hold back a fifth of the training samples.
  */
 export async function openRunData(spec: RunSpec, folder: string, open: SourceOpener = openSources): Promise<RunData> {
+  usePlugins(spec.plugins);
   const { suite, on, splits } = spec.eval;
   const pool = largestShares(spec.data.mixture).pretraining > 0 ? spec.data.pretraining : undefined;
   const [stream, pairs] = await openTogether(openStreamSource(spec.stream.from, folder, open), pool ? open(pool.from, folder) : nothing);

@@ -66,6 +66,8 @@ export interface PlanContent {
   readonly tasks: readonly PlannedTask[];
   /** Version of the code that makes the results, as a digest or a package version. */
   readonly code: string;
+  /** Digests of users' own parts, by kind and name; absent where none are used. */
+  readonly plugins?: Readonly<Record<string, string>>;
   readonly engine: EngineFacts;
 }
 
@@ -126,8 +128,23 @@ export function planDifferences(before: PlanContent, after: PlanContent): readon
   );
 }
 
-function determining({ spec, model, sources, tasks, code, engine }: PlanContent): Readonly<Record<PlanAspect, unknown>> {
-  const { name: _name, project: _project, checkpoint: _checkpoint, stream, data, engine: wanted, eval: evaluation, ...rest } = spec;
+/** The code that makes a plan's results: the program's, and users' own parts where there are any. */
+export const codeOf = ({ code, plugins }: Pick<PlanContent, "code" | "plugins">): unknown =>
+  plugins ? { evergreen: code, plugins } : code;
+
+function determining(content: PlanContent): Readonly<Record<PlanAspect, unknown>> {
+  const { spec, model, sources, tasks, engine } = content;
+  const {
+    name: _name,
+    project: _project,
+    plugins: _plugins,
+    checkpoint: _checkpoint,
+    stream,
+    data,
+    engine: wanted,
+    eval: evaluation,
+    ...rest
+  } = spec;
   const { workers: _workers, pretraining: _pretraining, ...batches } = data;
   const { init: _init, ...built } = rest.model;
   const { allowance: _allowance, ...budget } = rest.budget;
@@ -140,7 +157,7 @@ function determining({ spec, model, sources, tasks, code, engine }: PlanContent)
     engine: { microBatch: wanted.microBatch, activationCheckpointing: wanted.activationCheckpointing },
     eval: { during: evaluation.during, splits: evaluation.splits, batchSize: evaluation.batchSize },
   };
-  return { config, data: sources, model, tasks, code, engine };
+  return { config, data: sources, model, tasks, code: codeOf(content), engine };
 }
 
 function differences(before: unknown, after: unknown, path: string): readonly { path: string; before: unknown; after: unknown }[] {

@@ -18,6 +18,7 @@ const referenceKeys = [
   ["data", "pretraining", "from"],
   ["eval", "suite", 0],
   ["extends", 0],
+  ["plugins", 0],
   ...methodFiles.map((option) => ["methods", 0, option]),
 ];
 

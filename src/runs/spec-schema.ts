@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import { z } from "zod";
 import { drawRules } from "../mixtures/balanced-order.ts";
 import type { JsonSchema } from "../util/config-schema.ts";
@@ -42,14 +43,16 @@ const rate = z.number().min(0);
 const beta = z.number().min(0).max(0.999_999_999);
 const betas = (first: number, second: number) => z.tuple([beta, beta]).default([first, second]);
 const eps = z.number().gt(0).default(1e-8);
-const step = {
+/** What a run file says of every optimizer. */
+export const stepOptions = {
   lr: rateSchema,
   wd: rate.default(0.2),
   clip_grad_norm: rate.default(1).describe("global L2 norm of the gradient, 0 for no limit"),
   decay_applies_to: z.enum(["openclip", "standard", "published"]).default("openclip"),
 };
 
-const lossOptions = {
+/** What it says of every loss. */
+export const lossOptions = {
   duplicates: z.enum(["ignore", "mask-caption", "mask-class"]).default("ignore"),
   clamp_logit_scale: z.boolean().default(true),
   temperature: z.number().gt(0).optional().describe("a number > 0: the temperature to start from; the model's own when absent"),
@@ -153,6 +156,10 @@ const engine = z.strictObject({
 export const runSchema = z.strictObject({
   version: z.literal(specVersion).default(specVersion),
   extends: z.array(z.string().min(1)).optional().describe('a list of "preset:NAME" and files'),
+  plugins: z
+    .array(z.string().refine((folder) => isAbsolute(folder), { error: "a folder, as ./my-parts" }))
+    .optional()
+    .describe("a list of folders of your own parts, as [./my-parts]"),
   name: word.default("run"),
   project: word.default("default"),
   seed: z
@@ -192,12 +199,12 @@ export const runSchema = z.strictObject({
     .default([])
     .describe("a list of methods, each a map of its name and options, as [{name: ewc, lambda: 100}]"),
   optim: z.discriminatedUnion("name", [
-    z.strictObject({ name: z.literal("adamw"), ...step, betas: betas(0.9, 0.999), eps }),
-    z.strictObject({ name: z.literal("sgd"), ...step, momentum: z.number().min(0).lt(1).default(0.9) }),
-    z.strictObject({ name: z.literal("lion"), ...step, betas: betas(0.9, 0.99) }),
+    z.strictObject({ name: z.literal("adamw"), ...stepOptions, betas: betas(0.9, 0.999), eps }),
+    z.strictObject({ name: z.literal("sgd"), ...stepOptions, momentum: z.number().min(0).lt(1).default(0.9) }),
+    z.strictObject({ name: z.literal("lion"), ...stepOptions, betas: betas(0.9, 0.99) }),
     z.strictObject({
       name: z.literal("muon"),
-      ...step,
+      ...stepOptions,
       momentum: beta.default(0.95),
       nesterov: z.boolean().default(true),
       ns_steps: z.int().min(1).max(99).default(5),
@@ -207,7 +214,7 @@ export const runSchema = z.strictObject({
     }),
     z.strictObject({
       name: z.literal("galore"),
-      ...step,
+      ...stepOptions,
       r: z.int().min(1).default(128).describe("dimensions that gradients are projected to"),
       gap: z.int().min(1).default(200).describe("steps between two projections"),
       scale: z.number().gt(0).default(0.25),

@@ -20,11 +20,12 @@ import { parseDuration } from "../util/units.ts";
 import { readYaml, readYamlMap } from "../util/yaml-config.ts";
 import { type ConfigInput, mergeLayers, type SpecRequest, secretProblems, unsetVariables } from "./spec-layers.ts";
 import { courseOf } from "./spec-mixture.ts";
+import { schemaFor } from "./spec-plugins.ts";
 import { rateOf, type WithRate } from "./spec-rate.ts";
 import { absoluteReference, type Environment, mayBePath, rebasedReference, substituteEnv } from "./spec-references.ts";
 import { ruleProblems } from "./spec-rules.ts";
 import { scheduleOf } from "./spec-schedule.ts";
-import { type RunDocument, runJsonSchema, runSchema, specVersion } from "./spec-schema.ts";
+import { type RunDocument, runJsonSchema, specVersion } from "./spec-schema.ts";
 import { type AccountingSpec, type BudgetSpec, parseBudget, parseCount, parsePercent } from "./spec-values.ts";
 
 type Filled = CamelKeys<RunDocument>;
@@ -87,7 +88,7 @@ export function readSpec(request: SpecRequest): ParsedSpec {
   if (version) throw new ConfigError([version]);
   const secrets = secretProblems(tree);
   const value = plainOf(tree, (node, path) => resolved(node, path, request.env));
-  const parsed = runSchema.safeParse(value);
+  const parsed = schemaFor(value).safeParse(value);
   const issues = parsed.success ? [] : explainIssues(parsed.error.issues, tree, schema);
   const unset = unsetVariables(tree, request.env);
   const told = new Set([...secrets, ...unset].map(({ path }) => path));

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { z } from "zod";
 import { EvergreenError, nearest } from "./errors.ts";
+import { loadPlugin } from "./plugin-file.ts";
 
 /** Every pluggable part says the same three things; its name is its file name. */
 export interface Component<Schema extends z.ZodType = z.ZodType> {
@@ -32,25 +33,61 @@ export class UnknownComponentError extends EvergreenError {
 }
 
 const part = /^([a-z0-9][a-z0-9-]*)\.(ts|js)$/;
+const pluginPart = /^([a-z0-9][a-z0-9-]*)\.(ts|js|mjs)$/;
 
 /** The parts in some folders, one per file, loaded when they are first named. A later folder's part replaces an earlier one of the same name. */
 export class Catalog<Part extends Component> {
   readonly kind: string;
   private readonly folders: readonly URL[];
+  /** Users' own parts by name. */
+  private plugins: ReadonlyMap<string, URL> = new Map();
 
   constructor(kind: string, folders: readonly URL[]) {
     this.kind = kind;
     this.folders = folders;
   }
 
-  /** File names without their ending, sorted. `ewc.test.ts` and `ewc.d.ts` are not parts. */
-  names(): string[] {
-    return [...this.files().keys()].sort();
+  /**
+   * Takes users' parts from some folders too, in place of those it was last told of; a process works on one run at a time.
+   * @throws {EvergreenError} for a part whose name is taken: none is replaced in silence.
+   */
+  extend(folders: readonly URL[]): void {
+    const own = this.files(this.folders, part);
+    const found = new Map<string, URL>();
+    for (const folder of folders)
+      for (const [name, file] of this.files([folder], pluginPart)) {
+        const taken = own.get(name) ?? found.get(name);
+        if (taken)
+          throw new EvergreenError(`${this.kind} "${name}" is there twice: ${fileURLToPath(taken)} and ${fileURLToPath(file)}`, {
+            code: "EG-3161",
+            exit: "config",
+            fix: "give the file of your own another name",
+          });
+        found.set(name, file);
+      }
+    this.plugins = found;
   }
 
-  /** @throws {UnknownComponentError} when no file has that name. */
+  /** Folders of users' own parts, for another thread's catalogue. */
+  pluginFolders(): readonly string[] {
+    return [...new Set([...this.plugins.values()].map((file) => new URL(".", file).href))];
+  }
+
+  /** File names without their ending, sorted. `ewc.test.ts` and `ewc.d.ts` are not parts. */
+  names(): string[] {
+    return [...this.files(this.folders, part).keys(), ...this.plugins.keys()].sort();
+  }
+
+  /** Files of users' own parts, by name. */
+  pluginFiles(): ReadonlyMap<string, URL> {
+    return this.plugins;
+  }
+
+  /** @throws {UnknownComponentError} when no file has that name; {EvergreenError} for a file of a user's that holds no part. */
   async load(name: string): Promise<Part> {
-    const file = this.files().get(name);
+    const plugin = this.plugins.get(name);
+    if (plugin) return (await loadPlugin(this.kind, plugin)) as Part;
+    const file = this.files(this.folders, part).get(name);
     if (!file) throw new UnknownComponentError(this.kind, name, this.names());
     const module = (await import(file.href)) as { readonly default?: Part };
     if (!module.default)
@@ -58,11 +95,11 @@ export class Catalog<Part extends Component> {
     return module.default;
   }
 
-  private files(): Map<string, URL> {
+  private files(folders: readonly URL[], pattern: RegExp): Map<string, URL> {
     const found = new Map<string, URL>();
-    for (const folder of this.folders)
+    for (const folder of folders)
       for (const entry of readdirSync(fileURLToPath(folder))) {
-        const name = part.exec(entry)?.[1];
+        const name = pattern.exec(entry)?.[1];
         if (name) found.set(name, new URL(entry, folder));
       }
     return found;

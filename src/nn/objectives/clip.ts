@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { add, arange, crossEntropy, detach, linear, mul, mulNumber, slice, sub, sumOver } from "../../engine/ops.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { type ObjectiveDefinition, type ObjectiveInput, ownRows, pairMatrix } from "../objective.ts";
+import type { ObjectiveDefinition, ObjectiveInput } from "../objective.ts";
+import { ownRows, pairMatrix } from "../pair-matrix.ts";
 
 /** ½[mean CE of images over texts + mean CE of texts over images] of A = scale · f gᵀ. */
 const clip: ObjectiveDefinition = {

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { add, linear, logSigmoid, mul, mulNumber, sum, toDevice } from "../../engine/ops.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
-import { type ObjectiveDefinition, type ObjectiveInput, ownRows, pairMatrix } from "../objective.ts";
+import type { ObjectiveDefinition, ObjectiveInput } from "../objective.ts";
+import { ownRows, pairMatrix } from "../pair-matrix.ts";
 
 /** −Σ log σ(z_ij (scale · f_i g_j + bias)) / B with z = 1 on the diagonal and −1 elsewhere. */
 const siglip: ObjectiveDefinition = {

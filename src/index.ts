@@ -1,0 +1,22 @@
+// What users' own parts import as "evergreen": all of "evergreen/parts", and what computes with tensors.
+export { learnedSnapshot } from "./continual/anchor.ts";
+export { contrastiveLoss, lossAndGradients } from "./continual/gradients.ts";
+export { learnedWeights } from "./continual/learned.ts";
+export { defineMethod } from "./continual/method.ts";
+export { snapshot } from "./continual/snapshot.ts";
+export { spring } from "./continual/spring.ts";
+export { teacherWeights } from "./continual/teacher.ts";
+export * as elementwise from "./engine/elementwise.ts";
+export { noGrad } from "./engine/grad.ts";
+export * as inPlace from "./engine/in-place.ts";
+export { one, operator } from "./engine/operator.ts";
+export * as ops from "./engine/ops.ts";
+export { release, scope } from "./engine/scope.ts";
+export { item, read, readFloats, scalar, Tensor, tensor } from "./engine/tensor.ts";
+export { classLabels } from "./evaluation/class-labels.ts";
+export { wilson } from "./evaluation/intervals.ts";
+export { joined, meanModel, sumOf, weightedSum } from "./merging/fold.ts";
+export { fromBase, lambdaOption } from "./merging/lambda.ts";
+export { beta, zeroMoments } from "./nn/moments.ts";
+export { ownRows, pairMatrix } from "./nn/pair-matrix.ts";
+export * from "./pipeline/plain-parts.ts";
