@@ -1,15 +1,24 @@
 import type { Table } from "../report/table.ts";
 import { type Lineage, type LineageGraph, lineageGraph } from "../runs/lineage.ts";
 import type { RunReader } from "../runs/run-reader.ts";
+import { RunFileError } from "../runs/store-error.ts";
 
-/** The descent of a run's weights after the tasks that have ended. */
+/** The descent of a run's weights after the tasks that have ended. @throws {RunFileError} for a run of an earlier version, which told nothing of it. */
 export function lineageOf(reader: RunReader): LineageGraph {
   const told = new Map<number, Lineage>();
+  const decided = new Set<number>();
   let tasks = 0;
   for (const event of reader.events()) {
     if (event.type === "lineage") told.set(event.task, event);
+    if (event.type === "scored" && event.state === "deployed") decided.add(event.task);
     if (event.type === "saved" && (event.kind === "task_end" || event.kind === "finish")) tasks = Math.max(tasks, event.task);
   }
+  if ([...decided].some((task) => task < tasks && !told.has(task)))
+    throw new RunFileError(
+      "events.jsonl",
+      "does not tell how the weights came about that were shipped: an earlier version wrote it",
+      "run it again",
+    );
   return lineageGraph(tasks, told, reader.ledger());
 }
 
