@@ -132,7 +132,9 @@ function partsOf({ heldOut, stream, scoring, random }: Scored, task: number, gro
     const wanted = group === "retention" ? concepts() : concepts().filter(isWanted);
     const { unopened } = source;
     if (unopened) {
-      const images = Math.min(scoring.perSet, Math.round((unopened.test * wanted.length) / Math.max(1, concepts().length)));
+      // What is only evaluated may be known without its concepts.
+      const share = group === "retention" ? 1 : wanted.length / Math.max(1, concepts().length);
+      const images = Math.min(scoring.perSet, Math.round(unopened.test * share));
       return images > 0 ? [{ source, images, records: [] }] : [];
     }
     const ids = new Set(wanted.flatMap(({ samples }) => samples));

@@ -141,6 +141,7 @@ test("sets that were not opened are counted by their classes", () => {
   const closed = (name: string, role: DataSource["role"]): DataSource => ({
     ...source(name, role),
     unopened: { train: 24, test: 9, missing: [name], obtain: "download it" },
+    ...(role === "eval" ? { concepts: () => [] } : {}),
   });
   const { data, heldOut } = holdBack(
     { streamed: [closed("s", "adapt")], pretraining: [], evaluated: [closed("r", "eval")] },
