@@ -4,6 +4,9 @@ import type { Draws, Random } from "../util/random.ts";
 /** Share of training samples that validation takes the place of testing with. */
 export const validationShare = 0.2;
 
+/** How many of a label's items are held back. */
+export const heldCount = (items: number): number => (items < 2 ? 0 : Math.max(1, Math.floor(validationShare * items + 1e-9)));
+
 /**
  * Which items are held back: of each label a fifth at random, at least one where there are two, none of a label that has one. A label's draw depends on its number
  * alone, so another label changes nothing.
@@ -11,8 +14,7 @@ export const validationShare = 0.2;
 export function heldBack(random: Random, labels: ArrayLike<number>, purpose: string): Uint8Array {
   const flags = new Uint8Array(labels.length);
   eachLabel(labels, (label, items) => {
-    const count = items.length < 2 ? 0 : Math.max(1, Math.floor(validationShare * items.length + 1e-9));
-    for (const item of chosen(random.at(purpose, { index: label }), items, count)) flags[item] = 1;
+    for (const item of chosen(random.at(purpose, { index: label }), items, heldCount(items.length))) flags[item] = 1;
   });
   return flags;
 }

@@ -86,7 +86,12 @@ test("a set that is streamed and evaluated is one view, and what has nothing to 
   expect(found.evaluated[0]).toBe(found.streamed[0]);
 });
 
-test("what is not here is split by its counts", () => {
-  const unopened = { train: 1003, test: 7, missing: ["x"], obtain: "y" };
-  expect(validationSource({ ...source(), unopened }, createRandom(0)).unopened).toEqual({ ...unopened, train: 803, test: 200 });
+test("what is not here is split by its counts: concept by concept, or a fifth of what has no concepts", () => {
+  const known = { test: 7, missing: ["x"], obtain: "y" };
+  const nameless = { ...source(), concepts: () => [], unopened: { train: 1003, ...known } };
+  expect(validationSource(nameless, createRandom(0)).unopened).toEqual({ ...known, train: 803, test: 200 });
+  // 10, 5, 2, 1 and 10 samples.
+  const view = validationSource({ ...source(), unopened: { train: 28, ...known } }, createRandom(0));
+  expect(view.unopened).toEqual({ ...known, train: 22, test: 6 });
+  expect(view.concepts().map(({ samples }) => samples.length)).toEqual([8, 4, 1, 1, 8]);
 });

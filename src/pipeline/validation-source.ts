@@ -1,5 +1,5 @@
-import { type Concept, type DataSource, type SampleRecord, sizeOf } from "../data/source.ts";
-import { heldBack, validationShare } from "../evaluation/held-back.ts";
+import { type Concept, type DataSource, type SampleRecord, sizeOf, type Unopened } from "../data/source.ts";
+import { heldBack, heldCount, validationShare } from "../evaluation/held-back.ts";
 import { hashOf } from "../util/hash.ts";
 import type { Random } from "../util/random.ts";
 
@@ -13,8 +13,7 @@ export function validationSource(source: DataSource, random: Random, purpose = "
   const fingerprint = hashOf([source.fingerprint, purpose, validationShare, random.seed]);
   const { unopened } = source;
   if (unopened) {
-    const test = Math.floor(validationShare * unopened.train);
-    return { ...source, fingerprint, unopened: { ...unopened, train: unopened.train - test, test } };
+    return { ...source, fingerprint, ...countedHeld(source, unopened) };
   }
   const pool = source.records("train");
   const held = heldOf(source, pool, { random, purpose });
@@ -31,6 +30,15 @@ export function validationSource(source: DataSource, random: Random, purpose = "
       return concepts;
     },
   };
+}
+
+/** By counts alone: of each concept what would be held back, of a set whose concepts nobody knows a fifth. */
+function countedHeld(source: DataSource, unopened: Unopened): Pick<DataSource, "unopened" | "concepts"> {
+  const whole = source.concepts();
+  const held = whole.map(({ samples }) => heldCount(samples.length));
+  const test = whole.length > 0 ? held.reduce((sum, count) => sum + count, 0) : Math.floor(validationShare * unopened.train);
+  const left = whole.map((concept, i) => ({ ...concept, samples: concept.samples.slice(held[i]) }));
+  return { unopened: { ...unopened, train: unopened.train - test, test }, concepts: () => left };
 }
 
 /** What a run streams and is evaluated on. */

@@ -150,8 +150,8 @@ test("sets that were not opened are counted by their classes", () => {
   );
   const [ant, bee, cat] = data.streamed.flatMap((set) => set.concepts()) as [Concept, Concept, Concept];
   const of = { heldOut, stream: { tasks: [{ concepts: [ant, bee] }, { concepts: [cat] }] }, scoring: all, random: createRandom(4) };
-  // ⌊24/5⌋ = 4 of each set: two thirds of them are of the first task.
-  expect(scoringWork(of, tinyConfig).map(({ images }) => images)).toEqual([3 * (3 + 4), 3 * (1 + 3 + 4)]);
+  // One of each class's eight, two classes in the first task; ⌊24/5⌋ = 4 of a set whose classes nobody knows.
+  expect(scoringWork(of, tinyConfig).map(({ images }) => images)).toEqual([3 * (2 + 4), 3 * (1 + 2 + 4)]);
 });
 
 test("where no evaluated set has training samples, some of the pretraining pool are held back and scored", async () => {
