@@ -8,6 +8,7 @@ import { resolveMerge, type TowerChoice, type WeightChoice } from "../merging/se
 import { type Recency, runningShare } from "../merging/shares.ts";
 import type { ComponentSpec } from "../util/component.ts";
 import { EvergreenError } from "../util/errors.ts";
+import { expertStatistic } from "./expert-statistics.ts";
 import type { TaskContext } from "./method.ts";
 
 /** Where weights of a task come from, by the experts so far. */
@@ -26,6 +27,8 @@ export interface TemporalRule {
   readonly includeBase: boolean;
   readonly modifier?: string | ComponentSpec;
   readonly guard: "warn" | "stop";
+  /** Samples of each task whose statistics go into the merge, for the operators that need them. */
+  readonly maxSamples?: number;
 }
 
 /** What is remembered of the merges so far. */
@@ -36,6 +39,8 @@ export type Chain = {
   readonly unrolled: Weights | null;
   /** A running mean of all experts, where the operator needs no more. */
   readonly mean: Weights | null;
+  /** What the operator needs of the expert beside its weights, from its task's end until it is merged. */
+  readonly statistic: Weights | null;
   /** How far each merge led, by tower: see {@link growthWarning}. */
   readonly growth: { readonly [tower: string]: readonly number[] };
 } & { readonly [key: string]: StateTree };
@@ -53,11 +58,7 @@ export const modelsKept = (rule: TemporalRule): number =>
 /** The state before the first expert; refuses what cannot be merged, before anything is trained. @throws {MergeError} */
 export async function unmerged(rule: TemporalRule, task: TaskContext): Promise<Chain> {
   const operator = await operators.load(specOf(rule.operator).name);
-  if (operator.needs)
-    throw new MergeError(
-      `${specOf(rule.operator).name} needs ${operator.needs} statistics of every expert, which a run does not gather`,
-      "merge its checkpoints afterwards: evergreen merge",
-    );
+  checkStatistics(rule, operator);
   const isPairwise = uses(rule, "unrolled") || uses(rule, "anchored");
   if (isPairwise) await settings(rule, task, { count: 2, weights: pairWeights(rule, operator) });
   if (operator.models[0] > 1 && (uses(rule, "anchored") || (uses(rule, "unrolled") && rule.base === "theta0")))
@@ -65,7 +66,28 @@ export async function unmerged(rule: TemporalRule, task: TaskContext): Promise<C
       `${specOf(rule.operator).name} would count the first weights as an expert, and never leave them`,
       "set base: first, or another operator",
     );
-  return { count: 0, unrolled: null, mean: null, growth: {} };
+  return { count: 0, unrolled: null, mean: null, statistic: null, growth: {} };
+}
+
+/** Statistics are an expert's: there are none of a merge, nor of the first weights. @throws {MergeError} */
+function checkStatistics(rule: TemporalRule, { needs }: MergeOperator): void {
+  const { name } = specOf(rule.operator);
+  const has = rule.maxSamples !== undefined;
+  if (needs === undefined && has) throw new MergeError(`${name} takes no statistics of experts`, "leave max_samples away");
+  if (needs === undefined) return;
+  if (!has) throw new MergeError(`${name} needs statistics (${needs}) of every expert`, "say of how many samples a task: max_samples: 512");
+  if (uses(rule, "unrolled") || uses(rule, "anchored") || rule.includeBase)
+    throw new MergeError(
+      `${name} needs statistics (${needs}) of all that it merges, and there are none of merges and of the first weights`,
+      "deploy: all, start: zs, latest or all, without include_base",
+    );
+}
+
+/** What the operator needs of the task that has ended. */
+export async function measured(rule: TemporalRule, task: TaskContext, chain: Chain): Promise<Chain> {
+  const { needs } = await operators.load(specOf(rule.operator).name);
+  if (needs === undefined || rule.maxSamples === undefined) return chain;
+  return { ...chain, statistic: await expertStatistic(needs, task, rule.maxSamples) };
 }
 
 /** All merges that the rule asks for after a task: each is made once. */
@@ -93,7 +115,7 @@ export async function deployed(
   const unrolled = uses(rule, "unrolled") ? own(made.get("unrolled") as Weights, expert) : null;
   if (unrolled) made.set("unrolled", unrolled);
   return {
-    state: { count, unrolled, mean, growth },
+    state: { count, unrolled, mean, statistic: null, growth },
     merged: (source) => {
       const found = made.get(source);
       if (!found) throw new Error(`internal: temporal merging made no ${source}`);
@@ -150,16 +172,21 @@ async function mergeAll(rule: TemporalRule, { expert, task, chain }: Border): Pr
     return { ...found, weights: mean, mean };
   }
   task.experts.put(expertName(chain.count), expert);
-  const earlier = await Promise.all(Array.from({ length: chain.count }, (_, i) => task.experts.get(expertName(i))));
+  if (chain.statistic) task.experts.put(statisticName(chain.count), chain.statistic);
+  const read = (nameOf: (i: number) => string): Promise<readonly Weights[]> =>
+    Promise.all(Array.from({ length: chain.count }, (_, i) => task.experts.get(nameOf(i))));
+  const earlier = await read(expertName);
+  const earlierStatistics = chain.statistic ? await read(statisticName) : [];
   const models = [...(rule.includeBase ? [await task.origin()] : []), ...earlier, expert];
   try {
     if (models.length === 1) return { weights: expert, ...nothingGrew };
     return await merge(rule, task, {
       models,
       weights: operator.weights === "none" ? undefined : { recency: rule.recency, reverse: rule.reverse },
+      ...(chain.statistic ? { statistics: [...earlierStatistics, chain.statistic] } : {}),
     });
   } finally {
-    release(earlier);
+    release([earlier, earlierStatistics]);
   }
 }
 
@@ -172,16 +199,19 @@ function running(
   return merge(rule, task, { models: [fresh, before], weights: { each: [share, 1 - share] } });
 }
 
+const statisticName = (i: number): string => `${expertName(i)}-statistics`;
 const expertName = (i: number): string => `expert-${String(i + 1).padStart(4, "0")}`;
 
-async function merge(
-  rule: TemporalRule,
-  task: TaskContext,
-  { models, weights }: { readonly models: readonly Weights[]; readonly weights: WeightChoice | undefined },
-): Promise<Merged> {
+interface ToMerge {
+  readonly models: readonly Weights[];
+  readonly weights: WeightChoice | undefined;
+  readonly statistics?: readonly Weights[];
+}
+
+async function merge(rule: TemporalRule, task: TaskContext, { models, weights, statistics }: ToMerge): Promise<Merged> {
   const found = await settings(rule, task, { count: models.length, weights });
   const base = await task.origin();
-  return scope(() => mergeWeights({ config: task.model.config, base, models }, found));
+  return scope(() => mergeWeights({ config: task.model.config, base, models, ...(statistics ? { statistics } : {}) }, found));
 }
 
 function settings(

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { digest, goOn, openWorld, run, runUntil, stage, type World } from "../../../test/fixtures/training/stage.ts";
+import { digest, digestOf, goOn, openWorld, run, runUntil, stage, type World } from "../../../test/fixtures/training/stage.ts";
 import { tinyModel } from "../../../test/fixtures/training/tiny.ts";
 import { memory } from "../../engine/memory.ts";
-import { full } from "../../engine/ops.ts";
-import { release } from "../../engine/scope.ts";
+import { clone, full } from "../../engine/ops.ts";
+import { keep, release, scope } from "../../engine/scope.ts";
 import { readFloats, type StateTree, type Tensor, type Weights } from "../../engine/tensor.ts";
+import { mergeWeights } from "../../merging/merge-weights.ts";
+import { resolveMerge } from "../../merging/settings.ts";
 import type { Clip } from "../../models/clip.ts";
 import clip from "../../nn/objectives/clip.ts";
 import { createRandom } from "../../util/random.ts";
@@ -133,5 +135,65 @@ describe("every start × deploy cell", () => {
     expect(on.stage.scored.at(-1)).toBe(whole.scored.at(-1));
     release(model);
     expect(memory().tensors).toBe(before);
+  });
+
+  describe.each(["fisher", "regmean"])("by %s, whose statistics each task's end measures", (operator) => {
+    const options = { start: "zs", deploy: "all", operator, maxSamples: 8 };
+
+    test("stopped and gone on with, it ends with the same bits and leaves nothing behind", async () => {
+      const before = memory().tensors;
+      const model = tinyModel();
+      const whole = stage(world, model, { methods: composed(options) });
+      await run(whole.training);
+      const saved = await runUntil(world, 4, { methods: composed(options), experts: whole.training.experts });
+      const on = await goOn(world, saved, { methods: composed(options), experts: whole.training.experts });
+      expect(on.stage.scored.at(-1)).toBe(whole.scored.at(-1));
+      release(model);
+      expect(memory().tensors).toBe(before);
+    });
+
+    test("what is shipped is the operator's merge of the experts' files with their statistics", async () => {
+      const model = tinyModel();
+      let shipped: Weights = new Map();
+      const { training } = stage(world, model, { methods: composed(options) });
+      const evaluate = training.evaluate;
+      await run({
+        ...training,
+        evaluate: (at) => {
+          if (at.task === 1) shipped = new Map([...at.compute.weights].map(([name, value]) => [name, scope(() => keep(clone(value)))]));
+          return evaluate(at);
+        },
+      });
+      const read = (name: string): Promise<Weights> => training.experts.get(name);
+      const models = [await read("expert-0001"), await read("expert-0002")];
+      const statistics = [await read("expert-0001-statistics"), await read("expert-0002-statistics")];
+      const tower = { operator: { name: operator } };
+      const settings = await resolveMerge({ towers: { image: tower, text: tower }, count: 2, hasBase: false, seed: 3, task: 1 });
+      scope(() => {
+        const { weights } = mergeWeights({ config: model.config, models, statistics }, settings);
+        for (const [name, value] of weights) expect(readFloats(value)).toEqual(readFloats(shipped.get(name) as Tensor));
+        // Without what was measured it would be another merge.
+        const mean = mergeWeights({ config: model.config, models, statistics: [new Map(), new Map()] }, settings).weights;
+        expect(
+          [...weights].some(
+            ([name, value]) => digestOf(new Map([[name, value]])) !== digestOf(new Map([[name, mean.get(name) as Tensor]])),
+          ),
+        ).toBe(true);
+      });
+      release([model, shipped, models, statistics]);
+    });
+
+    test.each([
+      [{ maxSamples: undefined }, /of every expert/],
+      [{ deploy: "unrolled" }, /of merges/],
+      [{ start: "anchored" }, /of merges/],
+      [{ includeBase: true }, /first weights/],
+    ])("with %o it is refused before anything is trained", async (over, why) => {
+      await expect(scalars({ ...options, ...over }, [1])).rejects.toThrow(why);
+    });
+  });
+
+  test("max_samples is refused where the operator measures nothing", async () => {
+    await expect(scalars({ deploy: "all", maxSamples: 8 }, [1])).rejects.toThrow(/takes no statistics/);
   });
 });

@@ -1,11 +1,18 @@
 import { z } from "zod";
 import type { Weights } from "../../engine/tensor.ts";
 import { recencies } from "../../merging/shares.ts";
-import { defineMethod } from "../method.ts";
-import { type Chain, deployed, modelsKept, started, type TemporalRule, takesShares, unmerged } from "../temporal.ts";
+import { importanceBatches } from "../fisher.ts";
+import { defineMethod, type Method } from "../method.ts";
+import { type Chain, deployed, measured, modelsKept, started, type TemporalRule, takesShares, unmerged } from "../temporal.ts";
 import { temporalLineage } from "../temporal-lineage.ts";
 
 const part = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })]);
+
+/** The hooks of a rule whose operator needs more of an expert than its weights. */
+const measuring = (rule: TemporalRule, maxSamples: number): Pick<Method<Chain>, "budget" | "endTask"> => ({
+  budget: { batchesAtTaskEnd: importanceBatches(maxSamples) },
+  endTask: (task, chain) => measured(rule, task, chain),
+});
 
 export default defineMethod({
   summary: "Merges experts over time: where each task starts from and what is shipped are merges of what the tasks left, by any operator.",
@@ -33,13 +40,19 @@ export default defineMethod({
     reverse: z.boolean().default(false).describe("true to favour the oldest"),
     includeBase: z.boolean().default(false).describe("true where a merge of all experts counts the first weights as the oldest of them"),
     modifier: part.optional().describe("a merge modifier, as lines"),
+    maxSamples: z.int().min(1).optional().describe("samples of each task that fisher and regmean measure what they need on; only for them"),
     guard: z.enum(["warn", "stop"]).default("warn").describe("what happens when merges lead ever farther away"),
   }),
-  build({ modifier, ...options }) {
-    const rule: TemporalRule = { ...options, ...(modifier === undefined ? {} : { modifier }) };
+  build({ modifier, maxSamples, ...options }) {
+    const rule: TemporalRule = {
+      ...options,
+      ...(modifier === undefined ? {} : { modifier }),
+      ...(maxSamples === undefined ? {} : { maxSamples }),
+    };
     return {
       modelsKept: modelsKept(rule),
       init: (task): Promise<Chain> => unmerged(rule, task),
+      ...(maxSamples === undefined ? {} : measuring(rule, maxSamples)),
       async flow(expert: Weights, task, chain: Chain) {
         const { state, merged } = await deployed(rule, { expert, task, chain });
         const start = await started(rule, { expert, task, merged });
