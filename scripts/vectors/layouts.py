@@ -1,15 +1,17 @@
-"""What torchvision's own readers find in the trees that the tests of `torchvision:` sets are made of.
+"""What the readers of torchvision and CLIP_benchmark find in the trees that the tests of their layouts are made of.
 
-Writes test/vectors/layouts/torchvision.json: for each set and split, in torchvision's order, [file or number, label], and the first picture's
+Writes test/vectors/layouts/torchvision.json and clip-benchmark.json: for each set and split, in torchvision's order, [file or number, label], and the first picture's
 SHA-256 where pictures lie in one binary file. Their archives' digests cannot fit small trees, so that check is turned off. Left out: CIFAR, which
 torchvision reads from pickles, and ImageNet, whose index it unpickles.
-Needs torchvision 0.29.2 and SciPy, and Node.js to write the trees.
+CLIP_benchmark gives each sample's label, or its captions, and its pixels.
+Needs torchvision 0.29.2, SciPy, clip_benchmark 1.6.2 with webdataset, and Node.js to write the trees.
 """
 
 import hashlib
 import json
 import subprocess
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ import torchvision
 import torchvision.datasets as tv
 
 here = Path(__file__).resolve().parent
-out = here / "../../test/vectors/layouts/torchvision.json"
+out = here / "../../test/vectors/layouts"
 
 
 def trust_files():
@@ -124,14 +126,33 @@ readers = {
 }
 
 
+def clip_benchmark_sets(root):
+    from clip_benchmark.datasets.builder import build_wds_dataset
+
+    def of(name, split):
+        def digest(image):
+            return hashlib.sha256(np.asarray(image.convert("RGB")).tobytes()).hexdigest()
+
+        samples = build_wds_dataset(name, transform=digest, split=split, data_dir=f"{root}/wds_{name}")
+        rows = [[told, pixels] for pixels, told in samples]
+        return {"samples": rows, "classes": samples.classes, "templates": samples.templates}
+
+    return {"pets": {split: of("pets", split) for split in ("train", "test")}, "pairs": {"test": of("pairs", "test")}}
+
+
+def write(name, made_with, sets):
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.json").write_text(json.dumps({"made_with": made_with, "sets": sets}, indent=1) + "\n")
+
+
 def main():
     trust_files()
     with tempfile.TemporaryDirectory() as place:
         subprocess.run(["node", str(here / "../peers/write-trees.mjs"), f"{place}/trees"], check=True, stdout=subprocess.DEVNULL)
         found = {handle: read(f"{place}/trees/{handle}") for handle, read in readers.items()}
-    version = torchvision.__version__.split("+")[0]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"made_with": {"torchvision": version}, "sets": found}, indent=1) + "\n")
+        benchmark = clip_benchmark_sets(f"{place}/trees/clip-benchmark")
+    write("torchvision", {"torchvision": torchvision.__version__.split("+")[0]}, found)
+    write("clip-benchmark", {"clip_benchmark": version("clip_benchmark")}, benchmark)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { writeClipBenchmark } from "../../../test/fixtures/data/clip-benchmark-tree.ts";
 import { ownCache } from "../../../test/fixtures/data/own-cache.ts";
 import { tarOf } from "../../../test/fixtures/data/tar.ts";
+import { sha256 } from "../../util/hash.ts";
 import { openSources } from "../open-sources.ts";
+import { ImageReader } from "../read-image.ts";
+import type { SampleRecord, Split } from "../source.ts";
 
 const root = ownCache("eg-cb-");
 
@@ -42,6 +46,43 @@ test("sets go by their folders' names; labels, classes, prompts and both parts a
   ]);
   expect(flickr).toMatchObject({ name: "flickr30k", task: "retrieval", classNames: [] });
   expect(flickr?.records("test").map(({ captions }) => captions)).toEqual([["one dog", "two dogs"]]);
+});
+
+const peer = JSON.parse(readFileSync(new URL("../../../test/vectors/layouts/clip-benchmark.json", import.meta.url), "utf8")) as {
+  readonly sets: Readonly<
+    Record<
+      string,
+      Readonly<
+        Record<
+          string,
+          {
+            readonly samples: readonly (readonly [told: number | readonly string[], pixels: string])[];
+            readonly classes: readonly string[] | null;
+            readonly templates: readonly string[] | null;
+          }
+        >
+      >
+    >
+  >;
+};
+
+test("CLIP_benchmark opens the same exports and finds the same samples, classes, prompts and pixels", async () => {
+  const folder = join(root, "peer");
+  await writeClipBenchmark(folder);
+  const sets = await openSources(`clip-benchmark:${folder}`, "/");
+  expect(sets.map(({ name }) => name)).toEqual(Object.keys(peer.sets).sort());
+  const reader = new ImageReader();
+  for (const set of sets)
+    for (const [split, { samples, classes, templates }] of Object.entries(peer.sets[set.name] ?? {})) {
+      const own = set.records(split as Split);
+      const told = ({ className, captions }: SampleRecord): unknown => (classes ? classes.indexOf(className ?? "") : captions);
+      expect(own.map(told)).toEqual(samples.map(([label]) => label));
+      if (classes) expect(set).toMatchObject({ classNames: classes, templates: templates?.map((text) => text.replace("{c}", "{}")) });
+      for (const [i, record] of own.entries()) {
+        const { data } = await (await reader.open(record.image)).pixels();
+        expect(sha256(data as Uint8Array)).toBe(samples[i]?.[1]);
+      }
+    }
 });
 
 test("one set's own folder may be named, a set of many picked, and a bare path is recognised", async () => {
