@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openClipConfig, weightsOf, writeBatch, writeReferences } from "./cases.mjs";
-import { Side } from "./side.mjs";
+import { Side, withSides } from "./side.mjs";
 import { median, spread } from "./statistics.mjs";
 
 const ours = fileURLToPath(new URL("./ours-methods.mjs", import.meta.url));
@@ -64,14 +64,14 @@ export const methodCases = (kit) => ({
   hooks: () => hooks(kit),
 });
 
-/** A step of ViT-B-32 with a method, ours beside OpenCLIP's, whichever of the peer's precisions is faster; first every term in fp32 on a small model. */
+/** A step of ViT-B-32 with a method, ours beside OpenCLIP's, whichever of the peer's precisions is faster; first every term and the gradient's norm in fp32 on a small model. */
 async function methodSteps(kit, name, { atLeast, peers, sites }) {
   const exact = await stepsOf(kit, plans[name](false), {
     arch: "mini",
     precision: "fp32",
     peers: ["fp32"],
     steps: batches + 4,
-    title: `${name}, check`,
+    title: `${name} check`,
   });
   if (!(exact.worst.fp32 <= 1e-3))
     throw new Error(`${name}: the sides differ by ${exact.worst.fp32} in fp32, at most 1e-3 is wanted: they do not compute the same`);
@@ -82,7 +82,7 @@ async function methodSteps(kit, name, { atLeast, peers, sites }) {
   const best = peers.reduce((a, b) => (median(found.times[b]) < median(found.times[a]) ? b : a));
   const worst = Math.max(...Object.values(found.loss));
   const notes = [
-    `losses agree within ${worst.toExponential(1)}, every term in fp32 within ${exact.worst.fp32.toExponential(1)}`,
+    `losses agree within ${worst.toExponential(1)}, terms and gradient norms in fp32 within ${exact.worst.fp32.toExponential(1)}`,
     ...(worst > 2e-2 ? ["MORE than 0.02"] : []),
     ...(peers.length > 1 ? [`peer in ${best}, its better`] : []),
     ...(sites ? [sites] : []),
@@ -91,7 +91,7 @@ async function methodSteps(kit, name, { atLeast, peers, sites }) {
   kit.record(title, found.times.ours, found.times[best], { atLeast, note: notes.join("; ") });
 }
 
-/** Steps on each side in turn: seconds by side, and the worst relative differences of the losses and of all terms by the peer's precision. */
+/** Steps on each side in turn: seconds by side, and the worst relative differences of the losses, and of these with all terms and the gradient's norm, by the peer's precision. */
 async function stepsOf(kit, plan, { arch, precision, peers, steps, title }) {
   const { vision_cfg: vision, text_cfg: text } = openClipConfig(arch);
   const shape = { context: text.context_length, ...(arch === "mini" ? { vocabulary: text.vocab_size } : {}) };
@@ -99,20 +99,21 @@ async function stepsOf(kit, plan, { arch, precision, peers, steps, title }) {
   const pool = batches * plan.roles.length;
   const file = await writeBatch({ size: vision.image_size, batch: pool, ...shape }, path("pool.safetensors"));
   const references = plan.references && (await writeReferences(path("references"), { count: plan.references, ...shape }));
-  const sides = await openSides(kit, plan, { arch, precision, peers, steps, shape, references, path });
   const seen = Object.fromEntries(["ours", ...peers].map((key) => [key, { times: [], answers: [] }]));
-  for (const side of Object.values(sides)) await side.ask({ do: "pool", file });
-  for (let step = 0; step < steps; step++) {
-    const mixture = plan.roles.map((role, i) => ({ at: (step * plan.roles.length + i) % pool, role }));
-    const mine = await sides.ours.ask({ do: "step", rows: mixture });
-    for (const [key, side] of Object.entries(sides)) {
-      const answer = key === "ours" ? mine : await side.ask({ do: "step", rows: mine.rows, taken: mine.taken });
-      seen[key].answers.push(answer);
-      if (step >= kit.warmup) seen[key].times.push(answer.seconds);
-      kit.raw.push([title, key, step, answer.seconds, answer.loss].join(","));
+  await withSides(await sidesOf(kit, peers), async (sides) => {
+    await prepare(sides, plan, { weights: await weightsOf(arch, kit.scratch), arch, precision, steps, shape, references, path });
+    for (const side of Object.values(sides)) await side.ask({ do: "pool", file });
+    for (let step = 0; step < steps; step++) {
+      const mixture = plan.roles.map((role, i) => ({ at: (step * plan.roles.length + i) % pool, role }));
+      const mine = await sides.ours.ask({ do: "step", rows: mixture });
+      for (const [key, side] of Object.entries(sides)) {
+        const answer = key === "ours" ? mine : await side.ask({ do: "step", rows: mine.rows, taken: mine.taken });
+        seen[key].answers.push(answer);
+        if (step >= kit.warmup) seen[key].times.push(answer.seconds);
+        kit.raw.push([title, key, step, answer.seconds, answer.loss].join(","));
+      }
     }
-  }
-  for (const side of Object.values(sides)) await side.stop();
+  });
   const worstOf = (key, terms) => Math.max(...seen.ours.answers.map((mine, i) => difference(mine, seen[key].answers[i], terms)));
   const [first, again] = [seen.ours.answers[0], seen.ours.answers[batches]];
   return {
@@ -123,28 +124,32 @@ async function stepsOf(kit, plan, { arch, precision, peers, steps, title }) {
   };
 }
 
-async function openSides(kit, plan, { arch, precision, peers, steps, shape, references, path }) {
-  const weights = await weightsOf(arch, kit.scratch);
+/** Ours, and a peer by each name. */
+async function sidesOf(kit, peers) {
+  const python = await kit.python();
+  const own = { ours: new Side(process.execPath, [ours]) };
+  return { ...own, ...Object.fromEntries(peers.map((key) => [key, new Side(python, [theirs])])) };
+}
+
+/** The model in training on every side, a peer in the precision that it is named by. */
+async function prepare({ ours: side, ...peers }, plan, { weights, arch, precision, steps, shape, references, path }) {
   const common = { do: "model", weights, threads: 2, lr: plan.lr };
   const { method } = plan;
   const mine = references ? { ...method, options: { ...method.options, texts: references.texts } } : method;
-  const side = new Side(process.execPath, [ours]);
   await side.ask({ ...common, precision, method: mine, shape, plan: { roles: plan.roles, steps, size: plan.size } });
   const adapters = method.name === "lora" ? (await side.ask({ do: "adapters", file: path("adapters.safetensors") })).file : undefined;
-  const sides = { ours: side };
-  for (const each of peers) {
-    sides[each] = new Side(await kit.python(), [theirs]);
+  for (const [each, peer] of Object.entries(peers)) {
     const model = { ...common, config: openClipConfig(arch), precision: each, fused: each === "bf16" };
-    await sides[each].ask({ ...model, method, adapters, references: references?.ids });
+    await peer.ask({ ...model, method, adapters, references: references?.ids });
   }
-  return sides;
 }
 
-/** Relative to the peer's value; a term is measured against a hundredth of the loss at least. */
+/** Of the losses, or of everything that a step tells, relative to the peer's value; a term is measured against a thousandth of the loss at least. */
 function difference(mine, peer, withTerms) {
-  const least = Math.abs(peer.loss) / 100;
+  const least = Math.abs(peer.loss) / 1000;
   const names = withTerms ? [...new Set([...Object.keys(mine.terms), ...Object.keys(peer.terms)])] : [];
-  const pairs = [[mine.loss, peer.loss], ...names.map((name) => [mine.terms[name] ?? 0, peer.terms[name] ?? 0])];
+  const norms = withTerms ? [[mine.gradientNorm, peer.gradientNorm]] : [];
+  const pairs = [[mine.loss, peer.loss], ...norms, ...names.map((name) => [mine.terms[name] ?? 0, peer.terms[name] ?? 0])];
   return Math.max(...pairs.map(([a, b]) => Math.abs(a - b) / Math.max(Math.abs(b), least)));
 }
 
@@ -158,24 +163,24 @@ async function fisher(kit, arch) {
     { size: vision.image_size, batch: samples, ...shape },
     join(kit.scratch, `fisher-${arch}-pool.safetensors`),
   );
-  const [a, b] = [new Side(process.execPath, [ours]), new Side(await kit.python(), [theirs])];
-  const model = { do: "model", weights, threads: 2, precision: "fp32" };
-  await a.ask({ ...model, shape, plan: { roles: Array(samples).fill("update"), steps: 1 } });
-  await b.ask({ ...model, config: openClipConfig(arch) });
-  for (const side of [a, b]) await side.ask({ do: "pool", file: pool });
-  const [mine, peer] = [[], []];
-  const repeats = 1 + Math.max(1, Math.ceil(kit.steps / 10));
   const file = join(kit.scratch, `fisher-${arch}.safetensors`);
-  for (let i = 0; i < repeats; i++) {
+  const [mine, peer] = [[], []];
+  const { worst, name } = await withSides(await sidesOf(kit, ["peer"]), async ({ ours: a, peer: b }) => {
+    const model = { do: "model", weights, threads: 2, precision: "fp32" };
+    await a.ask({ ...model, shape, plan: { roles: Array(samples).fill("update"), steps: 1 } });
+    await b.ask({ ...model, config: openClipConfig(arch) });
+    for (const side of [a, b]) await side.ask({ do: "pool", file: pool });
     // The first pass of each side warms it up, and is the one that is compared.
-    const times = [await a.ask({ do: "fisher", samples, ...(i === 0 ? { file } : {}) }), await b.ask({ do: "fisher", samples })];
-    kit.raw.push(...["ours", "peer"].map((key, side) => [`fisher, ${arch}`, key, i, times[side].seconds, ""].join(",")));
-    if (i === 0) continue;
-    mine.push(times[0].seconds);
-    peer.push(times[1].seconds);
-  }
-  const { worst, name } = await b.ask({ do: "compare", file });
-  for (const side of [a, b]) await side.stop();
+    for (let i = 0; i <= Math.ceil(kit.steps / 10); i++) {
+      const own = (await a.ask({ do: "fisher", samples, ...(i === 0 ? { file } : {}) })).seconds;
+      const other = (await b.ask({ do: "fisher", samples })).seconds;
+      kit.raw.push(`fisher ${arch},ours,${i},${own},`, `fisher ${arch},peer,${i},${other},`);
+      if (i === 0) continue;
+      mine.push(own);
+      peer.push(other);
+    }
+    return b.ask({ do: "compare", file });
+  });
   kit.record(`Fisher information of ${samples} single samples, ${arch === "mini" ? "small CLIP" : arch}, fp32`, mine, peer, {
     atLeast: 5,
     note: `values agree within ${worst.toExponential(1)} (${name})`,
@@ -188,10 +193,9 @@ async function hooks(kit) {
   const weights = await weightsOf("mini-flux", kit.scratch);
   const shape = { size: 32, batch: 128, context: 32, vocabulary: 3578 };
   const file = await writeBatch(shape, join(kit.scratch, "hooks-pool.safetensors"));
-  const side = new Side(process.execPath, [ours]);
   // Single steps wander by some per cent, so that many pairs are taken.
-  const found = await side.ask({ do: "hooks", weights, file, pairs: Math.max(60, 8 * kit.steps), warmup: kit.warmup });
-  await side.stop();
+  const command = { do: "hooks", weights, file, pairs: Math.max(60, 8 * kit.steps), warmup: kit.warmup };
+  const found = await withSides({ ours: new Side(process.execPath, [ours]) }, ({ ours: side }) => side.ask(command));
   if (!found.agree) throw new Error("hooks: a method that does nothing changed a loss");
   const ratios = found.plain.map((plain, i) => found.hooked[i] / plain);
   const overhead = median(ratios) - 1;

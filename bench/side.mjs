@@ -29,8 +29,24 @@ export class Side {
   }
 
   async stop() {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const gone = new Promise((resolve) => this.child.on("exit", resolve));
     this.child.stdin.end(`${JSON.stringify({ do: "stop" })}\n`);
     await gone;
+  }
+}
+
+/**
+ * Work with sides, which are stopped however it ends.
+ * @template {Readonly<Record<string, Side>>} Sides
+ * @template Result
+ * @param {Sides} sides
+ * @param {(sides: Sides) => Promise<Result>} work
+ */
+export async function withSides(sides, work) {
+  try {
+    return await work(sides);
+  } finally {
+    for (const side of Object.values(sides)) await side.stop();
   }
 }
