@@ -7,6 +7,7 @@ import { parse } from "./command.ts";
 import { ProgressLine, terminalStage } from "./data-progress.ts";
 import { aside, say, sayJson } from "./output.ts";
 import { writeOutput } from "./output-file.ts";
+import { pluginFlag, usePluginFlag } from "./plugin-flag.ts";
 import { firstProblems, type Problem, problemTable } from "./problem-list.ts";
 
 /** Cosine from which two pictures are held to mean the same. */
@@ -33,6 +34,7 @@ export const usage = {
     },
     threshold: { type: "string", value: "COSINE", help: `with --model: from which cosine on (${usualThreshold})` },
     strict: { type: "boolean", help: "exit with 4 when there is a problem" },
+    ...pluginFlag,
     out: { type: "string", help: "write every problem to this file, tab-separated" },
   },
   arguments: [1, 1],
@@ -43,6 +45,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return 0;
   const { flags, rest } = parsed;
+  await usePluginFlag(flags);
   if (flags.against) return against(rest[0] ?? "", flags.against, flags);
   if (flags.model !== undefined || flags.threshold !== undefined)
     throw new UsageError("--model and --threshold belong to --against", "name test sets, as --against mini-flux:eval");

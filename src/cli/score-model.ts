@@ -9,6 +9,7 @@ import { loadModel } from "../models/load.ts";
 import { openModelFolder } from "../models/model-folder.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
 import { clipTokenizer, imagePreprocess } from "../pipeline/assemble.ts";
+import { usedPlugins, usePlugins } from "../pipeline/catalogues.ts";
 import { codeVersion } from "../pipeline/code-version.ts";
 import { type EvaluatedSet, evaluateAll, evaluatedSets } from "../pipeline/evaluate.ts";
 import { kernelsFor } from "../pipeline/kernel-choice.ts";
@@ -20,6 +21,7 @@ import { testsOfRun } from "../pipeline/stream-tests.ts";
 import { subsetSource } from "../pipeline/subset-source.ts";
 import { validationSource } from "../pipeline/validation-source.ts";
 import type { Scores } from "../runs/event.ts";
+import { codeOf } from "../runs/plan.ts";
 import { type ResultRow, resultRows } from "../runs/rows.ts";
 import { RunReader } from "../runs/run-reader.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
@@ -52,6 +54,8 @@ export interface ScoreRequest {
   readonly share?: number;
   /** Test items to leave out. */
   readonly without?: ReadonlySet<SampleId>;
+  /** Folders of the user's own parts, beside those of the run. */
+  readonly plugins?: readonly string[];
   readonly onSet: (set: string, index: number, of: number) => void;
 }
 
@@ -153,7 +157,7 @@ export async function openScorer(request: ScoreRequest, preprocess: ImagePreproc
     own ?? null,
   ]);
   return {
-    digest: hashOf([codeVersion(), shared, preprocessing, known]),
+    digest: hashOf([codeOf({ code: codeVersion(), ...usedPlugins(evaluator) }), shared, preprocessing, known]),
     leftOut,
     async score(model, digest) {
       const compute = scope(() => keep(computeWeights(model, precision)));
@@ -184,10 +188,11 @@ interface ScoredData {
   readonly tests?: TestSplits;
 }
 
-async function dataOf({ model, suite, from, validation, share, without }: ScoreRequest): Promise<ScoredData> {
+async function dataOf({ model, suite, from, validation, share, without, plugins = [] }: ScoreRequest): Promise<ScoredData> {
   const run = runFolderOf(model);
   const spec = run === undefined ? undefined : readRunSpec(run, { env: process.env, presets: presetFolder }).spec;
   const own = !suite && spec && run !== undefined ? await openRunData(spec, run) : undefined;
+  usePlugins([...new Set([...(spec?.plugins ?? []), ...plugins])]);
   const found = suite ? await openAll(suite) : own?.evaluated;
   if (!found) throw new UsageError("--suite: on which data sets?", "as --suite mini-flux:eval or --suite folder:./photos?test=1");
   if (validation && !suite && spec?.eval.on !== "validation")

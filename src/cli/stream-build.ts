@@ -8,6 +8,7 @@ import { UsageError } from "../util/errors.ts";
 import { parse, wholeNumber } from "./command.ts";
 import { aside, counted, fromHere, say, sayJson } from "./output.ts";
 import { writeOutput } from "./output-file.ts";
+import { pluginFlag, usePluginFlag } from "./plugin-flag.ts";
 import { splitReferences } from "./references.ts";
 
 export const usage = {
@@ -39,6 +40,7 @@ export const usage = {
       choices: ["tic"],
       help: "put test splits over time (dynamic) and beside it (static) into the file",
     },
+    ...pluginFlag,
     as: { type: "string", value: "FORM", choices: ["manifest", "list"], help: "form of the file" },
   },
 } as const;
@@ -48,6 +50,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return 0;
   const { flags } = parsed;
+  await usePluginFlag(flags);
   const from = splitReferences(flags.from ?? []);
   if (from.length === 0) throw new UsageError("no data", "--from SOURCE: a folder, tars, a table, or mini-flux");
   if (flags.out === undefined) throw new UsageError("no file to write", "--out FILE.json");

@@ -9,6 +9,7 @@ import { modifiers, operators } from "../merging/operator.ts";
 import { buffers } from "../mixtures/buffer.ts";
 import { objectives } from "../nn/objective.ts";
 import { optimizers } from "../nn/optimizer.ts";
+import type { PlanContent } from "../runs/plan.ts";
 import { schedules } from "../schedules/schedule.ts";
 import { orderings } from "../streams/stream.ts";
 import type { Catalog, Component } from "../util/component.ts";
@@ -64,16 +65,16 @@ function subfoldersOf(folder: string): readonly string[] {
 
 /**
  * Digests of users' own parts that a run's results may depend on, by kind and name: of those that its settings name anywhere (an operator in a method's options too), and of
- * sources and evaluators, which take part without being named.
+ * sources, which may recognise what lies at a path. Nothing where there are none.
  */
-export function usedPlugins(spec: unknown): Readonly<Record<string, string>> | undefined {
+export function usedPlugins(spec: unknown): Pick<PlanContent, "plugins"> {
   const named = namesIn(spec);
   const used = pluginFolders.flatMap(({ kind }) =>
     [...catalogues[kind].pluginFiles()]
-      .filter(([name]) => kind === "source" || kind === "evaluator" || named.has(name))
+      .filter(([name]) => kind === "source" || named.has(name))
       .map(([name, file]): [string, string] => [`${kind} ${name}`, pluginDigest(file)]),
   );
-  return used.length > 0 ? Object.fromEntries(used) : undefined;
+  return used.length > 0 ? { plugins: Object.fromEntries(used) } : {};
 }
 
 function namesIn(value: unknown): ReadonlySet<string> {

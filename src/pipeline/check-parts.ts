@@ -1,5 +1,6 @@
 import { methods } from "../continual/method.ts";
 import { augments } from "../data/augment.ts";
+import { evaluators } from "../evaluation/evaluator.ts";
 import { buffers } from "../mixtures/buffer.ts";
 import { objectives } from "../nn/objective.ts";
 import { optimizers } from "../nn/optimizer.ts";
@@ -27,6 +28,7 @@ export async function checkParts(parsed: ParsedSpec): Promise<void> {
     [["schedule"], schedules, spec.schedule],
     [["optim"], optimizers, optimizerOf(spec)],
     [["loss"], objectives, { name: spec.loss.name }],
+    ...(spec.eval.evaluator ? [[["eval", "evaluator"], evaluators, spec.eval.evaluator] as const] : []),
   ];
   const problems = await Promise.all(asked.map(([path, catalogue, part]) => problemsOf(parsed, { path, catalogue, part })));
   if (problems.flat().length > 0) throw new ConfigError(problems.flat());

@@ -11,7 +11,7 @@ import { type StartingPoint, type Training, train } from "../training/loop.ts";
 import { EvergreenError, exitCodes } from "../util/errors.ts";
 import { createRandom } from "../util/random.ts";
 import { batchOptions, clipTokenizer, openLoader, runFacts, scheduleOf, stepOptions, taskWork } from "./assemble.ts";
-import { evaluateAll, evaluatedSets } from "./evaluate.ts";
+import { evaluateAll, setsOfRun } from "./evaluate.ts";
 import { expertLibrary } from "./expert-library.ts";
 import { heldOutScorer } from "./held-out.ts";
 import { seenRows, withMethodRows } from "./method-rows.ts";
@@ -140,7 +140,7 @@ async function assembleTraining(
   const { every, subset, inside } = spec.eval.during;
   const [loader, images] = [loaders[0] as Loader, loaders.at(-1) as Loader];
   const random = createRandom(spec.seed);
-  const sets = await evaluatedSets(data.evaluated, streamed);
+  const sets = await setsOfRun(data.evaluated, streamed, spec.eval.evaluator);
   const fraction = subset === undefined ? undefined : parseWarmup(subset);
   const parts = fraction === undefined ? sets : sets.map((set) => ({ ...set, source: subsetSource(set.source, random, fraction) }));
   const last = plan.tasks.length - 1;

@@ -72,6 +72,18 @@ export async function evaluatedSets(
   });
 }
 
+/** Sets of a run: by the evaluator that it names where that can score them, else by their usual one; in the order given. */
+export async function setsOfRun(
+  sources: readonly DataSource[],
+  streamed: ReadonlySet<string>,
+  wanted: ComponentSpec | undefined,
+): Promise<readonly EvaluatedSet[]> {
+  const usual = await evaluatedSets(sources, streamed);
+  if (!wanted) return usual;
+  const found = new Map([...usual, ...(await evaluatedSets(sources, streamed, wanted))].map((set) => [set.source, set]));
+  return sources.flatMap((source) => found.get(source) ?? []);
+}
+
 /** Scores every set and aggregates. Changes nothing in the model; undefined when a stop was asked for meanwhile. */
 export async function evaluateAll(
   model: ComputeWeights,

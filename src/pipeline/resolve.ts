@@ -75,14 +75,13 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   const price = await priceOf(spec, { model, methods, samples, scoringFlops: meanScoringFlops(scored, model.config) });
   const steps = stepsPerTask(spec.budget, { batchSize: spec.data.batchSize, tasks: stream.tasks.length, ...(price ? { price } : {}) });
   const info = engineInfo();
-  const plugins = usedPlugins(spec);
   const plan = sealPlan({
     spec: withFileDigests(spec),
     model: { ...model.planned, trainable },
     sources: plannedSources(data),
     tasks: plannedTasks(spec, { stream, replay, data, steps }),
     code: codeVersion(),
-    ...(plugins ? { plugins } : {}),
+    ...usedPlugins(spec),
     engine: { ...info, device, node: process.versions.node, kernels: activeKernels() },
   });
   const isHere = data.evaluated.every(({ unopened }) => !unopened);

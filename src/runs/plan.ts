@@ -155,7 +155,7 @@ function determining(content: PlanContent): Readonly<Record<PlanAspect, unknown>
     stream: { order: stream.order },
     data: batches,
     engine: { microBatch: wanted.microBatch, activationCheckpointing: wanted.activationCheckpointing },
-    eval: { during: evaluation.during, splits: evaluation.splits, batchSize: evaluation.batchSize },
+    eval: { during: evaluation.during, splits: evaluation.splits, evaluator: evaluation.evaluator, batchSize: evaluation.batchSize },
   };
   return { config, data: sources, model, tasks, code: codeOf(content), engine };
 }

@@ -93,6 +93,7 @@ function evaluationRules(asked: Asked): readonly Problem[] {
   return [
     ["eval", "during"],
     ["eval", "splits"],
+    ["eval", "evaluator"],
     ["eval", "batch_size"],
   ].flatMap((path) => inert(asked, path, "eval.suite is none"));
 }

@@ -11,7 +11,15 @@ import { parseBudget, parseCount, parsePercent, parseWarmup } from "./spec-value
 /** The first version of the run file; a later one is refused by number. */
 export const specVersion = 1;
 /** Maps that name a part: another name takes the place of the whole map. */
-export const partPaths: ReadonlySet<string> = new Set(["optim", "schedule", "loss", "data.augment", "data.buffer", "stream.order"]);
+export const partPaths: ReadonlySet<string> = new Set([
+  "optim",
+  "schedule",
+  "loss",
+  "data.augment",
+  "data.buffer",
+  "stream.order",
+  "eval.evaluator",
+]);
 /** The name each of those parts has when the file gives none. */
 export const defaultParts = { optim: "adamw", schedule: "cosine-warmup", loss: "clip" } as const;
 
@@ -125,6 +133,10 @@ const evaluation = z.strictObject({
     .enum(["test", "validation"])
     .default("test")
     .describe("test, or validation: a fifth of the training samples, held back by the seed, while settings are being chosen"),
+  evaluator: z
+    .union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
+    .optional()
+    .describe("the name of an evaluator, or a map of its name and options, for the sets it can score; the others keep their usual one"),
   batch_size: z.int().min(1).optional(),
 });
 const checkpoint = z.strictObject({

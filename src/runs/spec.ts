@@ -40,7 +40,7 @@ export interface CheckpointSpec {
 }
 
 /** A run as its files describe it: every default filled in, units read, paths absolute, references to the environment resolved. */
-export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "optim" | "schedule" | "checkpoint" | "methods"> {
+export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "optim" | "schedule" | "eval" | "checkpoint" | "methods"> {
   readonly data: Omit<Filled["data"], "augment" | "buffer" | "mixture" | "pretraining"> & {
     readonly augment: ComponentSpec;
     readonly buffer: ComponentSpec;
@@ -53,6 +53,7 @@ export interface RunSpec extends Omit<Filled, "extends" | "budget" | "data" | "o
   readonly optim: WithRate<Filled["optim"]>;
   /** A schedule of the catalogue. Its lengths below 1 are shares of a task's steps, else numbers of steps. */
   readonly schedule: ComponentSpec;
+  readonly eval: Omit<Filled["eval"], "evaluator"> & { readonly evaluator?: ComponentSpec };
   readonly checkpoint: CheckpointSpec;
 }
 
@@ -120,7 +121,8 @@ function resolved(node: ScalarNode, path: ConfigPath, env: Environment): unknown
 
 /** The one mapping from the file's keys and units to the program's. */
 export function specOf(document: RunDocument): RunSpec {
-  const { extends: _, budget, data, optim, schedule, checkpoint, ...rest } = camelKeys(document);
+  const { extends: _, budget, data, optim, schedule, eval: evaluation, checkpoint, ...rest } = camelKeys(document);
+  const { evaluator, ...scoring } = evaluation;
   const everyMs = parseDuration(checkpoint.every);
   return {
     ...rest,
@@ -128,6 +130,7 @@ export function specOf(document: RunDocument): RunSpec {
     budget: budgetOf(budget),
     optim: { ...optim, lr: rateOf(optim.lr, data.batchSize) },
     schedule: scheduleOf(schedule),
+    eval: { ...scoring, ...(evaluator === undefined ? {} : { evaluator: named(evaluator) }) },
     checkpoint: { at: checkpoint.at, keepLast: checkpoint.keepLast, ...(everyMs === undefined ? {} : { everyMs }) },
   };
 }

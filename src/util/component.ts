@@ -73,9 +73,9 @@ export class Catalog<Part extends Component> {
     return [...new Set([...this.plugins.values()].map((file) => new URL(".", file).href))];
   }
 
-  /** File names without their ending, sorted. `ewc.test.ts` and `ewc.d.ts` are not parts. */
+  /** File names without their ending, sorted; users' own come last. `ewc.test.ts` and `ewc.d.ts` are not parts. */
   names(): string[] {
-    return [...this.files(this.folders, part).keys(), ...this.plugins.keys()].sort();
+    return [...[...this.files(this.folders, part).keys()].sort(), ...[...this.plugins.keys()].sort()];
   }
 
   /** Files of users' own parts, by name. */

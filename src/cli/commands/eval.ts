@@ -1,8 +1,10 @@
+import { resolve } from "node:path";
 import { type Gate, type JudgedGate, judge, parseGate, verdictOfAll } from "../../evaluation/gate.ts";
 import { exitCodes, hint, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags, wholeNumber } from "../command.ts";
 import type { DriftRequest } from "../drift-sheet.ts";
 import { formatShare, fromHere, counted as plural, say, sayFacts, sayJson, sayTable } from "../output.ts";
+import { pluginFlag } from "../plugin-flag.ts";
 import { probeFlags, probeOf } from "../probe-options.ts";
 import { splitReferences } from "../references.ts";
 import type { ScoreRequest, ScoreSheet } from "../score-model.ts";
@@ -34,6 +36,7 @@ export const usage = {
     },
     without: { type: "string", value: "FILE", help: "leave out the test items that data check --against found, or a list of ids" },
     ...probeFlags,
+    ...pluginFlag,
     seed: { type: "string", value: "N", help: "of the split for validation (the run's), and of a probe's draws (0)" },
     "batch-size": { type: "string", value: "N", help: "images at a time (128)" },
     drift: { type: "boolean", help: "how far weights and features of each checkpoint have moved from the start, in place of scores" },
@@ -71,7 +74,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   else
     tell(sheet, {
       all: flags.all === true,
-      of: `${asked.evaluator ? " of linear probes" : ""}${asked.validation ? " on validation samples" : ""}`,
+      of: `${flags.probe ? " of linear probes" : asked.evaluator ? ` by ${asked.evaluator.name}` : ""}${asked.validation ? " on validation samples" : ""}`,
     });
   if (sheet.leftOut.length > 0) process.stderr.write(`left out, nothing to fit a probe to: ${sheet.leftOut.join(", ")}\n`);
   for (const gate of judged) process.stderr.write(`${gate.result.padEnd(9)} ${gate.text}${shown(gate)}\n`);
@@ -117,6 +120,7 @@ function requestOf(flags: Flags): Omit<ScoreRequest, "model" | "onSet"> {
     ...(flags.from ? { from: splitReferences(flags.from) } : {}),
     ...(flags.arch === undefined ? {} : { arch: flags.arch }),
     ...(evaluator ? { evaluator } : {}),
+    ...(flags.plugins ? { plugins: flags.plugins.map((folder) => resolve(folder)) } : {}),
     ...(flags.without === undefined ? {} : { without: itemsToLeaveOut(flags.without) }),
     ...(flags.on === "validation" ? { validation: seed === undefined ? {} : { seed } } : {}),
     batchSize: flags["batch-size"] === undefined ? 128 : wholeNumber("batch-size", flags["batch-size"]),

@@ -3,6 +3,7 @@ import { exitCodes, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags } from "../command.ts";
 import { mergeRequest } from "../merge-request.ts";
 import { modelReferenceHelp } from "../model-reference.ts";
+import { pluginFlag, usePluginFlag } from "../plugin-flag.ts";
 import type { Subcommand } from "../subcommands.ts";
 
 export const usage = {
@@ -26,6 +27,7 @@ export const usage = {
     dtype: { type: "string", value: "TYPE", help: "type to write; default the base's own", choices: floatTypeNames },
     seed: { type: "string", value: "N", help: "seed of the operators that draw" },
     as: { type: "string", value: "FORM", help: "whose names and configs; default openclip", choices: ["openclip", "transformers"] },
+    ...pluginFlag,
     guard: { type: "string", value: "ACTION", help: "what to do when a tower moved too far; default warn", choices: ["warn", "stop"] },
     arch: { type: "string", value: "NAME", help: "architecture, where the weights leave a choice" },
     "dry-run": { type: "boolean", short: "n", help: "say what it would read, write and hold, and stop" },
@@ -46,6 +48,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const parsed = parse(argv, usage);
   if (!parsed) return exitCodes.done;
   const { flags, rest } = parsed;
+  await usePluginFlag(flags);
   if (rest[0] === "ls") {
     if (rest.length > 2) throw new UsageError(`unexpected argument "${rest[2]}"`, "usage: evergreen merge ls [NAME]");
     await (await import("../merge-ls.ts")).listOperators(rest[1], flags.json === true);
