@@ -1,41 +1,13 @@
 import { parseHTML } from "linkedom";
 import { describe, expect, test } from "vitest";
 import { hostile } from "../../test/fixtures/report/content.ts";
+import { hostileStream } from "../../test/fixtures/report/stream-content.ts";
 import { contentPolicy, renderPage } from "./html.ts";
-import { type StreamContent, streamDocument } from "./stream-document.ts";
+import { streamDocument } from "./stream-document.ts";
 import { streamFigures } from "./stream-figure.ts";
 
-const pixel = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
-const concept = (dataset: string, name: string, samples: number, year?: number) => ({
-  dataset,
-  name,
-  samples,
-  ...(year === undefined ? {} : { year }),
-});
-const content: StreamContent = {
-  title: hostile,
-  facts: [
-    ["concepts", 4],
-    [hostile, hostile],
-  ],
-  tasks: [
-    {
-      name: hostile,
-      tests: 7,
-      concepts: [concept("birds", "owl", 3, 2001), concept(hostile, hostile, 5, 2003)],
-      pictures: [
-        { address: pixel, caption: hostile, credit: hostile },
-        { address: `data:image/svg+xml,<svg onload=alert(1)>`, caption: "left out", credit: "x" },
-      ],
-    },
-    { tests: 0, concepts: [concept("birds", "wren", 2), concept("birds", "tit", 2, 2001)], pictures: [] },
-  ],
-  licences: [{ set: hostile, lines: [hostile] }],
-  missing: [hostile],
-};
-
 describe("the page of a stream", () => {
-  const html = renderPage(streamDocument(content), "stream");
+  const html = renderPage(streamDocument(hostileStream), "stream");
   const { document } = parseHTML(html);
 
   test("shows hostile names as text alone, runs nothing and asks for nothing", () => {
@@ -61,12 +33,12 @@ describe("the page of a stream", () => {
   });
 
   test("is the same for the same content", () => {
-    expect(renderPage(streamDocument(content), "stream")).toBe(html);
+    expect(renderPage(streamDocument(hostileStream), "stream")).toBe(html);
   });
 });
 
 describe("its figures", () => {
-  const [sizes, sets, years] = streamFigures(content.tasks);
+  const [sizes, sets, years] = streamFigures(hostileStream.tasks);
 
   test("count what is in the tasks", () => {
     expect(sizes?.reading).toBe("2 tasks of 2 concepts and 4 to 8 training samples each.");

@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { renderHtml } from "../../src/report/html.ts";
+import { renderHtml, renderPage } from "../../src/report/html.ts";
+import { streamDocument } from "../../src/report/stream-document.ts";
 import { hostile, hostileContent } from "../fixtures/report/content.ts";
+import { hostileStream } from "../fixtures/report/stream-content.ts";
 
 const places = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const executablePath = places.find((path) => path && existsSync(path));
@@ -21,13 +23,18 @@ const modes = [
 
 if (!executablePath) console.warn("report in a browser: skipped, no Chromium found; install one or name it in CHROMIUM");
 
-describe.skipIf(!executablePath)("report in Chromium (skipped where none is installed: CHROMIUM=/path names one)", () => {
+const pages = [
+  { what: "report", html: () => renderHtml(hostileContent()), images: 1, line: '#scores [stroke="var(--knowledge)"]', passes: 15 },
+  { what: "stream", html: () => renderPage(streamDocument(hostileStream), "stream"), images: 1, line: undefined, passes: 15 },
+];
+
+describe.skipIf(!executablePath).each(pages)("$what in Chromium (skipped where none is installed: CHROMIUM=/path names one)", (of) => {
   const folder = mkdtempSync(join(tmpdir(), "report-"));
   const file = join(folder, "report.html");
   const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   let browser: Browser;
   beforeAll(async () => {
-    writeFileSync(file, renderHtml(hostileContent()));
+    writeFileSync(file, of.html());
     browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), headless: true, args: args.split(" ") });
   });
   afterAll(async () => {
@@ -76,7 +83,7 @@ describe.skipIf(!executablePath)("report in Chromium (skipped where none is inst
       };
     });
     expect(found.violations).toEqual([]);
-    expect(found.passes).toBeGreaterThan(15);
+    expect(found.passes).toBeGreaterThan(of.passes);
     expect(heard).toEqual([]);
     await page.context().close();
   });
@@ -101,13 +108,13 @@ describe.skipIf(!executablePath)("report in Chromium (skipped where none is inst
       };
     });
     expect(facts.width).toBeLessThanOrEqual(mode.width);
-    expect([facts.images, facts.scripts]).toEqual([1, 0]);
+    expect([facts.images, facts.scripts]).toEqual([of.images, 0]);
     expect(facts.text).toContain(hostile);
     expect(heard).toEqual([]);
     await page.context().close();
   });
 
-  test("the dark page is dark and its figures' lines follow", async () => {
+  test.skipIf(of.line === undefined)("the dark page is dark and its figures' lines follow", async () => {
     const { page } = await open(modes[1]);
     const colours = await page.evaluate(() => {
       const { document, getComputedStyle } = globalThis as unknown as {
