@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { readSpec } from "../../src/runs/spec.ts";
 import { scheduleSchema } from "../../src/runs/spec-schedule.ts";
-import { type ScheduleDefinition, schedules } from "../../src/schedules/schedule.ts";
+import { type Schedule, type ScheduleDefinition, schedules } from "../../src/schedules/schedule.ts";
+import { judgedParts, shippedParts } from "../fixtures/judged-parts.ts";
 
 const read = (...set: readonly string[]) =>
   readSpec({
@@ -12,7 +13,29 @@ const read = (...set: readonly string[]) =>
     presets: "/",
   }).spec.schedule;
 
-describe.each(schedules.names())("%s in a run file", (name) => {
+describe.each(judgedParts("schedule"))("%s", (name) => {
+  test("says what it is and refuses an option it does not know", async () => {
+    const { summary, options } = await schedules.load(name);
+    expect(summary).toMatch(/^\S.{20,}\.$/);
+    expect(options.safeParse({ unheardOf: 1 }).success).toBe(false);
+  });
+
+  test("gives each step of tasks of one step and of many a share of the peak, by its place alone", async () => {
+    const definition: ScheduleDefinition = await schedules.load(name);
+    const build = (): Schedule => definition.build(definition.options.parse({}), { batchSize: 64 });
+    const [one, other] = [build(), build()];
+    for (const steps of [[1], [2, 3], [40, 7, 1, 100]]) {
+      const places = steps.flatMap((count, task) => Array.from({ length: count }, (_, step) => ({ task, step, steps })));
+      const shares = places.map(one);
+      expect(shares.filter((share) => !(share >= 0 && share <= 1))).toEqual([]);
+      expect(shares.some((share) => share > 0)).toBe(true);
+      // Asked the other way round: nothing is remembered between steps.
+      expect([...places].reverse().map(other).reverse()).toEqual(shares);
+    }
+  });
+});
+
+describe.each(shippedParts("schedule"))("%s in a run file", (name) => {
   test("has the defaults and the options of its part", async () => {
     const part: ScheduleDefinition = await schedules.load(name);
     const { name: _, ...written } = read(`schedule.name=${name}`);
@@ -22,7 +45,7 @@ describe.each(schedules.names())("%s in a run file", (name) => {
 });
 
 test("every schedule a run file may name is in the catalogue", () => {
-  expect(scheduleSchema.options.map((option) => option.shape.name.value).sort()).toEqual(schedules.names());
+  expect(scheduleSchema.options.map((option) => option.shape.name.value).sort()).toEqual(shippedParts("schedule"));
 });
 
 test("percentages become shares, counts stay counts", () => {

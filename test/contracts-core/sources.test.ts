@@ -11,28 +11,36 @@ import type { ComponentSpec } from "../../src/util/component.ts";
 import { sha256 } from "../../src/util/hash.ts";
 import { createRandom } from "../../src/util/random.ts";
 import { ownCache } from "../fixtures/data/own-cache.ts";
-import type { FixtureVariant, SourceFixture } from "./sources/fixture.ts";
+import { judgedParts, shippedParts } from "../fixtures/judged-parts.ts";
+import { type FixtureVariant, fixtureImages, type SourceFixture } from "./sources/fixture.ts";
 
 const fixtureFolder = new URL("./sources/", import.meta.url);
 const fixtureNames = readdirSync(fileURLToPath(fixtureFolder)).map((file) => file.replace(/\.ts$/, ""));
 const root = ownCache("sources-");
+const names = judgedParts("source");
+/** A source of a user's own has its fixture beside it. */
+const fixtureFile = (name: string): string =>
+  sources
+    .pluginFiles()
+    .get(name)
+    ?.href.replace(/\.\w+$/, ".fixture.mjs") ?? new URL(`${name}.ts`, fixtureFolder).href;
 
 test("every source has a fixture, and no fixture is left without a source", () => {
-  expect(fixtureNames.filter((name) => name !== "fixture").sort()).toEqual(sources.names());
+  expect(fixtureNames.filter((name) => name !== "fixture").sort()).toEqual(shippedParts("source"));
 });
 
 const recordsOf = (all: readonly DataSource[]): SampleRecord[] =>
   all.flatMap((source) => [...source.records("train"), ...source.records("test")]);
 const idsOf = (all: readonly DataSource[]): string[] => recordsOf(all).map(({ id }) => id);
 
-describe.each(sources.names())("source %s", (name) => {
+describe.each(names)("source %s", (name) => {
   let fixture: SourceFixture;
   let spec: ComponentSpec;
   let opened: readonly DataSource[];
 
   const made = async (variant: FixtureVariant): Promise<{ spec: ComponentSpec; opened: readonly DataSource[] }> => {
     const fresh = mkdtempSync(join(root, `${name}-`));
-    const made = await fixture.make(fresh, variant);
+    const made = await fixture.make(fresh, variant, await fixtureImages(variant));
     const named = fixture.hasPath ? { ...made, ...{ testShare: 0 } } : made;
     return { spec: named, opened: await openNamed(named) };
   };
@@ -44,7 +52,7 @@ describe.each(sources.names())("source %s", (name) => {
   };
 
   beforeAll(async () => {
-    fixture = ((await import(new URL(`${name}.ts`, fixtureFolder).href)) as { default: SourceFixture }).default;
+    fixture = ((await import(fixtureFile(name))) as { default: SourceFixture }).default;
     ({ spec, opened } = await made({}));
   });
 
@@ -116,6 +124,9 @@ describe.each(sources.names())("source %s", (name) => {
     if (!fixture.hasPath) return;
     const path = String(spec.path);
     const byScheme = await openSources(`${name}:${path}`, "/");
+    expect(idsOf(byScheme)).toHaveLength(idsOf(opened).length);
+    // A user's own source need not recognise what has no scheme.
+    if (sources.pluginFiles().has(name) && !(await sources.load(name)).recognises(path)) return;
     expect(recordsOf(await openSources(path, "/")).map(({ id }) => id)).toEqual(idsOf(byScheme));
     expect((await sources.load(name)).recognises(fileURLToPath(import.meta.url))).toBe(false);
   });

@@ -2,11 +2,12 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { engineInfo, setThreads } from "../../src/engine/facts.ts";
-import { modifiers, operators } from "../../src/merging/operator.ts";
+import { type Depth, modifiers, operators } from "../../src/merging/operator.ts";
 import type { PlacedTensor } from "../../src/merging/placement.ts";
 import type { Component } from "../../src/util/component.ts";
 import { entries } from "../engine/small-models.ts";
 import { furthest, mergeToys, type Toy, type ToyMerge } from "../engine/toy-merges.ts";
+import { judgedParts, shippedParts } from "../fixtures/judged-parts.ts";
 
 const threads = engineInfo().threads;
 afterAll(() => {
@@ -70,18 +71,18 @@ const bytes = (result: Readonly<Record<string, Float32Array>>): string =>
 const most = async (name: string, wanted: number): Promise<number> => Math.min(wanted, (await operators.load(name)).models[1]);
 
 test("the catalogues hold every file of their folders", () => {
-  for (const [catalogue, folder] of [
-    [operators, "operators"],
-    [modifiers, "modifiers"],
+  for (const [kind, folder] of [
+    ["operator", "operators"],
+    ["modifier", "modifiers"],
   ] as const) {
     const files = readdirSync(fileURLToPath(new URL(`../../src/merging/${folder}/`, import.meta.url)));
-    expect(catalogue.names()).toHaveLength(files.filter((file) => !file.endsWith(".test.ts")).length);
+    expect(shippedParts(kind)).toHaveLength(files.filter((file) => !file.endsWith(".test.ts")).length);
     expect(
       files
         .filter((file) => file.endsWith(".test.ts"))
         .map((file) => file.replace(".test.ts", ""))
         .sort(),
-    ).toEqual(catalogue.names());
+    ).toEqual(shippedParts(kind));
   }
 });
 
@@ -92,14 +93,27 @@ function describes({ summary, source, options }: Component): void {
   expect(options.safeParse({ lamda: 1 }).success).toBe(false);
 }
 
-describe.each(modifiers.names())("modifier %s", (name) => {
+describe.each(judgedParts("modifier"))("modifier %s", (name) => {
   test("says what it is, has defaults, refuses unknown options", async () => {
     const part = await modifiers.load(name);
     describes(part);
+    expect(part.replacesLambda?.(part.options.parse({})) ?? false).toEqual(expect.any(Boolean));
+  });
+
+  test("gives every tensor a finite factor, the same again, in towers of one block and of many", async () => {
+    const part = await modifiers.load(name);
+    const options = part.options.parse({});
+    for (const blocks of [1, 2, 24]) {
+      const inside = Array.from({ length: blocks }, (_, block) => ({ block, blocks, side: "inside" as const }));
+      const depths: readonly Depth[] = [...(["before", "after"] as const).map((side) => ({ block: undefined, blocks, side })), ...inside];
+      const factors = depths.map((depth) => part.factor(depth, options));
+      expect(factors.every(Number.isFinite)).toBe(true);
+      expect(depths.map((depth) => part.factor(depth, options))).toEqual(factors);
+    }
   });
 });
 
-describe.each(operators.names())("%s", (name) => {
+describe.each(judgedParts("operator"))("%s", (name) => {
   test("says what it is, has defaults, refuses unknown options", async () => {
     const part = await operators.load(name);
     describes(part);

@@ -5,11 +5,12 @@ import { clone, mulNumber, to, zeros } from "../../src/engine/ops.ts";
 import { release, scope } from "../../src/engine/scope.ts";
 import { read, readFloats, scalar, type Weights } from "../../src/engine/tensor.ts";
 import { type OptimizerDefinition, type OptimizerState, optimizers } from "../../src/nn/optimizer.ts";
+import { judgedParts, shippedParts } from "../fixtures/judged-parts.ts";
 import { gradientsAt, slotsOf, startWeights, steps, valuesOf } from "./optimizer-vectors.ts";
 
 // What is true of every optimizer, over the catalogue.
 
-const names = optimizers.names();
+const names = judgedParts("optimizer");
 
 /** Small enough to act on the toy matrices, where an optimizer has such an option. */
 function optionsOf(definition: OptimizerDefinition): unknown {
@@ -23,7 +24,7 @@ const copied = (state: OptimizerState): OptimizerState =>
   );
 
 test("the catalogue holds those of the run file", () => {
-  expect(names).toEqual(["adamw", "galore", "lion", "muon", "sgd"]);
+  expect(shippedParts("optimizer")).toEqual(["adamw", "galore", "lion", "muon", "sgd"]);
 });
 
 describe.each(names)("%s", (name) => {

@@ -3,7 +3,7 @@
 //   plugins: [./parts]
 //   methods: [{name: loosening-spring, stiffness: 0.1, end: 0}]
 
-import { learnedSnapshot, defineMethod, spring, z } from "evergreen";
+import { defineMethod, learnedSnapshot, spring, z } from "evergreen";
 
 export default defineMethod({
   summary: "A spring to the weights that each task starts from; it loosens in the course of the task.",

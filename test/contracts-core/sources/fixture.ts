@@ -13,8 +13,8 @@ export interface FixtureVariant {
 
 /** What a source brings so that the contract suite can try it: a file of its name in this folder. */
 export interface SourceFixture {
-  /** Writes at least six samples of two classes or with captions into an empty folder, and says how a run would name them. */
-  make(folder: string, variant: FixtureVariant): Promise<ComponentSpec>;
+  /** Writes at least six samples of two classes or with captions into an empty folder, and says how a run would name them. `images` are ones it may write, by {@link fixtureImages}. */
+  make(folder: string, variant: FixtureVariant, images?: readonly FixtureImage[]): Promise<ComponentSpec>;
   /** False for a source that has no path of its own. */
   readonly hasPath: boolean;
   /** False for a source that makes its images itself, and so has none that is broken. */
