@@ -1,8 +1,12 @@
-import { describe, expect, test } from "vitest";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
 import * as explain from "../../src/cli/commands/explain.ts";
+import * as merge from "../../src/cli/commands/merge.ts";
 import * as methods from "../../src/cli/commands/methods.ts";
-import { type CatalogueName, catalogues } from "../../src/pipeline/catalogues.ts";
+import { type CatalogueName, catalogues, pluginFolders, usePlugins } from "../../src/pipeline/catalogues.ts";
 import { captured } from "../fixtures/cli/captured.ts";
+import { exampleParts } from "../fixtures/judged-parts.ts";
 
 interface Explained {
   readonly kind: string;
@@ -50,3 +54,37 @@ test.each([
 ] as const)("explain %j is refused", async (argv, failure) => {
   expect((await captured(explain, ...argv)).failure).toMatch(failure);
 });
+
+describe("users' own parts", () => {
+  const own = ["--plugins", exampleParts];
+  afterEach(() => usePlugins());
+
+  test.each(pluginFolders)("explain tells of one of kind $kind as of those that ship", async ({ kind, name: folder }) => {
+    const [file = ""] = readdirSync(join(exampleParts, folder)).filter((each) => /^[a-z-]+\.mjs$/.test(each));
+    const { exit, out } = await captured(explain, kind, file.replace(".mjs", ""), "--json", ...own);
+    expect(exit).toBe(0);
+    const { options, ...part } = JSON.parse(out) as Explained;
+    expect(part).toMatchObject({ kind, summary: expect.stringMatching(/^\S.*\.$/) as string });
+    expect(options.filter(({ option, takes, about }) => !/^[a-z][a-z0-9_]*$/.test(option) || takes === "" || about === "")).toEqual([]);
+  });
+
+  test("methods and merge ls list them behind those that ship", async () => {
+    const listed = (await captured(methods, ...own)).out.trimEnd().split("\n");
+    expect(listed.at(-1)?.split("\t")[0]).toBe("loosening-spring");
+    const { operators, modifiers } = JSON.parse((await captured(merge, "ls", "--json", ...own)).out) as Listed;
+    expect([operators.at(-1)?.name, modifiers.at(-1)?.name]).toEqual(["coordinate-median", "last-blocks"]);
+    expect((await captured(merge, "ls", "coordinate-median", ...own)).out).toMatch(/^coordinate-median/);
+  });
+
+  test("a folder that holds none is refused, and an unknown name lists theirs too", async () => {
+    expect((await captured(methods, "--plugins", exampleParts.replace(/parts$/, ""))).failure).toMatch(
+      /EG-3160 plugins: .* holds no parts/,
+    );
+    expect((await captured(explain, "method", "loosning-spring", ...own)).failure).toMatch(/EG-3004 .*known: .*, loosening-spring$/);
+  });
+});
+
+interface Listed {
+  readonly operators: readonly { readonly name: string }[];
+  readonly modifiers: readonly { readonly name: string }[];
+}

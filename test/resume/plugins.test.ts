@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -71,6 +71,52 @@ test("tasks and evaluations are shared with runs of the same version of a part a
   expect(await kinds("learns")).toEqual(["evaluation kept", "task kept"]);
 });
 
+test("a run takes a part of each kind of the user's own, and its plan has the digest of every one", async () => {
+  cpSync(examples, join(world.folder, "all"), { recursive: true });
+  await oneHotTable(join(world.folder, "photos"));
+  const parts = [
+    "stream.from='one-hot-csv:./photos/labels.csv?test=0.3'",
+    "stream.order=largest-first",
+    "methods=[{name: loosening-spring}, {name: temporal-merging, operator: coordinate-median, modifier: last-blocks}]",
+    "optim={name: signum, lr: 1e-4, wd: 0.1, momentum: 0.8}",
+    "schedule={name: slanted-triangle, rise: 0.5}",
+    "loss={name: decoupled}",
+    "data.buffer={name: ring-per-concept, each: 2}",
+    "data.augment={name: mirrored-crop, mirror: 0.25}",
+    "eval.suite=auto",
+    "eval.evaluator=nearest-mean",
+  ];
+  const { events } = await train(world, "all", { set: [...small, "plugins=[./all]", ...parts] });
+  const plan = new RunReader(folderOf(world, "all")).plan();
+  expect(Object.keys(plan.plugins ?? {})).toEqual(
+    [
+      ["method", "loosening-spring"],
+      ["operator", "coordinate-median"],
+      ["modifier", "last-blocks"],
+      ["ordering", "largest-first"],
+      ["buffer", "ring-per-concept"],
+      ["schedule", "slanted-triangle"],
+      ["optimizer", "signum"],
+      ["objective", "decoupled"],
+      ["source", "one-hot-csv"],
+      ["augment", "mirrored-crop"],
+      ["evaluator", "nearest-mean"],
+    ].map((part) => part.join(" ")),
+  );
+  expect(new RunReader(folderOf(world, "all")).record().state).toBe("done");
+  const evaluated = events.flatMap((event) => (event.type === "evaluated" ? [event.evaluator] : []));
+  expect([evaluated.length > 1, new Set(evaluated)]).toEqual([true, new Set(["nearest-mean"])]);
+});
+
+/** What lies in a folder's training classes, as a table of one column a class. */
+async function oneHotTable(folder: string): Promise<void> {
+  const kinds = readdirSync(join(folder, "train")).sort();
+  const rows = kinds.flatMap((kind) =>
+    readdirSync(join(folder, "train", kind)).map((file) => `train/${kind}/${file},${kinds.map((each) => Number(each === kind)).join(",")}`),
+  );
+  writeFileSync(join(folder, "labels.csv"), `image,${kinds.join(",")}\n${rows.join("\n")}\n`);
+}
+
 test("what is wrong is told at its place: a folder, a name, an option", async () => {
   const problem = (...given: readonly string[]) => checkParts(readSpec(request(world, given)));
   await expect(problem("plugins=[./elsewhere]")).rejects.toMatchObject({
@@ -82,6 +128,13 @@ test("what is wrong is told at its place: a folder, a name, an option", async ()
     /unknown method "losening-spring"; known: .*loosening-spring/,
   );
   await expect(problem("plugins=[./parts]", "methods=[{name: loosening-spring, stifness: 1}]")).rejects.toThrow(/methods\[0\].*stifness/);
+  await expect(problem("plugins=[./parts]", "schedule={name: slanted-tringle}")).rejects.toThrow(
+    /schedule: unknown schedule "slanted-tringle"/,
+  );
+  await expect(problem("plugins=[./all]", "schedule={name: slanted-triangle, rises: 1}")).rejects.toThrow(/schedule\.rises: unknown key/);
+  await expect(problem("plugins=[./all]", "optim={name: signum, lr: 1, beta: 1}")).rejects.toThrow(/optim\.beta: unknown key/);
+  expect(() => readSpec(request(world, ["plugins=[./all]", "loss={name: decoupled, sharp: 1}"]))).toThrow(/loss\.sharp/);
+  expect(() => readSpec(request(world, ["schedule={name: slanted-triangle}"]))).toThrow(/schedule/);
   expect(() => readSpec(request(world, ["plugins=[parts]"]))).toThrow(/plugins\[0\].*a folder, as \.\/my-parts/);
   await expect(problem("methods=[{name: loosening-spring}]")).rejects.toThrow(/unknown method "loosening-spring"/);
 });
