@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { grad, requireGrad } from "../../src/engine/grad.ts";
 import { memory } from "../../src/engine/memory.ts";
-import { normalize } from "../../src/engine/ops.ts";
+import { normalize, zeros } from "../../src/engine/ops.ts";
 import { scope } from "../../src/engine/scope.ts";
 import { item, readFloats, scalar, type Tensor, tensor } from "../../src/engine/tensor.ts";
 import { type ObjectiveDefinition, type ObjectiveInput, objectives } from "../../src/nn/objective.ts";
@@ -99,6 +99,23 @@ describe.each(judgedParts("objective"))("%s", (name) => {
         for (const at of which === "scale" ? [0] : [0, 7, 29])
           expect(Math.abs((gradients[i]?.[at] ?? 0) - slope(which, at)), `${which} ${at}`).toBeLessThan(0.01);
     });
+  });
+
+  test("takes its step on shapes alone, as a plan does", async () => {
+    const part = await objectives.load(name);
+    const before = memory().metaLive;
+    scope(() => {
+      const [image, text, scale] = [[pairs, width], [pairs, width], []].map((shape) => zeros(shape, "float32", "meta"));
+      if (!image || !text || !scale) throw new Error("three tensors");
+      requireGrad([image, text, scale]);
+      for (const excluded of [[], [1, pairs]])
+        expect(grad([part.loss({ image, text, scale, excluded })], [image, text, scale]).map((each) => each?.shape)).toEqual([
+          [pairs, width],
+          [pairs, width],
+          [],
+        ]);
+    });
+    expect(memory().metaLive).toBe(before);
   });
 
   test("leaves no tensor behind", async () => {

@@ -24,7 +24,7 @@ beforeAll(async () => {
       "stream: {from: ./photos, tasks: 2, order: largest-first}",
       "data: {mixture: {update: 1}, batch_size: 4, workers: 2, augment: {name: mirrored-crop, mirror: 1}}",
       "budget: {per_task: 2 steps}",
-      "methods: [{name: loosening-spring, stiffness: 1}]",
+      "methods: [{name: loosening-spring, stiffness: 1}, {name: temporal-merging, operator: coordinate-median, modifier: last-blocks}]",
       "optim: {name: signum, lr: 1e-5}",
       "schedule: {name: slanted-triangle}",
       "loss: {name: decoupled}",
@@ -35,7 +35,8 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test("plans and trains with them, in processes and threads of its own", () => {
-  expect(evergreen("plan", "-C", "run.yaml")).toMatchObject({ exit: 0 });
+  const planned = evergreen("plan", "-C", "run.yaml");
+  expect(planned, planned.err).toMatchObject({ exit: 0 });
   const trained = evergreen("train", "-C", "run.yaml");
   expect(trained, trained.err).toMatchObject({ exit: 0 });
   const shown = evergreen("show", "latest", "--json");

@@ -2,7 +2,7 @@
 //
 //   loss: {name: decoupled}
 
-import { one, operator, ops, ownRows, pairMatrix, z } from "evergreen";
+import { operator, ops, ownRows, pairMatrix, z } from "evergreen";
 
 export default {
   summary: "CLIP's loss without a pair's own product among its negatives: it still pulls where a small batch has no hard ones.",
@@ -22,7 +22,9 @@ function oneWay(input, transposed) {
   // A finite number: an infinite one would make 0 · ∞ in the backward pass.
   const left = [...excluded, ...Array.from({ length: pairs }, (_, i) => i * pairs + i)];
   const masked = ops.add(logits, pairMatrix({ ...input, excluded: left }, { excluded: -1e4, otherwise: 0, transposed }));
-  const rest = one("aten::logsumexp", operator("aten::logsumexp")(masked, [1], false)); // [rows]
-  const matched = ops.mul(ops.sumOver(ops.mul(own, ownRows(answering, share)), [1]), scale);
-  return ops.mean(ops.sub(rest, matched));
+  // What ops does not name is called by PyTorch's name. A plan takes the step on shapes: no value may decide what is computed.
+  const top = ops.detach(ops.reshape(ops.maxOver(masked, [1]), [-1, 1]));
+  const [rest] = operator("aten::log")(ops.sumOver(ops.exp(ops.sub(masked, top)), [1], true)); // [rows, 1]
+  const matched = ops.mul(ops.sumOver(ops.mul(own, ownRows(answering, share)), [1], true), scale);
+  return ops.mean(ops.sub(ops.add(rest, top), matched));
 }
