@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { register } from "node:module";
 import { fileURLToPath } from "node:url";
 import { EvergreenError } from "./errors.ts";
@@ -69,13 +69,17 @@ export function pluginDigest(file: URL): string {
   const found = new Map<string, string>();
   const visit = (at: URL): void => {
     if (found.has(at.href)) return;
-    const text = readFileSync(at, "utf8");
-    found.set(at.href, text);
-    for (const [, path] of text.matchAll(/["'`](\.{1,2}\/[^"'`\n]+)["'`]/g)) {
-      const named = new URL(path ?? "", at);
-      if (/\.[a-z]+$/.test(named.pathname) && existsSync(named)) visit(named);
-    }
+    const bytes = readFileSync(at);
+    found.set(at.href, sha256(bytes));
+    if (isCode.test(at.pathname)) for (const named of filesNamedIn(bytes.toString("utf8"), at)) visit(named);
   };
   visit(file);
-  return sha256([...found.values()].join("\0")).slice(0, 16);
+  return sha256([...found.values()].join(" ")).slice(0, 16);
+}
+
+const isCode = /\.[cm]?[jt]s$/;
+
+function filesNamedIn(text: string, at: URL): readonly URL[] {
+  const paths = [...text.matchAll(/["'`](\.{1,2}\/[^"'`\n]+)["'`]/g)].map(([, path]) => new URL(path ?? "", at));
+  return paths.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
 }
