@@ -19,7 +19,9 @@ export function readRunSpec(folder: string, { env, presets }: { readonly env: En
     const moved = now !== undefined && now !== hint && !exists(now) && exists(hint) && !key.includes("[");
     return moved ? [`${key}=${JSON.stringify(hint)}`] : [];
   });
-  return set.length > 0 ? readSpec({ ...request, set }) : parsed;
+  const plugins = parsed.spec.plugins?.map((place, i) => (exists(place) ? place : (paths[`plugins[${i}]`] ?? place)));
+  const all = plugins?.some((place, i) => place !== parsed.spec.plugins?.[i]) ? [...set, `plugins=${JSON.stringify(plugins)}`] : set;
+  return all.length > 0 ? readSpec({ ...request, set: all }) : parsed;
 }
 
 function exists(reference: string): boolean {

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkParts } from "../../src/pipeline/check-parts.ts";
+import { presetFolder } from "../../src/pipeline/preset-folder.ts";
 import { checkpointName, verifyCheckpoint } from "../../src/runs/checkpoint.ts";
 import type { RunEvent } from "../../src/runs/event.ts";
 import { RunReader } from "../../src/runs/run-reader.ts";
+import { readRunSpec } from "../../src/runs/run-spec.ts";
 import { readSpec } from "../../src/runs/spec.ts";
 import { folderOf, resume, train } from "./attempts.ts";
 import { makeWorld, request, type World } from "./world.ts";
@@ -47,6 +49,18 @@ test("it trains, stops and goes on to the same bits, whatever parts it does not 
   expect(reader.plan().plugins).toEqual({ "method loosening-spring": expect.stringMatching(/^[0-9a-f]{16}$/) });
   expect(new RunReader(folderOf(world, "plain")).plan()).not.toHaveProperty("plugins");
   expect(readFileSync(join(reader.folder, "config.yaml"), "utf8")).toContain("plugins:\n  - ../../../parts\n");
+});
+
+test("a run that was moved without its parts finds them where they lay; where its own path leads to some, it takes those", async () => {
+  const places = (folder: string) => readRunSpec(folder, { env: {}, presets: presetFolder }).spec.plugins;
+  const stored = folderOf(world, "whole");
+  const own = join(world.folder, "parts");
+  expect(places(stored)).toEqual([own]);
+  const moved = join(world.folder, "elsewhere/runs/p/whole");
+  cpSync(stored, moved, { recursive: true });
+  expect(places(moved)).toEqual([own]);
+  mkdirSync(join(world.folder, "elsewhere/parts"));
+  expect(places(moved)).toEqual([join(world.folder, "elsewhere/parts")]);
 });
 
 test("a part that changed stops a resume, which --allow code lets go on", async () => {
