@@ -34,47 +34,50 @@ export interface ClosableEmbedder extends Embedder {
 
 /** Embeds with the model in evaluation mode, without a graph. */
 export function createEmbedder(options: EmbedderOptions): ClosableEmbedder {
-  const { batchSize } = options;
-  const known = new Map<string, Tensor>();
+  const texts = new EmbeddedTexts(options);
   return {
     scale: scope(() => Math.exp(item(options.model.weights.get("logit_scale") as Tensor))),
     images: (records) => scope(() => noGrad(() => concat([...imageBlocks(options, records)], 0))),
-    texts: (texts) => {
-      const missing = [...new Set(texts)].filter((text) => !known.has(text));
-      for (let from = 0; from < missing.length; from += batchSize) embedTexts(options, missing.slice(from, from + batchSize), known);
-      return scope(() => {
-        const rows = [...new Set(texts)];
-        const place = new Map(rows.map((text, i) => [text, i]));
-        const table = concat(
-          rows.map((text) => known.get(text) as Tensor),
-          0,
-        );
-        return indexSelect(
-          table,
-          0,
-          tensor(
-            texts.map((text) => place.get(text) as number),
-            [texts.length],
-            "int64",
-          ),
-        );
-      });
-    },
-    close: () => {
-      release(known);
-      known.clear();
-    },
+    texts: (asked) => texts.of(asked),
+    close: () => texts.close(),
   };
 }
 
-function embedTexts({ model, tokenize }: EmbedderOptions, texts: readonly string[], into: Map<string, Tensor>): void {
-  scope(() => {
+/** Embeddings of texts, each made once; they lie in one tensor a batch. */
+class EmbeddedTexts {
+  private readonly options: EmbedderOptions;
+  private readonly batches: Tensor[] = [];
+  /** By text, its row in all batches joined. */
+  private readonly rowOf = new Map<string, number>();
+  private rows = 0;
+
+  constructor(options: EmbedderOptions) {
+    this.options = options;
+  }
+
+  of(texts: readonly string[]): Tensor {
+    const { batchSize } = this.options;
+    const missing = [...new Set(texts)].filter((text) => !this.rowOf.has(text));
+    for (let from = 0; from < missing.length; from += batchSize) this.embed(missing.slice(from, from + batchSize));
+    const rows = texts.map((text) => this.rowOf.get(text) as number);
+    return scope(() => indexSelect(concat(this.batches, 0), 0, tensor(rows, [rows.length], "int64")));
+  }
+
+  close(): void {
+    release(this.batches);
+    this.batches.length = 0;
+    this.rowOf.clear();
+  }
+
+  private embed(texts: readonly string[]): void {
+    const { model, tokenize } = this.options;
     const { batch, rowOf } = distinctTexts(texts, tokenize, model.config.text.contextLength);
-    const embedded = noGrad(() => embedText(model, batch));
+    this.batches.push(scope(() => keep(noGrad(() => embedText(model, batch)))));
     texts.forEach((text, i) => {
-      into.set(text, keep(indexSelect(embedded, 0, tensor([rowOf[i] ?? 0], [1], "int64"))));
+      this.rowOf.set(text, this.rows + (rowOf[i] ?? 0));
     });
-  });
+    this.rows += batch.rows;
+  }
 }
 
 function* imageBlocks(options: EmbedderOptions, records: readonly SampleRecord[]): Generator<Tensor> {

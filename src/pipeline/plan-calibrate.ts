@@ -23,8 +23,8 @@ export interface Calibration {
   readonly peakBytes: number;
 }
 
-/** Steps in front of the measured ones: the first of each shape prepares its products. */
-const warmUp = 3;
+/** In front of the measured steps: the first of each shape prepares its products, and while steps are short the code around them is still being compiled and images are still behind. */
+const warmUp = { steps: 3, ms: 1500 } as const;
 const blocks = 4;
 /** Student's t at 97.5 % with three degrees of freedom. */
 const student = 3.182;
@@ -50,11 +50,12 @@ export async function calibrate(resolved: Resolved, steps = 20): Promise<Calibra
     const task = await steadyTask(course);
     const { rowsAt } = tasks[task] as TaskWork;
     const { learner } = course;
-    const last = warmUp + steps;
-    loader.start({ firstStep: 0, rowsAt: (step) => (step < last ? rowsAt(step).map(({ request }) => request) : undefined) });
+    loader.start({ firstStep: 0, rowsAt: (step) => rowsAt(step).map(({ request }) => request) });
     resetPeak();
     const times: number[] = [];
-    for (let step = 0; step < last; step++) {
+    const started = performance.now();
+    let isWarm = false;
+    for (let step = 0; times.length < steps; step++) {
       const began = performance.now();
       const images = loader.take(step);
       if (!images) throw new Error(`internal: the loader ended before step ${step}`);
@@ -64,10 +65,11 @@ export async function calibrate(resolved: Resolved, steps = 20): Promise<Calibra
         learn(learner, batch, { multiplier: 1, step, at: { task, step }, rows: rows.map(rowInfo), states: course.states ?? [] }).states,
       );
       release(batch.pixels);
-      times.push(performance.now() - began);
+      if (isWarm) times.push(performance.now() - began);
+      isWarm ||= step + 1 >= warmUp.steps && performance.now() - started >= warmUp.ms;
       await new Promise((resolve) => setImmediate(resolve));
     }
-    return { steps, ...meanOfBlocks(times.slice(warmUp)), peakBytes: memory().peak };
+    return { steps, ...meanOfBlocks(times), peakBytes: memory().peak };
   } finally {
     await loader.close();
     course?.close();
