@@ -177,6 +177,6 @@ test("a run's figures, a comparison and assertions hold to what the run measured
   });
   expect(evergreen("figure", "trajectory", "bare")).toMatchObject({
     exit: 2,
-    err: expect.stringContaining("it has: matrix, scores, mixture, loss, schedule") as string,
+    err: expect.stringContaining("it has: matrix, scores, budget, mixture, loss, schedule") as string,
   });
 }, 120_000);

@@ -78,14 +78,17 @@ async function checkFeatures(path: string, name: string): Promise<void> {
   release(model);
 }
 
-test.each(["lora", "lora-all", "dora", "oft", "vera", "vera-sliced"])("%s folded into its base computes what PEFT does, the base in either form", async (name) => {
-  await evergreen(`${stored}${name}`, "--base", at("base"), "--out", at(`${name}.safetensors`));
-  await checkFeatures(at(`${name}.safetensors`), name);
-  const { exit } = await evergreen(`${stored}${name}?base=${at("base-hf")}`, "--as", "transformers", "--out", at(`${name}-hf`));
-  expect(exit).toBe(0);
-  expect(readdirSync(at(`${name}-hf`)).sort()).toEqual(["config.json", "merge.json", "model.safetensors", "preprocessor_config.json"]);
-  await checkFeatures(at(`${name}-hf`), name);
-});
+test.each(["lora", "lora-all", "dora", "oft", "vera", "vera-sliced"])(
+  "%s folded into its base computes what PEFT does, the base in either form",
+  async (name) => {
+    await evergreen(`${stored}${name}`, "--base", at("base"), "--out", at(`${name}.safetensors`));
+    await checkFeatures(at(`${name}.safetensors`), name);
+    const { exit } = await evergreen(`${stored}${name}?base=${at("base-hf")}`, "--as", "transformers", "--out", at(`${name}-hf`));
+    expect(exit).toBe(0);
+    expect(readdirSync(at(`${name}-hf`)).sort()).toEqual(["config.json", "merge.json", "model.safetensors", "preprocessor_config.json"]);
+    await checkFeatures(at(`${name}-hf`), name);
+  },
+);
 
 test("adapters are merged with models, entry by entry, and leave nothing behind", async () => {
   const before = readdirSync(tmpdir()).filter((name) => name.startsWith("evergreen-merge-")).length;
