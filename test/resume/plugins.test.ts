@@ -133,8 +133,8 @@ async function oneHotTable(folder: string): Promise<void> {
 
 test("what is wrong is told at its place: a folder, a name, an option", async () => {
   const problem = (...given: readonly string[]) => checkParts(readSpec(request(world, given)));
-  await expect(problem("plugins=[./elsewhere]")).rejects.toThrow(/plugins: .*elsewhere cannot be read \(ENOENT\)/);
-  await expect(problem("plugins=[./elsewhere]")).rejects.toMatchObject({ code: "EG-3160" });
+  await expect(problem("plugins=[./nowhere]")).rejects.toThrow(/plugins: .*nowhere cannot be read \(ENOENT\)/);
+  await expect(problem("plugins=[./nowhere]")).rejects.toMatchObject({ code: "EG-3160" });
   await expect(problem("plugins=[./photos]")).rejects.toThrow(/photos holds no parts; expected sub-folders of methods\/, operators\/,/);
   await expect(problem("plugins=[./parts]", "methods=[{name: losening-spring}]")).rejects.toThrow(
     /unknown method "losening-spring"; known: .*loosening-spring/,
