@@ -64,7 +64,6 @@ const betweenTasks: ReadonlySet<string> = new Set([
   "expert",
   "flow",
   "shipped",
-  "modelsKept",
 ] satisfies (keyof Method)[]);
 
 const decides = {
