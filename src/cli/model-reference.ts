@@ -8,7 +8,7 @@ import { openStore } from "./places.ts";
 
 /** What a flag or argument says of a model. */
 export const modelReferenceHelp =
-  "a .safetensors file, a model's folder, preset:NAME, or a run: its id, the end of one, latest, or its folder; RUN@t0003 is its newest checkpoint of task 3";
+  "a .safetensors file, a model's folder, preset:NAME, or a run: its id, the end of one, latest, or its folder; RUN@t0003 is its newest checkpoint with three tasks done";
 
 /**
  * The weights file or folder behind a reference; a run's is its newest good checkpoint's.

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../util/random.ts";
+import { studentT95 } from "../util/student.ts";
 import { differenceOverSeeds, type SeedValue, spreadOverSeeds } from "./seeds.ts";
-import { studentT95 } from "./student.ts";
 
 test("Student's t: the tables' values, and the normal's in the end", () => {
   const table = { 1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 10: 2.228, 19: 2.093, 30: 2.042, 120: 1.98 };

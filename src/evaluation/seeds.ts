@@ -1,5 +1,5 @@
+import { studentT95 } from "../util/student.ts";
 import { type Interval, standardDeviation } from "./intervals.ts";
-import { studentT95 } from "./student.ts";
 
 /** One number measured under several seeds. */
 export interface SeedSpread {

@@ -1,28 +1,20 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
-import { writeUnreadPhotos } from "../../test/fixtures/data/unread-photos.ts";
+import { writeUnreadRun } from "../../test/fixtures/data/unread-photos.ts";
 import { learningFacts } from "../runs/plan.ts";
 import { readSpec } from "../runs/spec.ts";
 import { forecastRun } from "./plan-run.ts";
 import { presetFolder } from "./preset-folder.ts";
 import { resolveRun, toPlan } from "./resolve.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "held-out-plan-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-writeUnreadPhotos(folder, 20);
-const file = join(folder, "run.yaml");
-writeFileSync(
-  file,
-  `version: 1
-model: {arch: mini-flux, init: random}
-stream: {from: "folder:./photos?test=0.25", tasks: 2}
+const { folder, file } = writeUnreadRun(
+  20,
+  `stream: {from: "folder:./photos?test=0.25", tasks: 2}
 data: {mixture: update-only, batch_size: 4}
 budget: {per_task: 3 steps}
 `,
 );
+afterAll(() => rmSync(folder, { recursive: true }));
 const specOf = (...set: readonly string[]) => readSpec({ files: [file], set, env: {}, cwd: folder, presets: presetFolder }).spec;
 const planOf = async (...set: readonly string[]) => (await resolveRun(specOf(...set), folder, toPlan)).plan;
 /** Of each task, what is held back: a fifth of every concept's training samples. */

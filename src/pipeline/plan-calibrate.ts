@@ -9,6 +9,7 @@ import { assembleBatch, rowInfo } from "../training/batches.ts";
 import { Course } from "../training/course.ts";
 import { beginning, type TaskWork, type Training } from "../training/loop.ts";
 import { learn } from "../training/step.ts";
+import { studentT95 } from "../util/student.ts";
 import { batchOptions, clipTokenizer, openLoader, runFacts, stepOptions, taskWork } from "./assemble.ts";
 import { expertLibrary } from "./expert-library.ts";
 import { seenRows, withMethodRows } from "./method-rows.ts";
@@ -26,8 +27,6 @@ export interface Calibration {
 /** In front of the measured steps: the first of each shape prepares its products, and while steps are short the code around them is still being compiled and images are still behind. */
 const warmUp = { steps: 3, ms: 1500 } as const;
 const blocks = 4;
-/** Student's t at 97.5 % with three degrees of freedom. */
-const student = 3.182;
 
 /** Runs the first steps of a run, on its own images and weights, and keeps nothing of them. */
 export async function calibrate(resolved: Resolved, steps = 20): Promise<Calibration> {
@@ -115,5 +114,5 @@ export function meanOfBlocks(times: readonly number[]): Pick<Calibration, "stepM
   const means = Array.from({ length: blocks }, (_, i) => mean(times.slice(i * size, (i + 1) * size)));
   const stepMs = mean(times);
   const variance = means.reduce((sum, each) => sum + (each - mean(means)) ** 2, 0) / (blocks - 1);
-  return { stepMs, error: (student * Math.sqrt(variance / blocks)) / stepMs };
+  return { stepMs, error: (studentT95(blocks - 1) * Math.sqrt(variance / blocks)) / stepMs };
 }

@@ -1,27 +1,20 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { writeUnreadPhotos } from "../../test/fixtures/data/unread-photos.ts";
+import { writeUnreadRun } from "../../test/fixtures/data/unread-photos.ts";
 import { readSpec } from "../runs/spec.ts";
 import { meanOfBlocks } from "./plan-calibrate.ts";
 import { forecastRun, type RunForecast } from "./plan-run.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "plan-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-writeUnreadPhotos(folder, 12);
-const file = join(folder, "run.yaml");
-writeFileSync(
-  file,
-  `version: 1
-model: {arch: mini-flux, init: random}
-stream: {from: "folder:./photos", tasks: 2}
+const { folder, file } = writeUnreadRun(
+  12,
+  `stream: {from: "folder:./photos", tasks: 2}
 data: {mixture: {update: 0.5, buffer: 0.5}, batch_size: 8}
 budget: {per_task: 5 steps}
 eval: {suite: none}
 `,
 );
+afterAll(() => rmSync(folder, { recursive: true }));
 
 function forecast(...set: readonly string[]): Promise<RunForecast> {
   const { spec } = readSpec({ files: [file], set, env: {}, cwd: folder, presets: folder });
@@ -80,7 +73,7 @@ test("a step that needs more than the limit is told", async () => {
 test("the error of a mean is that of its blocks: none where they agree", () => {
   expect(meanOfBlocks([1, 3, 1, 3, 1, 3, 1, 3])).toEqual({ stepMs: 2, error: 0 });
   // Means 1, 2, 3, 4: s = 1.29099, t s / 2 / 2.5.
-  expect(meanOfBlocks([1, 1, 2, 2, 3, 3, 4, 4]).error).toBeCloseTo((3.182 * 1.29099) / 2 / 2.5, 4);
+  expect(meanOfBlocks([1, 1, 2, 2, 3, 3, 4, 4]).error).toBeCloseTo((3.182446305 * Math.sqrt(5 / 3)) / 2 / 2.5, 8);
 });
 
 const metered = ["budget.per_task=200 GMAF", "budget.accounting={steps_from: metered, multipliers: metered}"];

@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
-import { writeUnreadPhotos } from "../../test/fixtures/data/unread-photos.ts";
+import { writeUnreadRun } from "../../test/fixtures/data/unread-photos.ts";
 import type { RunSpending } from "../report/budget-figure.ts";
 import { readSpec } from "../runs/spec.ts";
 import { type EvaluationView, emptyView, type RunView } from "../runs/view.ts";
@@ -10,21 +8,15 @@ import { forecastRun } from "./plan-run.ts";
 import { resolveRun, toPlan } from "./resolve.ts";
 import { spendingOfRun } from "./run-spending.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "spending-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-writeUnreadPhotos(folder, 12);
-const file = join(folder, "run.yaml");
-writeFileSync(
-  file,
-  `version: 1
-model: {arch: mini-flux, init: random}
-stream: {from: "folder:./photos?test=0.25", tasks: 2}
+const { folder, file } = writeUnreadRun(
+  12,
+  `stream: {from: "folder:./photos?test=0.25", tasks: 2}
 data: {mixture: {update: 0.5, buffer: 0.5}, batch_size: 8}
 budget: {per_task: 5 steps}
 eval: {during: {inside: [2, 5, 9]}}
 `,
 );
+afterAll(() => rmSync(folder, { recursive: true }));
 const specOf = (set: readonly string[]) => readSpec({ files: [file], set, env: {}, cwd: folder, presets: folder }).spec;
 
 /** A run that has done its first task and two steps of the second one. */

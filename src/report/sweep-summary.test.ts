@@ -17,11 +17,11 @@ const trial = (order: string, seed: number, found?: TrialResult): SweptTrial => 
   ...(found ? { result: found } : {}),
 });
 
-test("a spread is mean, sample deviation and Student's interval; of 1, 2, 3: 2 ± 1, 2 ± 4.303/√3", () => {
+test("a spread is mean, sample deviation and Student's interval; of 1, 2, 3: 2 ± 1, 2 ± t/√3 with t = .95·√(2/(1 − .95²))", () => {
   const spread = spreadOf([1, 2, 3]);
   expect(spread?.mean).toBe(2);
   expect(spread?.deviation).toBe(1);
-  expect(spread?.interval?.[1]).toBeCloseTo(2 + 4.303 / Math.sqrt(3), 12);
+  expect(spread?.interval?.[1]).toBeCloseTo(2 + (0.95 * Math.SQRT2) / Math.sqrt(1 - 0.95 ** 2) / Math.sqrt(3), 12);
   expect(spreadOf([5])).toEqual({ mean: 5, count: 1 });
   expect(spreadOf([])).toBeUndefined();
 });

@@ -1,6 +1,7 @@
 import { cellOf } from "../runs/sweep.ts";
 import type { TrialResult } from "../runs/trial.ts";
 import { groupBy } from "../util/group-by.ts";
+import { studentT95 } from "../util/student.ts";
 import { withDeviation } from "./numbers.ts";
 import type { Column, Table } from "./table.ts";
 
@@ -50,12 +51,6 @@ export function sweepCells(trials: readonly SweptTrial[]): readonly SweepCell[] 
   });
 }
 
-/** 97.5 % points of Student's t by degrees of freedom; the normal's from 31 on. */
-const studentT = [
-  12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12, 2.11, 2.101, 2.093, 2.086,
-  2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045, 2.042,
-];
-
 /** Undefined of no values; without deviation of one. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   const count = values.length;
@@ -63,7 +58,7 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
   const mean = values.reduce((sum, value) => sum + value, 0) / count;
   if (count === 1) return { mean, count };
   const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1));
-  const half = ((studentT[count - 2] ?? 1.96) * deviation) / Math.sqrt(count);
+  const half = (studentT95(count - 1) * deviation) / Math.sqrt(count);
   return { mean, deviation, interval: [mean - half, mean + half], count };
 }
 

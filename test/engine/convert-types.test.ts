@@ -4,23 +4,16 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import * as convert from "../../src/cli/model-convert.ts";
 import { release } from "../../src/engine/scope.ts";
-import { parseModelConfig } from "../../src/models/architecture.ts";
 import { initialiseModel } from "../../src/models/load.ts";
 import { readHeader } from "../../src/models/safetensors.ts";
 import { saveModel } from "../../src/models/save.ts";
 import { createRandom } from "../../src/util/random.ts";
 import { captured } from "../fixtures/cli/captured.ts";
+import { tinyConfig } from "./tiny-config.ts";
 
 const place = mkdtempSync(join(tmpdir(), "convert types "));
 afterAll(() => rmSync(place, { recursive: true }));
-const config = parseModelConfig(
-  {
-    embed_dim: 8,
-    vision_cfg: { image_size: 16, layers: 1, width: 8, head_width: 8, patch_size: 8 },
-    text_cfg: { context_length: 8, vocab_size: 40, width: 8, heads: 1, layers: 1 },
-  },
-  "test",
-);
+const config = tinyConfig(1);
 
 test("a model is converted in its own type unless another is asked for", async () => {
   const [half, kept, wide] = ["half", "kept", "wide"].map((name) => join(place, `${name}.safetensors`)) as [string, string, string];

@@ -6,25 +6,18 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import * as merge from "../../src/cli/commands/merge.ts";
 import { release } from "../../src/engine/scope.ts";
 import { readFloats } from "../../src/engine/tensor.ts";
-import { parseModelConfig } from "../../src/models/architecture.ts";
 import { initialiseModel, loadModel } from "../../src/models/load.ts";
 import { saveModel } from "../../src/models/save.ts";
 import { createRandom } from "../../src/util/random.ts";
 import { captured } from "../fixtures/cli/captured.ts";
+import { tinyConfig } from "./tiny-config.ts";
 import { furthest } from "./toy-merges.ts";
 
 const place = mkdtempSync(join(tmpdir(), "merge command ü "));
 const at = (name: string): string => join(place, name);
 afterAll(() => rmSync(place, { recursive: true }));
 
-const config = parseModelConfig(
-  {
-    embed_dim: 8,
-    vision_cfg: { image_size: 16, layers: 2, width: 8, head_width: 8, patch_size: 8 },
-    text_cfg: { context_length: 8, vocab_size: 40, width: 8, heads: 1, layers: 2 },
-  },
-  "test",
-);
+const config = tinyConfig(2);
 beforeAll(async () => {
   for (const [name, seed] of [
     ["base", 1],
