@@ -16,6 +16,8 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
+    // Two workers share the processors: idle compute threads sleep at once.
+    env: { GOMP_SPINCOUNT: "0" },
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [

@@ -19,6 +19,7 @@ const ours: readonly (readonly [name: string, about: string, builtIn: (env: Env)
   ["EVERGREEN_ADDON", "the engine's file", () => "what npm run build made"],
   ["OMP_NUM_THREADS", "compute threads of libraries; a run's engine.threads decides", () => "not set"],
   ["OMP_WAIT_POLICY", "how idle threads wait", () => "PASSIVE"],
+  ["GOMP_SPINCOUNT", "turns for which an idle thread spins before it sleeps", () => "10000"],
   ["NO_COLOR", "no colours", () => "not set"],
   ["COLUMNS", "width of tables", () => "the terminal's"],
 ];

@@ -91,6 +91,8 @@ export async function runTrials(
   context: SweepContext & { readonly jobs: number },
   audience: SweepAudience,
 ): Promise<boolean> {
+  // Processes that share the processors must not spin while they wait.
+  if (context.jobs > 1 && !process.env.OMP_WAIT_POLICY) process.env.GOMP_SPINCOUNT ??= "0";
   const waiting = trials.map((trial, index) => ({ trial, index })).filter(({ trial }) => !trial.result);
   let stopped = false;
   const worker = async (): Promise<void> => {
