@@ -61,7 +61,8 @@ export async function unmerged(rule: TemporalRule, task: TaskContext): Promise<C
   checkStatistics(rule, operator);
   const isPairwise = uses(rule, "unrolled") || uses(rule, "anchored");
   if (isPairwise) await settings(rule, task, { count: 2, weights: pairWeights(rule, operator) });
-  if (operator.models[0] > 1 && (uses(rule, "anchored") || (uses(rule, "unrolled") && rule.base === "theta0")))
+  // A difference from the first weights: theirs is none.
+  if (operator.usesBase && operator.models[0] > 1 && (uses(rule, "anchored") || (uses(rule, "unrolled") && rule.base === "theta0")))
     throw new MergeError(
       `${specOf(rule.operator).name} would count the first weights as an expert, and never leave them`,
       "set base: first, or another operator",

@@ -112,6 +112,10 @@ describe("over scalars θ0 = 0, θ_i = i", () => {
   test("model stock with θ0 as partner is refused before anything is trained", async () => {
     await expect(scalars({ operator: "model-stock" }, [1])).rejects.toThrow(/first weights/);
   });
+
+  test("an operator of two models, no differences, chains from the first weights as the linear one does where all point one way", async () => {
+    expect(await scalars({ operator: "slerp", weight: 0.75 }, [1, 2])).toEqual(await scalars({ weight: 0.75 }, [1, 2]));
+  });
 });
 
 describe("every start × deploy cell", () => {
