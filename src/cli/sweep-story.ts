@@ -8,6 +8,7 @@ import { aside, coloursOf } from "./output.ts";
 export function sweepStory(count: number, silent: boolean): SweepAudience {
   const redraws = process.stderr.isTTY === true && process.env.TERM !== "dumb" && !silent;
   const colours = coloursOf(process.stderr);
+  const tell = outcomeTeller();
   const running = new Map<string, { readonly began: number; step: number; steps: number }>();
   const clear = (): void => {
     if (redraws) process.stderr.write("\r\x1b[K");
@@ -42,15 +43,23 @@ export function sweepStory(count: number, silent: boolean): SweepAudience {
       running.delete(trial.id);
       if (silent) return;
       clear();
-      aside(`${String(index + 1).padStart(String(count).length)}/${count}  ${trial.id}  ${textOf(outcome, took)}`);
+      aside(`${String(index + 1).padStart(String(count).length)}/${count}  ${trial.id}  ${tell(trial.id, outcome, took)}`);
       draw();
     },
   };
 }
 
-function textOf(outcome: TrialOutcome, took: string): string {
-  if (outcome.state === "stopped") return "stopped; the same command goes on";
-  if (outcome.state === "failed") return `failed after ${took}: ${outcome.reason}`;
-  const last = outcome.result.evaluations.at(-1);
-  return `KA ${percent(last?.ka?.value) ?? "–"}  ZS ${percent(last?.zs?.value) ?? "–"}  ${took}`;
+/** What a line says of a trial's end. A reason to fail that was told before is not told again: the line names the trial that failed for it first. */
+export function outcomeTeller(): (trial: string, outcome: TrialOutcome, took: string) => string {
+  const firstOf = new Map<string, string>();
+  return (trial, outcome, took) => {
+    if (outcome.state === "stopped") return "stopped; the same command goes on";
+    if (outcome.state === "done") {
+      const last = outcome.result.evaluations.at(-1);
+      return `KA ${percent(last?.ka?.value) ?? "–"}  ZS ${percent(last?.zs?.value) ?? "–"}  ${took}`;
+    }
+    const first = firstOf.get(outcome.reason);
+    if (first === undefined) firstOf.set(outcome.reason, trial);
+    return `failed after ${took}: ${first === undefined ? outcome.reason : `the same reason as ${first}`}`;
+  };
 }
