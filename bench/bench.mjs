@@ -1,25 +1,24 @@
-// `npm run bench -- [--case NAME …] [--steps N] [--out FOLDER]`: Evergreen beside OpenCLIP on PyTorch, interleaved in one run.
+// `npm run bench -- [--case NAME …] [--steps N] [--warmup N] [--out FOLDER]`: Evergreen beside OpenCLIP on PyTorch, interleaved in one run.
+// An unknown NAME is told the known ones. Needs dist/, the engine and the peers' Python.
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { peerPython } from "../scripts/peers/make-env.mjs";
-import { openClipConfig, weightsOf, writeBatch, writeClasses, writeJpegs } from "./cases.mjs";
-import { methodCases } from "./method-cases.mjs";
+import { readOptions } from "./options.mjs";
 import { ownCases } from "./own-cases.mjs";
 import { Side } from "./side.mjs";
 import { median, spread } from "./statistics.mjs";
 
-const { values } = parseArgs({
-  options: {
-    case: { type: "string", multiple: true },
-    steps: { type: "string", default: "30" },
-    warmup: { type: "string", default: "5" },
-    out: { type: "string" },
-  },
+const values = readOptions(import.meta.url, {
+  case: { type: "string", multiple: true },
+  steps: { type: "string", default: "30" },
+  warmup: { type: "string", default: "5" },
+  out: { type: "string" },
 });
+const { openClipConfig, weightsOf, writeBatch, writeClasses, writeJpegs } = await import("./cases.mjs");
+const { methodCases } = await import("./method-cases.mjs");
 const steps = Number(values.steps);
 const warmup = Number(values.warmup);
 const scratch = mkdtempSync(join(tmpdir(), "evergreen-bench-"));

@@ -1,18 +1,16 @@
 #!/usr/bin/env node
 // 1,000 resamples of 63 sets, alone and of two runs together: node bench/bootstrap.mjs [--sets 63] [--items 10000] [--resamples 1000] [--rounds 3]. Needs dist/.
-import { parseArgs } from "node:util";
-import { bootstrapTriple, pairedBootstrap } from "../dist/evaluation/bootstrap.js";
-import { createRandom } from "../dist/util/random.js";
+import { readOptions } from "./options.mjs";
 import { median, timed } from "./statistics.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    sets: { type: "string", default: "63" },
-    items: { type: "string", default: "10000" },
-    resamples: { type: "string", default: "1000" },
-    rounds: { type: "string", default: "3" },
-  },
+const options = readOptions(import.meta.url, {
+  sets: { type: "string", default: "63" },
+  items: { type: "string", default: "10000" },
+  resamples: { type: "string", default: "1000" },
+  rounds: { type: "string", default: "3" },
 });
+const { bootstrapTriple, pairedBootstrap } = await import("../dist/evaluation/bootstrap.js");
+const { createRandom } = await import("../dist/util/random.js");
 const [sets, items, resamples, rounds] = [options.sets, options.items, options.resamples, options.rounds].map(Number);
 
 /** One set in twenty is a retrieval set of five captions an image, the others have one outcome an item. */

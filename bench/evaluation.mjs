@@ -1,32 +1,30 @@
 #!/usr/bin/env node
 // An evaluation as a run makes it beside the forward passes it needs, over the same decoded pictures and the same texts: node bench/evaluation.mjs [--suite mini-flux:adapt,eval] [--model preset:mini-flux-base] [--batch 128] [--precision bf16] [--rounds 20]
 // The two take turns. Needs dist/, the engine and the suite's data.
-import { parseArgs } from "node:util";
-import { openAll } from "../dist/cli/open-suite.js";
-import { splitReferences } from "../dist/cli/references.js";
-import { createLoader } from "../dist/data/loader.js";
-import { noGrad } from "../dist/engine/grad.js";
-import { keep, release, scope } from "../dist/engine/scope.js";
-import { computeWeights, embedImage, embedText } from "../dist/models/clip.js";
-import { pixelsOf } from "../dist/models/pixels.js";
-import { distinctTexts } from "../dist/models/texts.js";
-import { clipTokenizer, imagePreprocess } from "../dist/pipeline/assemble.js";
-import { loadForUse } from "../dist/pipeline/encode.js";
-import { evaluateAll, evaluatedSets } from "../dist/pipeline/evaluate.js";
-import { modelPath } from "../dist/pipeline/model-path.js";
-import { packItems } from "../dist/runs/items.js";
-import { createRandom } from "../dist/util/random.js";
+import { readOptions } from "./options.mjs";
 import { timedAsync } from "./statistics.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    suite: { type: "string", default: "mini-flux:adapt,eval" },
-    model: { type: "string", default: "preset:mini-flux-base" },
-    batch: { type: "string", default: "128" },
-    precision: { type: "string", default: "bf16" },
-    rounds: { type: "string", default: "20" },
-  },
+const options = readOptions(import.meta.url, {
+  suite: { type: "string", default: "mini-flux:adapt,eval" },
+  model: { type: "string", default: "preset:mini-flux-base" },
+  batch: { type: "string", default: "128" },
+  precision: { type: "string", default: "bf16" },
+  rounds: { type: "string", default: "20" },
 });
+const { openAll } = await import("../dist/cli/open-suite.js");
+const { splitReferences } = await import("../dist/cli/references.js");
+const { createLoader } = await import("../dist/data/loader.js");
+const { noGrad } = await import("../dist/engine/grad.js");
+const { keep, release, scope } = await import("../dist/engine/scope.js");
+const { computeWeights, embedImage, embedText } = await import("../dist/models/clip.js");
+const { pixelsOf } = await import("../dist/models/pixels.js");
+const { distinctTexts } = await import("../dist/models/texts.js");
+const { clipTokenizer, imagePreprocess } = await import("../dist/pipeline/assemble.js");
+const { loadForUse } = await import("../dist/pipeline/encode.js");
+const { evaluateAll, evaluatedSets } = await import("../dist/pipeline/evaluate.js");
+const { modelPath } = await import("../dist/pipeline/model-path.js");
+const { packItems } = await import("../dist/runs/items.js");
+const { createRandom } = await import("../dist/util/random.js");
 const [batchSize, rounds] = [options.batch, options.rounds].map(Number);
 const precision = options.precision === "fp32" ? "fp32" : "bf16";
 const { model, preprocess } = await loadForUse(modelPath(options.model), { env: process.env });

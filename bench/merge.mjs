@@ -5,23 +5,21 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } f
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { peerPython } from "../scripts/peers/make-env.mjs";
-import { differenceOf, writeExpert } from "./merge-files.mjs";
+import { readOptions } from "./options.mjs";
 import { Side } from "./side.mjs";
 import { median, spread } from "./statistics.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    arch: { type: "string", default: "ViT-L-14" },
-    experts: { type: "string", default: "8" },
-    dtype: { type: "string", default: "bfloat16" },
-    rounds: { type: "string", default: "3" },
-    folder: { type: "string" },
-    method: { type: "string", multiple: true },
-    out: { type: "string" },
-  },
+const options = readOptions(import.meta.url, {
+  arch: { type: "string", default: "ViT-L-14" },
+  experts: { type: "string", default: "8" },
+  dtype: { type: "string", default: "bfloat16" },
+  rounds: { type: "string", default: "3" },
+  folder: { type: "string" },
+  method: { type: "string", multiple: true },
+  out: { type: "string" },
 });
+const { differenceOf, writeExpert } = await import("./merge-files.mjs");
 const [experts, rounds] = [Number(options.experts), Number(options.rounds)];
 
 /** What both sides are asked for. Thresholds count in each tensor, since mergekit has no others; dare's draws differ, the work does not. */

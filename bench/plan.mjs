@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readOptions } from "./options.mjs";
 
-const { values } = parseArgs({ options: { only: { type: "string" }, json: { type: "string" }, run: { type: "string" } } });
+const values = readOptions(import.meta.url, { only: { type: "string" }, json: { type: "string" }, run: { type: "string" } });
 const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const self = fileURLToPath(import.meta.url);
 

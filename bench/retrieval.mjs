@@ -2,24 +2,22 @@
 // Ranks of image-text retrieval beside one matrix product of the same size: node bench/retrieval.mjs [--images 30000] [--captions 30000] [--width 512] [--rounds 3]
 // The two take turns, so that other work on the machine weighs on both. Needs dist/ and the engine.
 import { resourceUsage } from "node:process";
-import { parseArgs } from "node:util";
-import { setThreads } from "../dist/engine/facts.js";
-import { memory, resetPeak } from "../dist/engine/memory.js";
-import { add, indexSelect, linear, mulNumber, normalize, slice } from "../dist/engine/ops.js";
-import { keep, scope } from "../dist/engine/scope.js";
-import { readFloats, tensor } from "../dist/engine/tensor.js";
-import { retrievalRanks } from "../dist/evaluation/retrieval-metrics.js";
-import { createRandom } from "../dist/util/random.js";
+import { readOptions } from "./options.mjs";
 import { median, timed } from "./statistics.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    images: { type: "string", default: "30000" },
-    captions: { type: "string", default: "30000" },
-    width: { type: "string", default: "512" },
-    rounds: { type: "string", default: "3" },
-  },
+const options = readOptions(import.meta.url, {
+  images: { type: "string", default: "30000" },
+  captions: { type: "string", default: "30000" },
+  width: { type: "string", default: "512" },
+  rounds: { type: "string", default: "3" },
 });
+const { setThreads } = await import("../dist/engine/facts.js");
+const { memory, resetPeak } = await import("../dist/engine/memory.js");
+const { add, indexSelect, linear, mulNumber, normalize, slice } = await import("../dist/engine/ops.js");
+const { keep, scope } = await import("../dist/engine/scope.js");
+const { readFloats, tensor } = await import("../dist/engine/tensor.js");
+const { retrievalRanks } = await import("../dist/evaluation/retrieval-metrics.js");
+const { createRandom } = await import("../dist/util/random.js");
 const [images, captions, width, rounds] = [options.images, options.captions, options.width, options.rounds].map(Number);
 
 /** Entries [rows, width], drawn. */

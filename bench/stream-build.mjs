@@ -1,20 +1,18 @@
 #!/usr/bin/env node
 // A stream of the benchmark's size: ordered, cut, its pools and its file: node bench/stream-build.mjs [--concepts 18381] [--samples 1759782] [--sets 41] [--tasks 200] [--rounds 3]. Needs dist/.
-import { parseArgs } from "node:util";
-import { orderedStream } from "../dist/pipeline/stream-of.js";
-import { formatManifest, manifestOf, parseManifest } from "../dist/streams/manifest.js";
-import { updatePool } from "../dist/streams/pools.js";
+import { readOptions } from "./options.mjs";
 import { median, timedAsync } from "./statistics.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    concepts: { type: "string", default: "18381" },
-    samples: { type: "string", default: "1759782" },
-    sets: { type: "string", default: "41" },
-    tasks: { type: "string", default: "200" },
-    rounds: { type: "string", default: "3" },
-  },
+const options = readOptions(import.meta.url, {
+  concepts: { type: "string", default: "18381" },
+  samples: { type: "string", default: "1759782" },
+  sets: { type: "string", default: "41" },
+  tasks: { type: "string", default: "200" },
+  rounds: { type: "string", default: "3" },
 });
+const { orderedStream } = await import("../dist/pipeline/stream-of.js");
+const { formatManifest, manifestOf, parseManifest } = await import("../dist/streams/manifest.js");
+const { updatePool } = await import("../dist/streams/pools.js");
 const [count, samples, setCount, tasks, rounds] = [options.concepts, options.samples, options.sets, options.tasks, options.rounds].map(
   Number,
 );

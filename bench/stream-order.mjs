@@ -1,18 +1,16 @@
 #!/usr/bin/env node
 // Ordering by similarity at full size, and its ratio to a bound: node bench/stream-order.mjs [--rows 18381] [--bound 2000]
 // Seeded, clustered unit vectors of 768 numbers. Needs dist/ and the engine.
-import { parseArgs } from "node:util";
-import { rowProducts } from "../dist/pipeline/row-products.js";
-import { startsOf } from "../dist/streams/embedded.js";
-import { greedyWalk } from "../dist/streams/greedy-walk.js";
-import { cosine, nearestRows } from "../dist/streams/neighbours.js";
-import { improvedWalk } from "../dist/streams/path-search.js";
-import { createRandom } from "../dist/util/random.js";
+import { readOptions } from "./options.mjs";
 import { timed } from "./statistics.mjs";
 
-const { values: options } = parseArgs({
-  options: { rows: { type: "string", default: "18381" }, bound: { type: "string", default: "2000" } },
-});
+const options = readOptions(import.meta.url, { rows: { type: "string", default: "18381" }, bound: { type: "string", default: "2000" } });
+const { rowProducts } = await import("../dist/pipeline/row-products.js");
+const { startsOf } = await import("../dist/streams/embedded.js");
+const { greedyWalk } = await import("../dist/streams/greedy-walk.js");
+const { cosine, nearestRows } = await import("../dist/streams/neighbours.js");
+const { improvedWalk } = await import("../dist/streams/path-search.js");
+const { createRandom } = await import("../dist/util/random.js");
 
 /** Unit vectors about seeded centres, 41 of them as the published streams have data sets. */
 function clustered(rows, width, clusters) {

@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readOptions } from "./options.mjs";
 
 /** Operators that merge a pair without statistics of the experts and without counting the first weights as one, with what keeps their merges from growing. */
 const operators = {
@@ -26,15 +26,13 @@ const operators = {
 };
 const atLeast = 8;
 
-const { values: options } = parseArgs({
-  options: {
-    tasks: { type: "string", default: "10" },
-    steps: { type: "string", default: "60" },
-    operators: { type: "string", default: Object.keys(operators).join(",") },
-    set: { type: "string", multiple: true, default: [] },
-    folder: { type: "string" },
-    out: { type: "string" },
-  },
+const options = readOptions(import.meta.url, {
+  tasks: { type: "string", default: "10" },
+  steps: { type: "string", default: "60" },
+  operators: { type: "string", default: Object.keys(operators).join(",") },
+  set: { type: "string", multiple: true, default: [] },
+  folder: { type: "string" },
+  out: { type: "string" },
 });
 const asked = options.operators.split(",");
 const unknown = asked.find((name) => !Object.hasOwn(operators, name));
