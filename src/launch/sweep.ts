@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { usedPlugins, usePlugins } from "../pipeline/catalogues.ts";
 import { keptOutcomes, outcomePlace } from "../pipeline/keep-outcomes.ts";
 import { mainEvaluations } from "../report/content.ts";
 import { RunReader } from "../runs/run-reader.ts";
@@ -29,7 +30,7 @@ export interface PreparedTrial {
   readonly trial: Trial;
   readonly request: SpecRequest;
   readonly config: string;
-  /** The run's id: equal settings, equal id. */
+  /** The run's id: equal settings and parts, equal id. */
   readonly run: string;
   readonly project: string;
   readonly file: string;
@@ -53,14 +54,18 @@ export interface SweepAudience {
   ended(trial: PreparedTrial, outcome: TrialOutcome, index: number): void;
 }
 
-/** Reads every trial's configuration and what is there of its result. @throws {ConfigError} for the first trial that is wrong. */
+/**
+ * Reads every trial's configuration and what is there of its result.
+ * @throws {ConfigError} for the first trial that is wrong, {EvergreenError} for a folder of parts that cannot be used.
+ */
 export function prepareTrials(sweep: Sweep, context: SweepContext): readonly PreparedTrial[] {
   return sweep.trials.map((trial) => {
     const set = [...trial.set, `name=${JSON.stringify(sweep.name)}`, `project=${JSON.stringify(sweep.name)}`];
     const { env, cwd, presets } = context;
     const request = { files: sweep.run.map((name) => context.fileOf(name)), set, env: { ...env }, cwd, presets };
     const parsed = readSpec(request);
-    const config = configKey(parsed);
+    usePlugins(parsed.spec.plugins);
+    const config = configKey(parsed, usedPlugins(parsed.spec).plugins);
     const file = join(sweep.results, `${trial.id}.json`);
     const result = resultOf({ file, config });
     return {
@@ -75,7 +80,7 @@ export function prepareTrials(sweep: Sweep, context: SweepContext): readonly Pre
   });
 }
 
-/** A trial's result as it lies there; undefined where there is none, or one of other settings. */
+/** A trial's result as it lies there; undefined where there is none, or one of other settings or parts. */
 export function resultOf({ file, config }: Pick<PreparedTrial, "file" | "config">): TrialResult | undefined {
   const found = readTrial(file);
   return found?.config === config ? found : undefined;

@@ -56,7 +56,7 @@ export interface TrialResult {
   readonly trial: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly set: readonly string[];
-  /** Of the configuration, without the run's name and project. */
+  /** Of the configuration, without the run's name and project, and of the user's own parts that it names. */
   readonly config: string;
   readonly plan: string;
   readonly code: string;
@@ -74,10 +74,10 @@ export interface TrialResult {
   readonly outcomes?: TrialOutcomes;
 }
 
-/** Equal for trials of equal settings, whatever the run is called and wherever its files lie. */
-export function configKey({ tree }: ParsedSpec): string {
+/** Equal for trials of equal settings and equal parts of the user's own, whatever the run is called and wherever its files lie. `plugins` are digests of those parts. */
+export function configKey({ tree }: ParsedSpec, plugins?: Readonly<Record<string, string>>): string {
   const { name: _name, project: _project, ...settings } = plainOf(tree, ({ value }) => value) as Readonly<Record<string, unknown>>;
-  return hashOf(settings).slice(0, 16);
+  return hashOf(plugins ? [settings, plugins] : settings).slice(0, 16);
 }
 
 /** The result of a finished run. `rows` are the evaluations of the weights that are released. */
