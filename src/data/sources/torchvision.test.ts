@@ -20,7 +20,9 @@ async function open(handle: string, make = trees[handle]): Promise<{ readonly fo
   return { folder, set };
 }
 const rows = (set: DataSource, split: Split): readonly string[] =>
-  set.records(split).map(({ id, className }) => `${id.slice(set.name.length + split.length + 2)} ${className}`);
+  set
+    .records(split)
+    .map(({ id, className, captions }) => `${id.slice(set.name.length + split.length + 2)} ${className ?? `${captions.length} captions`}`);
 async function pixels(set: DataSource, split: Split, index = 0): Promise<Uint8Array> {
   const record = set.records(split)[index];
   if (!record) throw new Error("no record");
@@ -82,6 +84,18 @@ const expected: Readonly<Record<string, readonly [train: readonly string[], test
     ["cifar-100-binary/train.bin/000000 aquarium fish", "cifar-100-binary/train.bin/000001 apple"],
     ["cifar-100-binary/test.bin/000000 aquarium fish"],
   ],
+  // Sorted: five cubes (6); five cubes, one cylinder, two spheres (2); one cube, one cylinder, one sphere (0, 3); three spheres (4); two cubes, … (5).
+  clevr: [
+    [
+      "0.png one cube, one cylinder, one sphere",
+      "2.png five cubes, one cylinder, two spheres",
+      "3.png one cube, one cylinder, one sphere",
+      "4.png three spheres",
+    ].map((row) => `clevr/CLEVR_v1.0/images/train/CLEVR_train_00000${row}`),
+    ["5.png two cubes, four cylinders, four spheres", "6.png five cubes"].map(
+      (row) => `clevr/CLEVR_v1.0/images/train/CLEVR_train_00000${row}`,
+    ),
+  ],
   country211: [
     ["country211/train/AD/1.jpg Andorra", "country211/train/ZW/1.jpg Zimbabwe"],
     ["country211/test/AD/1.jpg Andorra", "country211/test/ZW/1.jpg Zimbabwe"],
@@ -96,6 +110,7 @@ const expected: Readonly<Record<string, readonly [train: readonly string[], test
     ["FashionMNIST/raw/t10k/000000 Trouser"],
   ],
   fgvcaircraft: [["fgvc-aircraft-2013b/data/images/1025794.jpg Beechcraft 1900"], ["fgvc-aircraft-2013b/data/images/0056978.jpg 707-320"]],
+  flickr30k: [[], ["1007129816", "1009434119"].map((name) => `flickr30k-images/${name}.jpg 5 captions`)],
   flowers102: [
     ["flowers-102/jpg/image_00003.jpg globe thistle", "flowers-102/jpg/image_00004.jpg pink primrose"],
     ["flowers-102/jpg/image_00001.jpg globe thistle", "flowers-102/jpg/image_00005.jpg globe thistle"],
@@ -119,6 +134,7 @@ const expected: Readonly<Record<string, readonly [train: readonly string[], test
         `2021_valid/0000${i}_Animalia_Chordata_Aves_Order_Family_Genus_species${i}/b.jpg Animalia Chordata Aves Order Family Genus species${i}`,
     ),
   ],
+  mscoco: [[], ["val2014/COCO_val2014_000000060623.jpg 5 captions", "val2014/COCO_val2014_000000391895.jpg 6 captions"]],
   mnist: [["MNIST/raw/train/000000 5", "MNIST/raw/train/000001 0"], ["MNIST/raw/t10k/000000 7"]],
   oxford_pets: [["oxford-iiit-pet/images/Egyptian_Mau_12.jpg Egyptian Mau"], ["oxford-iiit-pet/images/pug_3.jpg Pug"]],
   places365: [["data_256_standard/c/church/outdoor/00000001.jpg church outdoor"], ["val_256/Places365_val_00000001.jpg airfield"]],

@@ -4,11 +4,11 @@ import { z } from "zod";
 import { hint } from "../../util/errors.ts";
 import { hashOf } from "../../util/hash.ts";
 import { DataError } from "../data-error.ts";
-import { indexedSource } from "../indexed-source.ts";
+import { type FoundSample, indexedSource } from "../indexed-source.ts";
 import { readClassList } from "../info-file.ts";
 import { registeredSet } from "../registry.ts";
 import type { DataSource, SourceDefinition } from "../source.ts";
-import type { FoundSet } from "../torchvision/found-set.ts";
+import { type FoundSet, fileBeside } from "../torchvision/found-set.ts";
 import { layouts } from "../torchvision/layouts.ts";
 
 const options = z.strictObject({
@@ -54,20 +54,21 @@ function openSet(path: string, handle: string): DataSource {
   const { role, template, licence, task, year, folder } = registeredSet(handle);
   const found = layouts[handle]?.read(path) ?? { items: [], classNames: undefined };
   const classNames = namesFor(found, path, folder);
-  const samples = found.items.map(({ key, label, split, image, bytes }) => {
-    const className = classNames[label];
-    if (className === undefined)
+  const samples = found.items.map(({ label, captions = [], split, key, ...at }): FoundSample => {
+    const className = label === undefined ? undefined : classNames[label];
+    if (label !== undefined && className === undefined)
       throw new DataError(`${path}: ${handle}: ${key} has label ${label}, there are ${classNames.length} classes`);
-    return { key: `${split}/${key}`, className, captions: [], split, year, image, bytes };
+    return { key: `${split}/${key}`, ...(className === undefined ? {} : { className }), captions, split, year, ...at };
   });
   const source = indexedSource({ name: handle, role, templates: [template], samples });
   return { ...source, task, classNames, licences: [licence], fingerprint: hashOf({ index: source.fingerprint, classNames }) };
 }
 
-/** A class list in the root goes before the layout's own names; a layout with numbers alone needs it. */
+/** A class list in the root goes before the layout's own names; a layout with numbers alone needs it, and captions have none. */
 function namesFor({ classNames, items }: FoundSet, path: string, folder: string): readonly string[] {
+  if (items.every(({ label }) => label === undefined)) return [];
   const file = `${folder}_classnames.json`;
-  const list = [path, join(path, "00_info")].map((at) => join(at, file)).find((at) => existsSync(at));
+  const list = fileBeside(path, file);
   const count = classNames?.length ?? new Set(items.map(({ label }) => label)).size;
   const given = list === undefined ? classNames : readClassList(list);
   if (given === undefined)

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DataError, reasonOf } from "../data-error.ts";
 import type { ImageLocation, Split } from "../source.ts";
@@ -8,8 +8,10 @@ import { linesIn } from "../text-lines.ts";
 export interface FoundItem {
   /** Relative to the root, the same on every machine. */
   readonly key: string;
-  /** Place in the list of classes. */
-  readonly label: number;
+  /** Place in the list of classes; undefined in a set of captions. */
+  readonly label?: number;
+  /** What people wrote of the picture; absent in a set of classes. */
+  readonly captions?: readonly string[];
   readonly split: Split;
   readonly image: ImageLocation;
   readonly bytes: number | undefined;
@@ -18,7 +20,7 @@ export interface FoundItem {
 /** What a reader finds under a root. */
 export interface FoundSet {
   readonly items: readonly FoundItem[];
-  /** In label order; undefined where the files have numbers alone. */
+  /** In label order; undefined where the files have numbers alone, empty in a set of captions. */
   readonly classNames: readonly string[] | undefined;
 }
 
@@ -62,6 +64,10 @@ export function fileItem(root: string, key: string): Pick<FoundItem, "key" | "im
   const path = join(root, key);
   return { key, image: { kind: "file", path }, bytes: statSync(path, { throwIfNoEntry: false })?.size };
 }
+
+/** A file that a person adds to the root, in it or in its `00_info`; undefined where it is in neither. */
+export const fileBeside = (root: string, name: string): string | undefined =>
+  [join(root, name), join(root, "00_info", name)].find((path) => existsSync(path));
 
 /** Lines of a text file that are not empty. */
 export const linesOf = (path: string): readonly string[] => linesIn(textOf(path));

@@ -1,3 +1,7 @@
+import { captionSet } from "./caption-set.ts";
+import { clevrScenes } from "./clevr.ts";
+import { cocoCaptions } from "./coco.ts";
+import { flickrCaptions } from "./flickr.ts";
 import { folders } from "./folders.ts";
 import type { LayoutReader } from "./found-set.ts";
 import { jsonLists, lists } from "./lists.ts";
@@ -18,6 +22,7 @@ const afterFirstSpace = (line: string): readonly [string, string] => {
   return [line.slice(0, at), line.slice(at + 1)];
 };
 const fashions = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(",");
+const flickrPictures = ["flickr30k-images", "flickr30k_images"];
 const digits = Array.from({ length: 10 }, (_, i) => String(i));
 
 /** `/a/abbey/x.jpg` and `/a/apartment_building/outdoor/x.jpg`: the first folder is a letter, the others are the class. */
@@ -70,6 +75,7 @@ export const layouts: Readonly<Record<string, Layout>> = {
       pickled: { folder: "cifar-100-python", instead: "cifar-100-binary.tar.gz" },
     }),
   },
+  clevr: { marks: ["clevr/CLEVR_v1.0"], read: clevrScenes("clevr/CLEVR_v1.0", process.env) },
   country211: {
     marks: ["country211/train"],
     read: folders({ parts: { train: "country211/train", test: "country211/test" }, endings: jpg, isNumbered: true }),
@@ -99,6 +105,19 @@ export const layouts: Readonly<Record<string, Layout>> = {
       },
     }),
   },
+  flickr30k: {
+    marks: flickrPictures,
+    read: captionSet(
+      {
+        folder: "FLICKR30K",
+        pictures: flickrPictures,
+        karpathy: "dataset_flickr30k.json",
+        annotations: "results_20130124.token",
+        captionsIn: flickrCaptions,
+      },
+      process.env,
+    ),
+  },
   // The benchmark exchanges the parts, so that there is more to train on.
   flowers102: { marks: ["flowers-102/imagelabels.mat"], read: flowerFiles("flowers-102", { train: "tstid", test: "trnid" }) },
   food101: {
@@ -115,6 +134,19 @@ export const layouts: Readonly<Record<string, Layout>> = {
     read: folders({ parts: { train: "2021_train_mini", test: "2021_valid" }, endings: jpg, every: 4, prefix: /^\d{5}_/ }),
   },
   mnist: { marks: ["MNIST/raw"], read: idxFiles("MNIST/raw", digits) },
+  mscoco: {
+    marks: ["val2014"],
+    read: captionSet(
+      {
+        folder: "MSCOCO",
+        pictures: ["val2014"],
+        karpathy: "dataset_coco.json",
+        annotations: "annotations/captions_val2014.json",
+        captionsIn: cocoCaptions,
+      },
+      process.env,
+    ),
+  },
   oxford_pets: {
     marks: ["oxford-iiit-pet/annotations"],
     read: lists({

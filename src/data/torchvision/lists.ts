@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../data-error.ts";
 import type { Split } from "../source.ts";
-import { fileItem, type LayoutReader, labelled, linesOf, type NamedItem, textOf } from "./found-set.ts";
+import { fileItem, type LayoutReader, labelled, linesOf, type NamedItem } from "./found-set.ts";
+import { jsonIn } from "./json-file.ts";
 
 /** Text files that name pictures and their classes, a line each. */
 export interface ListLayout {
@@ -37,28 +38,16 @@ export function lists({ lists: files, images, line, names }: ListLayout): Layout
   };
 }
 
-const byClass = z.record(z.string(), z.array(z.string().regex(/^(?!.*\.\.)[^\\]+$/)));
+const byClass = z.record(z.string(), z.array(z.string().regex(/^(?!.*\.\.)[^\\]+$/, "expected a picture below its folder")));
 
 /** JSON files, one a part, that list the pictures of each class without their ending. */
 export function jsonLists(files: Readonly<Record<Split, string>>, images: string, nameOf: (key: string) => string): LayoutReader {
   return (root) =>
     labelled(
-      (["train", "test"] as const).flatMap((split) => {
-        const path = join(root, files[split]);
-        const parsed = byClass.safeParse(parsedJson(path));
-        if (!parsed.success) throw new DataError(`${path}: expected an object from classes to lists of pictures`);
-        return Object.entries(parsed.data).flatMap(([key, pictures]) =>
+      (["train", "test"] as const).flatMap((split) =>
+        Object.entries(jsonIn(join(root, files[split]), byClass)).flatMap(([key, pictures]) =>
           pictures.map((picture) => ({ ...fileItem(root, `${images}/${picture}.jpg`), className: nameOf(key), split })),
-        );
-      }),
+        ),
+      ),
     );
-}
-
-function parsedJson(path: string): unknown {
-  const text = textOf(path);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new DataError(`${path}: not JSON`, { cause: error });
-  }
 }
