@@ -41,7 +41,7 @@ export function outlineOf(text: string, file: string, { tasks = 1 }: { readonly 
     }));
     return { tasks: withSets, manifest };
   }
-  const concepts = parseStreamFile(text, file).map(({ dataset, name }) => ({
+  const concepts = parseStreamFile(text, file, "any").map(({ dataset, name }) => ({
     id: `${dataset}/${name}`,
     dataset,
     name,

@@ -73,3 +73,8 @@ test("the table of published sets adds up, by set and by year group", () => {
     "quilt",
   ]);
 });
+
+test("where any name may stand, one's own sets go as they are spelled and published ones by their handle", () => {
+  const [own, published] = parseStreamFile('["mine+++a", "FLOWERS102+++b"]', "s.json", "any");
+  expect([own?.dataset, published?.dataset]).toEqual(["mine", "flowers102"]);
+});

@@ -19,13 +19,14 @@ const mark = "+++";
 
 /**
  * Reads a published stream file: a JSON array of `DATASET+++class name`. Class names are taken byte for byte; tokens in any letter case.
- * @param known Further data sets, for files of one's own.
+ * @param known Further data sets, for files of one's own; "any" takes names that are none of the benchmark's as they are.
  * @throws {StreamError} naming the entry, for a text that is no such list, an unknown data set, or an entry that occurs twice.
  */
-export function parseStreamFile(text: string, file: string, known: readonly string[] = []): readonly StreamEntry[] {
+export function parseStreamFile(text: string, file: string, known: readonly string[] | "any" = []): readonly StreamEntry[] {
   const list = jsonOf(text, file);
   if (!Array.isArray(list)) throw new StreamError(`${file}: no list`, "a stream file is one JSON list of texts");
-  const own = new Map(known.map((name) => [name.toLowerCase(), name]));
+  const names = known === "any" ? [] : known;
+  const own = new Map(names.map((name) => [name.toLowerCase(), name]));
   const first = new Map<string, number>();
   return list.map((item: unknown, i) => {
     const at = `${file}: entry ${i + 1}`;
@@ -37,9 +38,9 @@ export function parseStreamFile(text: string, file: string, known: readonly stri
         `${at}: "${item}" has ${parts.length - 1} marks "${mark}" between two names, expected one`,
         `write "DATASET${mark}class name"`,
       );
-    const dataset = own.get(token.toLowerCase()) ?? publishedSet(token)?.handle;
+    const dataset = own.get(token.toLowerCase()) ?? publishedSet(token)?.handle ?? (known === "any" ? token : undefined);
     if (dataset === undefined) {
-      const near = nearest(token, [...publishedNames, ...known]);
+      const near = nearest(token, [...publishedNames, ...names]);
       throw new StreamError(
         `${at}: unknown data set "${token}"`,
         near ? `did you mean "${near}"?` : "use a data set's folder name or handle",
