@@ -1,10 +1,10 @@
 """What the readers of torchvision and CLIP_benchmark find in the trees that the tests of their layouts are made of.
 
 Writes test/vectors/layouts/torchvision.json and clip-benchmark.json: for each set and split, in torchvision's order, [file or number, label], and the first picture's
-SHA-256 where pictures lie in one binary file. Their archives' digests cannot fit small trees, so that check is turned off. Left out: CIFAR, which
+SHA-256 where pictures lie in one binary file; for CLEVR the number of objects, which is torchvision's label, and for COCO and Flickr30k the captions. Their archives' digests cannot fit small trees, so that check is turned off. Left out: CIFAR, which
 torchvision reads from pickles, and ImageNet, whose index it unpickles.
 CLIP_benchmark gives each sample's label, or its captions, and its pixels.
-Needs torchvision 0.29.2, SciPy, clip_benchmark 1.6.2 with webdataset, and Node.js to write the trees.
+Needs torchvision 0.29.2, SciPy, pycocotools, clip_benchmark 1.6.2 with webdataset, and Node.js to write the trees.
 """
 
 import hashlib
@@ -126,6 +126,21 @@ readers = {
 }
 
 
+def clevr(root):
+    d = tv.CLEVRClassification(root, split="train")
+    return [[Path(path).relative_to(root).as_posix(), label] for path, (_, label) in zip(d._image_files, d)]
+
+
+def coco(root):
+    d = tv.CocoCaptions(f"{root}/val2014", f"{root}/annotations/captions_val2014.json")
+    return [[f"val2014/{d.coco.loadImgs(number)[0]['file_name']}", captions] for number, (_, captions) in zip(d.ids, d)]
+
+
+def flickr30k(root):
+    d = tv.Flickr30k(f"{root}/flickr30k-images", f"{root}/results_20130124.token")
+    return [[f"flickr30k-images/{name}", captions] for name, (_, captions) in zip(d.ids, d)]
+
+
 def clip_benchmark_sets(root):
     from clip_benchmark.datasets.builder import build_wds_dataset
 
@@ -140,19 +155,23 @@ def clip_benchmark_sets(root):
     return {"pets": {split: of("pets", split) for split in ("train", "test")}, "pairs": {"test": of("pairs", "test")}}
 
 
-def write(name, made_with, sets):
+def write(name, made_with, **found):
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps({"made_with": made_with, "sets": sets}, indent=1) + "\n")
+    (out / f"{name}.json").write_text(json.dumps({"made_with": made_with, **found}, indent=1) + "\n")
 
 
 def main():
     trust_files()
     with tempfile.TemporaryDirectory() as place:
         subprocess.run(["node", str(here / "../peers/write-trees.mjs"), f"{place}/trees"], check=True, stdout=subprocess.DEVNULL)
-        found = {handle: read(f"{place}/trees/{handle}") for handle, read in readers.items()}
+        trees = f"{place}/trees"
+        found = {handle: read(f"{trees}/{handle}") for handle, read in readers.items()}
+        objects = {"clevr": clevr(f"{trees}/clevr")}
+        captions = {"flickr30k": flickr30k(f"{trees}/flickr30k"), "mscoco": coco(f"{trees}/mscoco")}
         benchmark = clip_benchmark_sets(f"{place}/trees/clip-benchmark")
-    write("torchvision", {"torchvision": torchvision.__version__.split("+")[0]}, found)
-    write("clip-benchmark", {"clip_benchmark": version("clip_benchmark")}, benchmark)
+    made_with = {"torchvision": torchvision.__version__.split("+")[0], "pycocotools": version("pycocotools")}
+    write("torchvision", made_with, sets=found, objects=objects, captions=captions)
+    write("clip-benchmark", {"clip_benchmark": version("clip_benchmark")}, sets=benchmark)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ interface Peer {
 }
 const peers = JSON.parse(readFileSync(new URL("../../../test/vectors/layouts/torchvision.json", import.meta.url), "utf8")) as {
   readonly sets: Readonly<Record<string, Readonly<Partial<Record<Split | "all", Peer>>>>>;
+  readonly objects: Readonly<Record<string, readonly (readonly [file: string, count: number])[]>>;
+  readonly captions: Readonly<Record<string, readonly (readonly [file: string, captions: readonly string[]])[]>>;
 };
 /** A sample's file below the root; its number where a file holds many. */
 const keyOf = (set: DataSource, split: Split, id: string): string | number => {
@@ -61,6 +63,34 @@ test.each(Object.keys(peers.sets))("%s: torchvision opens the same tree and find
     if (first !== undefined) expect(sha256(await pixels(set, splits[0] ?? "train"))).toBe(first);
   }
 });
+
+test.each(Object.keys(peers.captions))(
+  "%s: torchvision opens the same tree and finds the same captions of the tested pictures, in order",
+  async (handle) => {
+    const { set } = await open(handle);
+    const theirs = new Map(peers.captions[handle]);
+    const own = set.records("test").map(({ id, captions }) => [keyOf(set, "test", id), captions]);
+    expect(own).toEqual(own.map(([key]) => [key, theirs.get(String(key))?.map((text) => text.trim())]));
+    // One picture of each tree is of another part.
+    expect(own.length).toBe(theirs.size - 1);
+  },
+);
+
+test.each(Object.keys(peers.objects))(
+  "%s: the numbers of a class add up to torchvision's label, but for the class that is left out",
+  async (handle) => {
+    const { set } = await open(handle);
+    const numbers = "no one two three four five six seven eight nine ten".split(" ");
+    const own = (["train", "test"] as const).flatMap((split) =>
+      set.records(split).map(({ id, className = "" }): readonly [string, number] => {
+        const counts = className.split(", ").map((part) => numbers.indexOf(part.split(" ")[0] ?? ""));
+        return [String(keyOf(set, split, id)), counts.reduce((a, b) => a + b, 0)];
+      }),
+    );
+    const theirs = peers.objects[handle]?.filter(([file]) => !file.endsWith("000001.png"));
+    expect(own.sort(([a], [b]) => (a < b ? -1 : 1))).toEqual(theirs);
+  },
+);
 
 /** What each tree holds: training and test samples with their classes. */
 const expected: Readonly<Record<string, readonly [train: readonly string[], test: readonly string[]]>> = {
