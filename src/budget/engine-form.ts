@@ -2,7 +2,7 @@ import { fusedAttention, type Learning, type LearningSides, sampleFlops, stepFlo
 import type { ClipWork, TowerWork } from "./tower.ts";
 
 /** Texts that are embedded at a time, without padding. */
-export interface PackedSize {
+interface PackedSize {
   /** Distinct texts. */
   readonly rows: number;
   /** Tokens in all, rounded up as the engine does. */

@@ -50,8 +50,7 @@ export interface ConvolutionShape {
   readonly side: number;
 }
 
-export const convolutionWork = ({ inputs, outputs, kernel, side }: ConvolutionShape): number =>
-  2 * side ** 2 * outputs * inputs * kernel ** 2;
+const convolutionWork = ({ inputs, outputs, kernel, side }: ConvolutionShape): number => 2 * side ** 2 * outputs * inputs * kernel ** 2;
 
 /** An image transformer behind its convolutions, the patches' the last of them. */
 export function visionWork(shape: TransformerShape, convolutions: readonly ConvolutionShape[], embedding: number): TowerWork {
