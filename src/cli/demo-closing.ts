@@ -87,7 +87,7 @@ function moved(before: Measurement | undefined, after: Measurement | undefined):
 const points = (move: number): string => `${move > 0 ? "+" : "−"}${Math.abs(100 * move).toFixed(1)} points`;
 
 /** What to type next, in lines. */
-export function whatNext(id: string, command: string): readonly string[] {
+function whatNext(id: string, command: string): readonly string[] {
   const rows = [
     [`${command} show ${id}`, "every set after every task"],
     [`${command} demo --set optim.lr=1e-3`, "a higher rate: KA and ZS move further"],

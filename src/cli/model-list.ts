@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { EvergreenError } from "../util/errors.ts";
 
 /** A list of texts or images that a user gave and that cannot be read as one. */
-export class ListError extends EvergreenError {
+class ListError extends EvergreenError {
   constructor(file: string, line: number | undefined, message: string) {
     super(message, { code: "EG-4601", exit: "data", place: { file, ...(line === undefined ? {} : { line }) } });
   }

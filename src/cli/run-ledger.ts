@@ -2,7 +2,7 @@ import type { Table } from "../report/table.ts";
 import type { LedgerRow } from "../runs/rows.ts";
 
 /** Samples drawn under one name. */
-export interface Drawn {
+interface Drawn {
   readonly source: string;
   readonly concept?: string;
   readonly pass?: number;

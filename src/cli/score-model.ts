@@ -60,7 +60,7 @@ export interface ScoreRequest {
 }
 
 /** One measurement with all that it depends on. */
-export interface ScoreRow extends Omit<ResultRow, "t" | "task" | "s" | "state" | "items"> {
+interface ScoreRow extends Omit<ResultRow, "t" | "task" | "s" | "state" | "items"> {
   readonly isHeadline: boolean;
   /** Which samples it was measured on. */
   readonly on: "test" | "validation";

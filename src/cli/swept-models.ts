@@ -13,7 +13,7 @@ import { fromHere } from "./output.ts";
 import { runFolderOf } from "./run-folder.ts";
 
 /** Weights that a sweep goes between, with the words by which `evergreen merge` finds them. */
-export interface SweptModel {
+interface SweptModel {
   readonly path: string;
   readonly name: string;
 }
