@@ -14,7 +14,7 @@ export interface Preprocess {
   readonly fill: number;
 }
 
-export interface AugmentContext {
+interface AugmentContext {
   readonly preprocess: Preprocess;
   /** The sample's own draws: of `crop/<source>` at its position. */
   readonly draws: Draws;

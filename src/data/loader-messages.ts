@@ -6,7 +6,7 @@ import type { RingMemory } from "./ring.ts";
 import type { ImageLocation, SampleId } from "./source.ts";
 
 /** Where a row's draws are taken: `Random.at(purpose, {task, index})` of the loader's seed. */
-export interface DrawAddress {
+interface DrawAddress {
   /** `crop/update`, `crop/buffer`, `crop/pretraining`. */
   readonly purpose: string;
   readonly task: number;

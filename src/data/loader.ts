@@ -11,7 +11,7 @@ import { Ring, rowState } from "./ring.ts";
 import { SharedRawFiles } from "./shared-raw-files.ts";
 import type { SampleId } from "./source.ts";
 
-export type { DrawAddress, RowRequest } from "./loader-messages.ts";
+export type { RowRequest } from "./loader-messages.ts";
 
 export interface LoaderOptions {
   /** Of the draws; see training.md §13. */
@@ -46,7 +46,7 @@ export interface LoaderPlan {
 }
 
 /** A row that was replaced. */
-export interface SkippedRow {
+interface SkippedRow {
   readonly row: number;
   readonly id: SampleId;
   readonly reason: string;

@@ -4,7 +4,7 @@ import { MiniFluxError } from "./mini-flux-error.ts";
 import { readManifest, readSet, type StoredSet } from "./stored.ts";
 
 /** Whose work some pictures are. */
-export interface Licence {
+interface Licence {
   readonly name: string;
   /** Package and version that carries the work; absent where the picture is computed here. */
   readonly package?: string;

@@ -10,7 +10,7 @@ export interface Sprite {
   readonly angle: number;
 }
 const spriteShapes = ["square", "ellipse", "heart"] as const;
-export type SpriteShape = (typeof spriteShapes)[number];
+type SpriteShape = (typeof spriteShapes)[number];
 
 const rows = ["top", "center", "bottom"] as const;
 const columns = ["left", "center", "right"] as const;
