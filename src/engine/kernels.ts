@@ -2,11 +2,11 @@ import { native } from "./binding.ts";
 import { EngineError } from "./engine-error.ts";
 import { guard } from "./tensor.ts";
 
-export type Kernel = "mkl" | "onednn";
-export type Product = "forward" | "input-gradient" | "weight-gradient";
+type Kernel = "mkl" | "onednn";
+type Product = "forward" | "input-gradient" | "weight-gradient";
 
 /** One class of float32 products of a linear layer x [rows, k] with weight [n, k]; rows count by powers of two. */
-export type KernelEntry = {
+type KernelEntry = {
   readonly product: Product;
   /** Exponent of the power of two that the rows do not pass. */
   readonly rows: number;

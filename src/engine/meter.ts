@@ -3,7 +3,7 @@ import { memory, resetPeak } from "./memory.ts";
 import { guard } from "./tensor.ts";
 
 /** Calls of one operator with one set of input shapes. */
-export type MeteredCall = NativeMeter["calls"][number];
+type MeteredCall = NativeMeter["calls"][number];
 
 /** What work cost, counted where libtorch dispatches it: backward passes by what they really do. */
 export interface Metered<Result> {
