@@ -34,7 +34,7 @@ export interface GroupedOutcomes {
   readonly heldOut: readonly SetOutcomes[];
 }
 
-export const bootstrapResamples = 1000;
+const bootstrapResamples = 1000;
 
 /**
  * KA, ZS and GM by stratified bootstrap: items are resampled inside each set, as counts of items that came out alike, which is the same distribution. A group without sets has no spread.

@@ -15,7 +15,7 @@ export interface Embedder {
 }
 
 /** Whether each test item came out right, in the order of item ids. */
-export interface Outcomes {
+interface Outcomes {
   /** `acc1`, `text_retrieval_recall@5`, … */
   readonly metric: string;
   /** 0 or 1 an item. */
@@ -33,7 +33,7 @@ export interface Evaluation {
 }
 
 /** What CLIP_benchmark calls a task, and the metrics it knows there: its name by ours. */
-export interface BenchmarkNames {
+interface BenchmarkNames {
   readonly task: string;
   readonly metrics: Readonly<Record<string, string>>;
 }

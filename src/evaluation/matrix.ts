@@ -1,7 +1,7 @@
 import { meanOf } from "./aggregate.ts";
 
 /** A column of the matrix: a task's own test pool, a data set or a year. */
-export interface MatrixUnit {
+interface MatrixUnit {
   readonly name: string;
   /** Task after which the unit has been trained; undefined for what is never trained. */
   readonly learnedAt?: number;
