@@ -12,7 +12,7 @@ export interface CutShares {
  * Which entries of one task vector are dropped. Entries are ranked by magnitude, then by place; places count through the scope. At a limit's own
  * magnitude the entries with places in [from, to) are dropped.
  */
-export interface MagnitudeCut {
+interface MagnitudeCut {
   /** Magnitudes below are dropped. */
   readonly low: Limit | undefined;
   /** Magnitudes above are dropped. */
