@@ -30,7 +30,7 @@ export interface BufferPolicy<S extends z.ZodType = z.ZodType> extends Component
 }
 
 /** What an admission depends on beside the samples. */
-export interface Admission<Options> {
+interface Admission<Options> {
   readonly seen: number;
   readonly options: Options;
   readonly about: BufferContext;

@@ -2,7 +2,7 @@ import { extentSteps } from "../schedules/warmup.ts";
 import { joinOrder, type Mixture, MixtureError } from "./mixture.ts";
 
 /** Shares of a batch from a step of each task on, for a task and those after it. */
-export interface MixturePhase {
+interface MixturePhase {
   /** First task it holds for, from 0. */
   readonly task: number;
   /** Where in a task it begins: below 1 a share of the task's steps (rounded up), else a number of steps. */

@@ -11,7 +11,7 @@ export type Mixture = Readonly<Record<BatchSource, number>>;
 /** Rows of one batch by source. */
 export type BatchRows = Readonly<Record<BatchSource, number>>;
 /** Samples in each source's pool. */
-export type PoolSizes = Readonly<Record<BatchSource, number>>;
+type PoolSizes = Readonly<Record<BatchSource, number>>;
 
 /**
  * Who gets the rows that a buffer smaller than its part cannot serve.

@@ -5,7 +5,7 @@ import { joinOrder } from "./mixture.ts";
 import { remember } from "./remember.ts";
 
 /** A sample at a position, and how often it had been drawn from its source before. */
-export interface Drawn {
+interface Drawn {
   /** In the source's pool. */
   readonly sample: number;
   readonly pass: number;
@@ -145,7 +145,7 @@ export function rowsBefore(phases: readonly RowPhase[], step: number): BatchRows
 }
 
 /** Where the draws of one row (crop, flip, caption) are made: neither workers nor read-ahead can change it. */
-export function drawPlace(task: number, position: number): DrawPlace {
+function drawPlace(task: number, position: number): DrawPlace {
   return { task, index: position };
 }
 
