@@ -16,7 +16,7 @@ import { workOf } from "./plan-shape.ts";
 import { validationSource } from "./validation-source.ts";
 
 /** A set that something is held back of. */
-export interface HeldOutSet {
+interface HeldOutSet {
   /** Its test split is what is held back. */
   readonly source: DataSource;
   /** Of all training samples, held back or not. */

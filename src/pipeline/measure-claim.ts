@@ -6,7 +6,7 @@ import type { TrialResult } from "../runs/trial.ts";
 import { type StoredScores, scoreDraws } from "./stored-scores.ts";
 
 /** Trials of one cell at one point of their way, seed by seed in an order that is the same for all columns. */
-export interface Column {
+interface Column {
   readonly name: string;
   readonly at: ClaimPoint;
   readonly trials: readonly TrialResult[];

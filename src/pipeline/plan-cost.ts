@@ -127,7 +127,7 @@ export function learningSides({ model: { train } }: RunSpec, config: ClipConfig,
 }
 
 /** What learns, where the closed form can say it: not a list of patterns, and no last blocks of a ResNet. */
-export function sidesOf(train: RunSpec["model"]["train"], config?: ClipConfig): LearningSides | undefined {
+function sidesOf(train: RunSpec["model"]["train"], config?: ClipConfig): LearningSides | undefined {
   const image = sideOf(train.image);
   const text = sideOf(train.text);
   if (!image || !text || (image.kind === "last" && config?.vision.kind === "resnet")) return undefined;

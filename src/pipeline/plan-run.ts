@@ -19,7 +19,7 @@ import { plannedEvaluations } from "./planned-evaluations.ts";
 import { type Resolved, resolveRun, toPlan, toTrain } from "./resolve.ts";
 
 /** A task before it is run. */
-export interface TaskForecast {
+interface TaskForecast {
   readonly name?: string;
   readonly concepts: number;
   readonly samples: number;
@@ -54,7 +54,7 @@ export interface RunForecast {
   readonly warnings: readonly string[];
 }
 
-export interface TimeForecast extends Calibration {
+interface TimeForecast extends Calibration {
   readonly trainMs: number;
   readonly evaluateMs: number;
   readonly totalMs: number;

@@ -21,7 +21,7 @@ export function differingAspects(stored: StoredPlan, now: RunPlan, allowed: Allo
 }
 
 /** A resume that would not go on with the same run. */
-export class ResumeRefusedError extends EvergreenError {
+class ResumeRefusedError extends EvergreenError {
   constructor(differences: readonly PlanDifference[]) {
     const shown = differences
       .slice(0, 5)

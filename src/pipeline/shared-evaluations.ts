@@ -11,7 +11,7 @@ import { hashOf } from "../util/hash.ts";
 import type { EvaluatedSet } from "./evaluate.ts";
 
 /** What each set's evaluator found, by the set's name. */
-export type Found = ReadonlyMap<string, Evaluation>;
+type Found = ReadonlyMap<string, Evaluation>;
 
 /** Evaluations that runs share, by the weights and everything else that decides them. */
 export interface SharedEvaluations {
