@@ -6,7 +6,7 @@ import { points, score } from "./numbers.ts";
 import { ink, legible } from "./palette.ts";
 
 /** Where a set stands: it is learned in this run, could be but is not, or is only ever scored. */
-export type SetGroup = "streamed" | "not streamed" | "held out";
+type SetGroup = "streamed" | "not streamed" | "held out";
 
 export interface GroupedSet extends SetView {
   readonly group: SetGroup;

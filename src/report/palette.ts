@@ -24,7 +24,7 @@ export function variables(mode: "light" | "dark"): string {
 }
 
 /** Relative luminance of `rgb(r, g, b)` or `#rrggbb` (WCAG 2). */
-export function luminance(colour: string): number {
+function luminance(colour: string): number {
   const hex = /^#(..)(..)(..)$/.exec(colour);
   const parts = hex ? hex.slice(1).map((part) => Number.parseInt(part, 16)) : (colour.match(/\d+(\.\d+)?/g) ?? []).map(Number);
   const [r = 0, g = 0, b = 0] = parts.map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));

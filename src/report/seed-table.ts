@@ -3,7 +3,7 @@ import { pointsWithInterval, withDeviation } from "./numbers.ts";
 import type { Table } from "./table.ts";
 
 /** A score over seeds: shares. */
-export interface SpreadShare {
+interface SpreadShare {
   readonly value: number;
   readonly seeds: number;
   /** Standard deviation over seeds; undefined for one. */

@@ -5,7 +5,7 @@ import { type DrawnConcept, type DrawnTask, streamFigures } from "./stream-figur
 import type { Cell, Table } from "./table.ts";
 
 /** A concept of a stream as its page tells it. */
-export interface ShownConcept extends DrawnConcept {
+interface ShownConcept extends DrawnConcept {
   readonly name: string;
 }
 
