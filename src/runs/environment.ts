@@ -2,7 +2,7 @@ import type { Json } from "../util/json.ts";
 import type { Environment } from "./spec-references.ts";
 
 /** Variables that may change results or explain a failure, and hold neither secrets nor paths. Nothing else of the environment is stored. */
-export const recordedVariables = [
+const recordedVariables = [
   "CUDA_VISIBLE_DEVICES",
   "EVERGREEN_KERNELS",
   "EVERGREEN_OFFLINE",

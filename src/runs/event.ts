@@ -67,7 +67,7 @@ export interface EvaluatedEvent {
   readonly digests?: Readonly<Record<string, string>>;
 }
 
-export interface SavedEvent {
+interface SavedEvent {
   readonly type: "saved";
   readonly task: number;
   readonly step: number;
@@ -89,7 +89,7 @@ export interface SharedEvent {
 }
 
 /** Where methods decide about weights: how those came about that were shipped after a task and that the next one starts from. */
-export interface LineageEvent extends Lineage {
+interface LineageEvent extends Lineage {
   readonly type: "lineage";
   readonly task: number;
 }
@@ -120,7 +120,7 @@ export type RunEvent =
   | { readonly type: "finished"; readonly step: number }
   | FailedEvent;
 
-export interface FailedEvent {
+interface FailedEvent {
   readonly type: "failed";
   readonly code: string;
   readonly message: string;

@@ -21,7 +21,7 @@ export const firstWeights = "theta0";
 export const taskWeights = (task: number): string => `task-${task + 1}`;
 
 /** Weights, what they came from, and all samples that had a part in them. */
-export interface LineageNode extends Descent {
+interface LineageNode extends Descent {
   /** Tasks, from 0, whose steps had a part. */
   readonly tasks: readonly number[];
   readonly samples: readonly { readonly source: string; readonly pass: number; readonly n: number }[];

@@ -1,5 +1,5 @@
 /** `share` lies in [0, 1] and reports write per cent; the others may be negative. */
-export type Unit = "share" | "nats" | "distance" | "points" | "cosine" | "count" | "seconds";
+type Unit = "share" | "nats" | "distance" | "points" | "cosine" | "count" | "seconds";
 
 /** Path of a file inside the run folder, parts joined by `/`. */
 export type ArtifactId = string;

@@ -3,7 +3,7 @@ import type { Json } from "../util/json.ts";
 import type { RunSpec } from "./spec.ts";
 
 /** Fixed when a run is created and read from its plan on resume. */
-export interface EngineFacts {
+interface EngineFacts {
   readonly threads: number;
   /** Instruction set that kernels may use, as `avx512_bf16`. */
   readonly instructions: string;

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { ConfigError, type Problem } from "../util/config-problem.ts";
+import type { Problem } from "../util/config-problem.ts";
 import { explainIssues, type JsonSchema } from "../util/config-schema.ts";
-import { type ConfigPath, formatPath, nodeAt, placeAt } from "../util/config-tree.ts";
+import { type ConfigPath, formatPath, nodeAt } from "../util/config-tree.ts";
 import { snakeCase } from "../util/key-case.ts";
 import type { ParsedSpec } from "./spec.ts";
 
@@ -26,11 +26,6 @@ export function partProblems(parsed: ParsedSpec, { path, options, error }: Refus
     ...problem,
     path: [formatPath(path), problem.path].filter(Boolean).join("."),
   }));
-}
-
-/** An error about one value of the run file, found after it was read. */
-export function specError(parsed: ParsedSpec, path: ConfigPath, problem: { readonly message: string; readonly fix?: string }): ConfigError {
-  return new ConfigError([{ place: placeAt(parsed.tree, path), path: formatPath(path), ...problem }]);
 }
 
 function snakeProperties(schema: JsonSchema): JsonSchema {

@@ -31,7 +31,7 @@ import { type AccountingSpec, type BudgetSpec, parseBudget, parseCount, parsePer
 type Filled = CamelKeys<RunDocument>;
 
 /** When checkpoints are made and how many stay. */
-export interface CheckpointSpec {
+interface CheckpointSpec {
   /** Time between two; undefined for never. */
   readonly everyMs?: number;
   readonly at: readonly "task_end"[];
@@ -76,7 +76,7 @@ export interface ExplainedValue {
   readonly place?: Place;
 }
 
-export type { AccountingSpec, BudgetSpec, ConfigInput, Environment, RunDocument, SpecRequest };
+export type { BudgetSpec, Environment, RunDocument, SpecRequest };
 
 /**
  * Reads, merges and checks a run's configuration.
@@ -120,7 +120,7 @@ function resolved(node: ScalarNode, path: ConfigPath, env: Environment): unknown
 }
 
 /** The one mapping from the file's keys and units to the program's. */
-export function specOf(document: RunDocument): RunSpec {
+function specOf(document: RunDocument): RunSpec {
   const { extends: _, budget, data, optim, schedule, eval: evaluation, checkpoint, ...rest } = camelKeys(document);
   const { evaluator, ...scoring } = evaluation;
   const everyMs = parseDuration(checkpoint.every);

@@ -36,7 +36,7 @@ export class DiskFullError extends EvergreenError {
 }
 
 /** The disk or its rights refuse a write. What was durable before stands. */
-export class StorageError extends EvergreenError {
+class StorageError extends EvergreenError {
   constructor(what: string, cause: NodeJS.ErrnoException) {
     super(`cannot write ${what} (${cause.code})`, {
       code: "EG-5302",

@@ -67,7 +67,7 @@ export function cellOf(labels: Readonly<Record<string, string>>): string {
 }
 
 /** What is wrong with a sweep as a whole. */
-export class SweepError extends EvergreenError {
+class SweepError extends EvergreenError {
   constructor(message: string, fix: string) {
     super(message, { code: "EG-3301", exit: "config", fix });
   }

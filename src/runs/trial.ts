@@ -9,7 +9,7 @@ import type { Trial } from "./sweep.ts";
 import type { EvaluationView, RunView } from "./view.ts";
 
 /** A score and its 95 % interval over test items, shares. */
-export interface TrialScore {
+interface TrialScore {
   readonly value: number;
   readonly interval?: readonly [number, number];
 }
@@ -28,7 +28,7 @@ export interface TrialEvaluation {
 }
 
 /** The weights in training in the midst of a task: scores alone. */
-export type TrialPoint = Pick<TrialEvaluation, "task" | "step" | "items"> & Readonly<Partial<Record<"ka" | "zs" | "gm", number>>>;
+type TrialPoint = Pick<TrialEvaluation, "task" | "step" | "items"> & Readonly<Partial<Record<"ka" | "zs" | "gm", number>>>;
 
 /** A set whose items' outcomes are stored. */
 export interface TrialSet {

@@ -5,7 +5,7 @@ import type { PlannedTask } from "./plan.ts";
 /** A point of a curve: step of the run and value. */
 export type CurvePoint = readonly [step: number, value: number];
 
-export interface TaskView {
+interface TaskView {
   readonly index: number;
   readonly name?: string;
   /** Steps planned and done. */
@@ -15,7 +15,7 @@ export interface TaskView {
 }
 
 /** One set's result in one row of the matrix. */
-export interface CellView {
+interface CellView {
   /** The metric that enters KA or ZS. */
   readonly headline: Measurement;
   readonly measurements: readonly Measurement[];
@@ -37,7 +37,7 @@ export interface SetView {
   readonly metric: string;
 }
 
-export interface SaveView {
+interface SaveView {
   readonly t: number;
   readonly task: number;
   readonly step: number;
@@ -47,14 +47,14 @@ export interface SaveView {
 }
 
 /** Something worth a line beside the curves. */
-export interface NoteView {
+interface NoteView {
   readonly t: number;
   readonly kind: "warning" | "signal" | "resumed" | "failed";
   readonly text: string;
   readonly code?: string;
 }
 
-export type ViewState = "new" | "running" | "evaluating" | "stopping" | "stopped" | "done" | "failed";
+type ViewState = "new" | "running" | "evaluating" | "stopping" | "stopped" | "done" | "failed";
 
 /** A run as people look at it. Plain JSON; the same in the terminal, a report and a browser. */
 export interface RunView {
