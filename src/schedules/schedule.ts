@@ -16,7 +16,7 @@ export interface Progress {
 export type Schedule = (at: Progress) => number;
 
 /** What a schedule may know of its run beside its own options. */
-export interface ScheduledRun {
+interface ScheduledRun {
   /** Samples of a batch, all sources together. */
   readonly batchSize: number;
 }
