@@ -29,7 +29,7 @@ export class NonFiniteLossError extends EvergreenError {
 }
 
 /** Weights or moments that are not finite; no checkpoint was made of them. */
-export class NonFiniteWeightsError extends EvergreenError {
+class NonFiniteWeightsError extends EvergreenError {
   readonly task: number;
   readonly step: number;
 

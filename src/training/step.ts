@@ -114,7 +114,7 @@ export function closeLearner({ model, compute, moments, leaves }: Learner): void
 }
 
 /** Moments before a first step; they live until they are released. */
-export function freshMoments({ options, slots }: Pick<Learner, "options" | "slots">): OptimizerState {
+function freshMoments({ options, slots }: Pick<Learner, "options" | "slots">): OptimizerState {
   const learning: Weights = new Map(slots.map((slot) => [slot.name, slot.weight]));
   return scope(() => keep(options.optimizer.init(learning, options.optimizerOptions)));
 }
