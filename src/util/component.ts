@@ -21,7 +21,7 @@ export interface ComponentSpec {
 }
 
 /** A name that no file of the catalogue has. */
-export class UnknownComponentError extends EvergreenError {
+class UnknownComponentError extends EvergreenError {
   constructor(kind: string, name: string, known: readonly string[]) {
     const near = nearest(name, known);
     super(`unknown ${kind} "${name}"; known: ${known.join(", ")}`, {

@@ -68,7 +68,7 @@ function wrongValue(issue: z.core.$ZodIssue, path: ConfigPath, root: ConfigNode,
 }
 
 /** A node as a message shows it, cut to a line. References stay references. */
-export function got(node: ConfigNode): string {
+function got(node: ConfigNode): string {
   if (node.kind === "map") return `a map of ${[...node.entries.keys()].slice(0, 6).join(", ") || "nothing"}`;
   if (node.kind === "list") return `a list of ${node.items.length}`;
   const text = JSON.stringify(node.value);
@@ -76,7 +76,7 @@ export function got(node: ConfigNode): string {
 }
 
 /** Schemas that may describe the value at a path, unions opened; where a map names its part, only that part's. */
-export function schemasAt(schema: JsonSchema, path: ConfigPath, root?: ConfigNode): readonly JsonSchema[] {
+function schemasAt(schema: JsonSchema, path: ConfigPath, root?: ConfigNode): readonly JsonSchema[] {
   let found = optionsOf(schema);
   for (const [i, part] of path.entries()) {
     const node = root && nodeAt(root, path.slice(0, i));

@@ -13,7 +13,7 @@ interface NodeBase {
   readonly place: Place;
   readonly source: ConfigSource;
 }
-export type Scalar = string | number | boolean | null;
+type Scalar = string | number | boolean | null;
 export interface ScalarNode extends NodeBase {
   readonly kind: "scalar";
   readonly value: Scalar;

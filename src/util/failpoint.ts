@@ -10,13 +10,13 @@ interface Armed {
 }
 
 /** Steps of writing a file in place of another one. */
-export const fileStages = ["write", "fsync", "rename", "sync-folder"] as const;
+const fileStages = ["write", "fsync", "rename", "sync-folder"] as const;
 /** Files that take another one's place, temporary name first. */
-export const wholeFiles = ["run", "config", "config-input", "plan", "env", "items", "latest"] as const;
+const wholeFiles = ["run", "config", "config-input", "plan", "env", "items", "latest"] as const;
 /** Files whose folder or own name is temporary when they are written. */
-export const innerFiles = ["lock", "state", "manifest", "object"] as const;
+const innerFiles = ["lock", "state", "manifest", "object"] as const;
 /** Everything else that can fail between two durable states. */
-export const otherPoints = [
+const otherPoints = [
   "create:folder",
   "lock:link",
   "lock:claim",

@@ -1,5 +1,5 @@
 /** `batch_size` → `batchSize`. Files speak snake_case, TypeScript camelCase; this is the only mapping between them. */
-export type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
+type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
 
 /** A value's type with all its keys in camelCase. */
 export type CamelKeys<T> = T extends readonly unknown[]
@@ -9,7 +9,7 @@ export type CamelKeys<T> = T extends readonly unknown[]
     : T;
 
 /** `batch_size` → `batchSize`. */
-export function camelCase(key: string): string {
+function camelCase(key: string): string {
   return key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 

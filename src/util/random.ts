@@ -60,7 +60,7 @@ export function philox(counter: PhiloxBlock, key: PhiloxKey): PhiloxBlock {
 }
 
 /** Replaces the four counter words by the block's output. Signed inside: the same bits, and no conversion to floating point. */
-export function philoxInPlace(words: Uint32Array, key: PhiloxKey): void {
+function philoxInPlace(words: Uint32Array, key: PhiloxKey): void {
   let c0 = (words[0] as number) | 0;
   let c1 = (words[1] as number) | 0;
   let c2 = (words[2] as number) | 0;
