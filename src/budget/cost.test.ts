@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
-import { chargeOf, mafs } from "./cost.ts";
+import { chargeOf, multiplierOf } from "./cost.ts";
 
-test("MAFs are FLOPs times peak memory over the reference's", () => {
-  const reference = { flops: 100, peakBytes: 80 };
-  expect(mafs(reference, reference)).toBe(100);
-  expect(mafs({ flops: 60, peakBytes: 40 }, reference)).toBe(30);
+test("a method's multiplier is its peak memory over the reference's", () => {
+  expect(multiplierOf({ peakBytes: 80 }, { peakBytes: 80 })).toBe(1);
+  expect(multiplierOf({ peakBytes: 40 }, { peakBytes: 80 })).toBe(0.5);
 });
 
 test("work at the ends of a task is paid once, or with each step", () => {
