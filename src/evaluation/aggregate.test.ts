@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { aggregate, CoverageError, change, meanPerConcept, tripleOf } from "./aggregate.ts";
+import { aggregate, meanPerConcept, tripleOf } from "./aggregate.ts";
 
 describe("aggregates", () => {
   test("KA and ZS are means over sets, GM their geometric mean", () => {
@@ -13,12 +13,6 @@ describe("aggregates", () => {
     expect(aggregate({ a: 0.5, b: undefined }, ["a", "b", "c"])).toEqual({ value: 0.5, covers: ["a"], missing: ["b", "c"] });
     expect(aggregate({}, ["a"]).value).toBeUndefined();
     expect(tripleOf({ a: 1 }, { streamed: ["a"], heldOut: ["b"] }).geometricMean).toBeUndefined();
-  });
-  test("aggregates over different sets are not compared", () => {
-    const scores = { a: 0.5, b: 0.75 };
-    expect(change(aggregate(scores, ["a", "b"]), aggregate({ a: 0.25, b: 0.25 }, ["b", "a"]))).toBe(0.375);
-    expect(() => change(aggregate(scores, ["a", "b"]), aggregate(scores, ["a"]), "KA")).toThrow(CoverageError);
-    expect(() => change(aggregate(scores, ["a", "b"]), aggregate(scores, ["a"]), "KA")).toThrow(/only left: b; only right: none/);
   });
   test("per concept weighs sets by their classes and leaves out what has none", () => {
     expect(meanPerConcept({ a: 0.2, b: 0.8, c: 1 }, { a: 3, b: 1, c: 0, d: 5 })).toBeCloseTo(0.35, 12);

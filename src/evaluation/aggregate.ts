@@ -1,5 +1,3 @@
-import { EvergreenError } from "../util/errors.ts";
-
 /** One number per data set: accuracy, or recall@5 for retrieval. Sets that were not scored are absent or undefined. */
 export type SetScores = Readonly<Record<string, number | undefined>>;
 
@@ -18,20 +16,6 @@ export interface Triple {
   readonly knowledge: Aggregate;
   readonly zeroShot: Aggregate;
   readonly geometricMean: number | undefined;
-}
-
-/** Aggregates over different sets, which must not be compared. */
-export class CoverageError extends EvergreenError {
-  constructor(what: string, only: { readonly left: readonly string[]; readonly right: readonly string[] }) {
-    super(
-      `${what}: the two sides cover different data sets (only left: ${only.left.join(", ") || "none"}; only right: ${only.right.join(", ") || "none"})`,
-      {
-        code: "EG-4202",
-        exit: "data",
-        fix: "evaluate both on the same sets",
-      },
-    );
-  }
 }
 
 /** Mean over the named sets that have a score. */
@@ -67,17 +51,6 @@ export function meanPerConcept(scores: SetScores, concepts: Readonly<Record<stri
     weight += count;
   }
   return weight === 0 ? undefined : sum / weight;
-}
-
-/**
- * after − before.
- * @throws {CoverageError} when they cover different sets.
- */
-export function change(after: Aggregate, before: Aggregate, what = "aggregate"): number | undefined {
-  const left = after.covers.filter((set) => !before.covers.includes(set));
-  const right = before.covers.filter((set) => !after.covers.includes(set));
-  if (left.length > 0 || right.length > 0) throw new CoverageError(what, { left, right });
-  return after.value === undefined || before.value === undefined ? undefined : after.value - before.value;
 }
 
 /** Mean of the values that exist; undefined when none does. */
