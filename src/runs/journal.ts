@@ -105,7 +105,7 @@ export function readJournal(path: string, format: FormatName): readonly Json[] {
 }
 
 /** The rows of a journal's text up to its last line end. */
-export function parseRows(text: string, format: FormatName, path: string): readonly Json[] {
+function parseRows(text: string, format: FormatName, path: string): readonly Json[] {
   const lines = text
     .slice(0, text.lastIndexOf("\n") + 1)
     .split("\n")
