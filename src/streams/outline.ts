@@ -17,7 +17,7 @@ export interface OutlineTask {
   readonly concepts: readonly OutlineConcept[];
 }
 
-export interface OutlineConcept {
+interface OutlineConcept {
   readonly id: string;
   readonly dataset: string;
   /** Unknown in a published file. */
