@@ -60,7 +60,7 @@ function pictures(path: string): readonly (readonly [name: string, className: st
   return jsonIn(path, sceneFile)
     .scenes.map(({ image_filename, objects }) => [image_filename, nameOf(countsOf(objects))] as const)
     .filter(([, className]) => taken.has(className))
-    .sort(([a, first], [b, second]) => (`${first}\n${a}` < `${second}\n${b}` ? -1 : 1));
+    .sort(([a, first], [b, second]) => (first < second || (first === second && a < b) ? -1 : 1));
 }
 
 function countsOf(objects: readonly { readonly shape: (typeof shapes)[number] }[]): Counts {
