@@ -78,7 +78,7 @@ function agrees(expected: Tree, tolerance: Tree, answer: Tree): boolean {
 }
 
 /** The row once for every checked value, that value moved by ten tolerances (1 where it is exact; other letters where it is a text). */
-export function shifted(row: GoldenRow, paths: readonly string[]): readonly { readonly path: string; readonly row: GoldenRow }[] {
+function shifted(row: GoldenRow, paths: readonly string[]): readonly { readonly path: string; readonly row: GoldenRow }[] {
   return paths.map((path) => {
     const keys = path === "" ? [] : path.split(".");
     return { path, row: { ...row, expected: replaced(row.expected, row.tolerance, keys) } };

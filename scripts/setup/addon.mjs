@@ -174,7 +174,7 @@ async function compile({ env, lock, terminal }, made) {
 }
 
 /** @param {string} output */
-export function explainCompile(output) {
+function explainCompile(output) {
   if (/No space left on device/i.test(output))
     return new SetupFailure(
       "resources",

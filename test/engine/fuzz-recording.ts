@@ -8,7 +8,7 @@ import siglip from "../../src/nn/objectives/siglip.ts";
 import { createLearner, learn } from "../../src/training/step.ts";
 import { drawn, type SmallKind, smallBatch, smallModel, stepOptions } from "./small-models.ts";
 
-export type Recorded = { readonly tensor: object } | number | boolean | string | null | object | readonly Recorded[];
+type Recorded = { readonly tensor: object } | number | boolean | string | null | object | readonly Recorded[];
 /** Different argument lists of each operator; more of one kind teach nothing. */
 export type Recording = readonly (readonly [operator: string, lists: readonly (readonly Recorded[])[]])[];
 const listsAtMost = 12;

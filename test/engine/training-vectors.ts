@@ -12,12 +12,12 @@ import { filled, filledModel, pixels, sketch } from "./filled-weights.ts";
 import { norm, tokenBatch } from "./vectors.ts";
 
 /** What scripts/vectors/common/train_loop.py keeps of a tensor. Movement and gradient leave out key biases. */
-export interface TensorRecord {
+interface TensorRecord {
   readonly norm: number;
   readonly first: readonly number[];
   readonly sketch: readonly number[];
 }
-export interface EndRecord extends TensorRecord {
+interface EndRecord extends TensorRecord {
   readonly sum: number;
   readonly moved: number;
 }
