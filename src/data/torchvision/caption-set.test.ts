@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ownCache } from "../../../test/fixtures/data/own-cache.ts";
 import { put, trees } from "../../../test/fixtures/data/torchvision-trees.ts";
 import { openSources } from "../open-sources.ts";
 import type { DataSource } from "../source.ts";
+import { cocoCaptions } from "./coco.ts";
+import { flickrCaptions } from "./flickr.ts";
 
 const root = ownCache("eg-captions-");
 const coco = (id: number): string => `COCO_val2014_${String(id).padStart(12, "0")}.jpg`;
@@ -60,6 +63,23 @@ test("Karpathy's file goes before the list: its test part, its sentences, and to
     put(folder, "00_info/dataset_coco.json", karpathy([coco(42), "test", "Of this part."], [coco(391895), "restval", "Not tested."])),
   );
   expect(told(both)).toEqual([[`mscoco/test/val2014/${coco(42)}`, ["Of this part."]]]);
+});
+
+test("however captions of pictures are mixed, each picture has its own in their order", () => {
+  const caption = fc.string({ minLength: 1 }).filter((text) => text.trim() === text && !/[\t\r\n]/.test(text));
+  const rows = fc.array(fc.tuple(fc.nat(3), caption), { maxLength: 20 });
+  const names = [1, 2, 3, 4].map(coco);
+  const path = join(root, "mixed");
+  fc.assert(
+    fc.property(rows, (mixed) => {
+      const wanted = names.map((name, at) => [name, mixed.filter(([image]) => image === at).map(([, text]) => text)] as const);
+      const images = names.map((file_name, id) => ({ id, file_name }));
+      put(root, "mixed", JSON.stringify({ images, annotations: mixed.map(([image_id, caption], id) => ({ id, image_id, caption })) }));
+      expect([...cocoCaptions(path)]).toEqual(wanted);
+      put(root, "mixed", mixed.map(([image, text], i) => `${names[image]}#${i % 5}\t${text}\r\n`).join("\n"));
+      expect(flickrCaptions(path)).toEqual(new Map(wanted.filter(([, texts]) => texts.length > 0)));
+    }),
+  );
 });
 
 test("Flickr30k's pictures may lie in flickr30k_images", async () => {
