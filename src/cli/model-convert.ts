@@ -38,11 +38,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   const path = findModelFile(reference, flags.runs);
   const opened = await openModelFolder(path, flags.arch === undefined ? {} : { arch: flags.arch });
   const dtype = given ?? storedType(opened.entries.values());
-  const form = folderForm(opened, naming);
-  const target = out.endsWith(".safetensors") ? out : join(makeFolder(out, [form.weights, ...Object.keys(form.configs)]), form.weights);
+  const form = out.endsWith(".safetensors") ? undefined : folderForm(opened, naming);
+  const target = form ? join(makeFolder(out, [form.weights, ...Object.keys(form.configs)]), form.weights) : out;
   const [{ loadForUse }, { saveModel }] = await Promise.all([import("../pipeline/encode.ts"), import("../models/save.ts")]);
   const { model, preprocess } = await loadForUse(path, { arch: flags.arch, env: process.env });
-  if (target !== out)
+  if (form)
     for (const [name, config] of Object.entries(form.configs)) writeOutput(join(out, name), [`${JSON.stringify(config, undefined, 2)}\n`]);
   await saveModel(target, model, { preprocess, naming, dtype });
   if (flags.json) process.stdout.write(`${JSON.stringify({ path: out, weights: target, naming, dtype, bytes: statSync(target).size })}\n`);

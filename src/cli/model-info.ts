@@ -92,15 +92,16 @@ export function floatOf(dtype: Dtype, bytes: Uint8Array): number {
 function page(info: ModelInfo): string {
   const { vision, text, preprocess, parameters } = info;
   const millions = (count: number): string => `${(count / 1e6).toFixed(1)} M`;
+  const prompts = (of: { readonly prompts?: number }): string => (of.prompts ? `, ${of.prompts} prompts` : "");
   const tower =
     vision.kind === "vit"
-      ? `ViT, patches of ${vision.patchSize}, ${vision.layers} layers of ${vision.width}, ${vision.heads} heads${vision.convStem.length > 0 ? `, stem ${vision.convStem.join(" ")}` : ""}`
+      ? `ViT, patches of ${vision.patchSize}, ${vision.layers} layers of ${vision.width}, ${vision.heads} heads${vision.convStem.length > 0 ? `, stem ${vision.convStem.join(" ")}` : ""}${prompts(vision)}`
       : `ResNet, ${vision.layers.join("-")} blocks, width ${vision.width}`;
   const rows = {
     model: info.path,
     architecture: `${info.arch ?? "one of its own"}, ${info.activation === "gelu" ? "exact GELU" : "QuickGELU"}, embeddings of ${info.embedDim}`,
     image: `${tower}   ${millions(parameters.vision)} parameters`,
-    text: `${text.layers} layers of ${text.width}, ${text.heads} heads, ${text.contextLength} tokens of ${text.vocabSize}   ${millions(parameters.text)} parameters`,
+    text: `${text.layers} layers of ${text.width}, ${text.heads} heads, ${text.contextLength} tokens of ${text.vocabSize}${prompts(text)}   ${millions(parameters.text)} parameters`,
     parameters: `${parameters.total.toLocaleString("en")}`,
     "logit scale": info.logitScale.toFixed(4),
     preprocessing: `${preprocess.size} px, ${preprocess.resizeMode}, ${preprocess.interpolation}, mean ${preprocess.mean.join(" ")}, std ${preprocess.std.join(" ")}`,

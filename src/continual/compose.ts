@@ -1,5 +1,6 @@
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { StateTree, Tensor, Weights } from "../engine/tensor.ts";
+import type { ClipConfig } from "../models/architecture.ts";
 import type { Clip } from "../models/clip.ts";
 import type { Adapters } from "../nn/adapter.ts";
 import { EvergreenError } from "../util/errors.ts";
@@ -136,6 +137,11 @@ export class Methods {
   /** Most rows that methods ask for beside a mixture's batch of so many. */
   mostRows(batchSize: number): number {
     return this.parts.reduce((total, part) => total + (part.mostRows?.(batchSize) ?? 0), 0);
+  }
+
+  /** The architecture that learns, from the model's. */
+  architecture(config: ClipConfig): ClipConfig {
+    return this.parts.reduce((grown, part) => part.architecture?.(grown) ?? grown, config);
   }
 
   /** Adapters beside a model's layers; they live until they are released. */

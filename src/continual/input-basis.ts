@@ -37,7 +37,7 @@ function through(watching: (most?: number) => ComputeWeights, { pixels, texts }:
   for (let from = 0; from < images; from += microBatch)
     scope(() => run(imageTower(all, slice(pixels, 0, from, Math.min(images, from + microBatch)))));
   // What fills up a packed batch is nobody's token.
-  const tokens = (pack(texts).ends.at(-1) ?? -1) + 1;
+  const tokens = (pack(texts, all.config.text.prompts).ends.at(-1) ?? -1) + 1;
   scope(() => run(textTower(watching(tokens), texts)));
 }
 

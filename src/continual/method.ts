@@ -3,6 +3,7 @@ import type { Learning, LearningSides } from "../budget/step-flops.ts";
 import type { SampleId } from "../data/source.ts";
 import type { StateTree, Tensor, Weights } from "../engine/tensor.ts";
 import type { BatchSource } from "../mixtures/mixture.ts";
+import type { ClipConfig } from "../models/architecture.ts";
 import type { Clip, Precision } from "../models/clip.ts";
 import type { TokenBatch } from "../models/text-transformer.ts";
 import type { Adapters } from "../nn/adapter.ts";
@@ -180,6 +181,8 @@ export interface Method<State extends StateTree = StateTree> {
   readonly modelsKept?: number;
   /** Present where weights are scored on held-back samples. */
   readonly scoring?: Scoring;
+  /** The architecture that learns: the model's, or one that has more parameters, which are drawn as the run begins. What is evaluated before the first task is the model without them. */
+  architecture?(config: ClipConfig): ClipConfig;
   /** Adapters beside the model's linear layers, made when there are none: at the first task, and where a task starts from other weights than the last one's. */
   adapt?(model: Clip, at: { readonly task: number; readonly random: Random }): Adapters;
   /** Which parameters learn, adapters' among them; all when absent. */

@@ -86,7 +86,7 @@ function textSide(model: ComputeWeights, { texts, textOf }: PairBatch): Side {
   };
   return {
     tower: (range, watch) => textTower({ ...model, ...(watch ? { watch } : {}) }, own(range)),
-    layout: (range) => packedLayout(own(range)),
+    layout: (range) => packedLayout(own(range), model.config.text.prompts),
   };
 }
 

@@ -26,9 +26,9 @@ export function evenLayout(samples: number): SampleLayout {
   };
 }
 
-/** Texts one after another without padding, as the text transformer has them; pooled vectors are one a sample. */
-export function packedLayout(texts: TokenBatch): SampleLayout {
-  const { rows, length, spread, ends } = pack(texts);
+/** Texts one after another without padding, each with so many prompts, as the text transformer has them; pooled vectors are one a sample. */
+export function packedLayout(texts: TokenBatch, prompts = 0): SampleLayout {
+  const { rows, length, spread, ends } = pack(texts, prompts);
   const begins = ends.map((_, row) => (row === 0 ? 0 : (ends[row - 1] ?? 0) + 1));
   const counts = ends.map((end, row) => end + 1 - (begins[row] ?? 0));
   const mask = Float32Array.from({ length: rows * length }, (_, i) => (i % length < (counts[Math.floor(i / length)] ?? 0) ? 1 : 0));
@@ -47,7 +47,8 @@ export function packedLayout(texts: TokenBatch): SampleLayout {
       if (isPooled(x)) return even.only(x, sample);
       const [from, count] = [begins[sample] ?? 0, counts[sample] ?? 0];
       const own = slice(x, 0, from, from + count);
-      const { ids } = pack({ ids: texts.ids.subarray(sample * texts.length, (sample + 1) * texts.length), rows: 1, length: texts.length });
+      const one = { ids: texts.ids.subarray(sample * texts.length, (sample + 1) * texts.length), rows: 1, length: texts.length };
+      const { ids } = pack(one, prompts);
       return ids.length === count ? own : concat([own, zeros([ids.length - count, x.shape[1] ?? 0], x.dtype, x.device)], 0);
     },
   };

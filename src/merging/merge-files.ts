@@ -1,6 +1,7 @@
 import { type FloatType, floatTypes } from "../models/float-types.ts";
 import { toModelConfig } from "../models/model-config.ts";
 import { modelMetadata, type OpenedModel } from "../models/model-folder.ts";
+import { noPrompts, promptsOf, withPrompts } from "../models/prompts.ts";
 import { dtypeBytes } from "../models/safetensors.ts";
 import { writeSafetensors } from "../models/safetensors-write.ts";
 import { exportRecipes, type Naming } from "../models/weight-names.ts";
@@ -38,13 +39,19 @@ export interface MergeReport {
 
 /**
  * Refuses models that cannot be merged entry by entry.
- * @throws {MergeError} when architecture, activation or vocabulary differ.
+ * @throws {MergeError} when architecture, activation, vocabulary or numbers of prompts differ.
  */
 export function checkAlike({ base, models }: FilesToMerge, names: readonly string[]): void {
   const all = base ? [base, ...models] : models;
   const kindOf = ({ config, tokenIds }: OpenedModel): Readonly<Record<string, string>> => {
-    const { init_logit_scale: _, quick_gelu, ...architecture } = toModelConfig(config) as Readonly<Record<string, unknown>>;
-    return { architecture: JSON.stringify(architecture), activation: JSON.stringify(quick_gelu), vocabulary: JSON.stringify(tokenIds) };
+    const plain = toModelConfig(withPrompts(config, noPrompts)) as Readonly<Record<string, unknown>>;
+    const { init_logit_scale: _, quick_gelu, ...architecture } = plain;
+    return {
+      architecture: JSON.stringify(architecture),
+      activation: JSON.stringify(quick_gelu),
+      vocabulary: JSON.stringify(tokenIds),
+      "numbers of prompts": JSON.stringify(promptsOf(config)),
+    };
   };
   const [first, ...others] = all.map(kindOf);
   for (const [i, other] of others.entries())

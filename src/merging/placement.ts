@@ -23,6 +23,8 @@ export interface PlacedTensor {
 const tables = new Set([
   "token_embedding.weight",
   "positional_embedding",
+  "prompt_embedding",
+  "visual.prompt_embedding",
   "visual.positional_embedding",
   "visual.attnpool.positional_embedding",
 ]);

@@ -19,6 +19,8 @@ export interface VitConfig {
    * the patch convolution, whose kernel shrinks to patchSize / 2ⁿ. Empty in every OpenCLIP architecture; ours.
    */
   readonly convStem: readonly number[];
+  /** Learned tokens beside the patches; absent where there are none. Ours. */
+  readonly prompts?: number;
 }
 
 /** OpenAI's ResNet: three-convolution stem, antialiased strides, attention pooling. */
@@ -41,6 +43,8 @@ export interface TextConfig {
   readonly width: number;
   readonly heads: number;
   readonly mlpWidth: number;
+  /** Learned tokens between the start token and the text; absent where there are none. Ours. */
+  readonly prompts?: number;
 }
 
 /** Everything that decides a CLIP model's parameters and forward pass, and nothing else. */
@@ -73,6 +77,7 @@ const square = z.union([
     .transform(([side]) => side),
 ]);
 const ratio = z.number().positive().max(64);
+const prompts = z.int().min(0).max(1000).default(0);
 /** A key of OpenCLIP's that our towers support at one value only. */
 const only = (...values: readonly (string | number | boolean | null)[]) => z.literal([...values]).optional();
 
@@ -98,6 +103,7 @@ const visionSchema = z.strictObject({
   mlp_ratio: ratio.default(4),
   patch_size: z.union([square, z.null()]).default(16),
   conv_stem: z.array(size).max(6).default([]),
+  prompts,
   patch_dropout: only(0),
   attentional_pool: only(false),
   no_ln_pre: only(false),
@@ -115,6 +121,7 @@ const textSchema = z.strictObject({
   heads: size.default(8),
   layers: depth.default(12),
   mlp_ratio: ratio.default(4),
+  prompts,
   hf_model_name: only(null),
   hf_tokenizer_name: only(null),
   tokenizer_mode: only(null, "clean"),
@@ -129,7 +136,7 @@ const textSchema = z.strictObject({
   ...blockKeys,
 });
 
-/** OpenCLIP's `model_cfg` as its JSON files have it, and `vision_cfg.conv_stem`, which is ours. Unknown keys are errors. */
+/** OpenCLIP's `model_cfg` as its JSON files have it, and `vision_cfg.conv_stem` and `prompts` of both towers, which are ours. Unknown keys are errors. */
 const modelSchema = z.strictObject({
   embed_dim: size,
   quick_gelu: z.boolean().default(false),
@@ -167,6 +174,7 @@ export function parseModelConfig(value: unknown, where: string): ClipConfig {
       width: text_cfg.width,
       heads: text_cfg.heads,
       mlpWidth: Math.floor(text_cfg.width * text_cfg.mlp_ratio),
+      ...(text_cfg.prompts > 0 ? { prompts: text_cfg.prompts } : {}),
     },
     initLogitScale: init_logit_scale,
     ...(typeof init_logit_bias === "number" ? { initLogitBias: init_logit_bias } : {}),
@@ -182,6 +190,7 @@ function visionConfig(cfg: z.output<typeof visionSchema>, where: string): VitCon
     throw new ArchitectureError(`${where}: vision_cfg: ${problem}`);
   };
   if (typeof cfg.layers !== "number") {
+    if (cfg.prompts > 0) fail("prompts stand beside the patches of a ViT, and a ResNet has none");
     if (cfg.image_size % 32 !== 0) fail(`image_size ${cfg.image_size} is not a multiple of the ResNet's stride 32`);
     if (cfg.width % 2 !== 0) fail(`width ${cfg.width} is odd; the stem has half as many channels`);
     const heads = Math.floor((cfg.width * 32) / cfg.head_width);
@@ -206,6 +215,7 @@ function visionConfig(cfg: z.output<typeof visionSchema>, where: string): VitCon
     mlpWidth: Math.floor(cfg.width * cfg.mlp_ratio),
     patchSize: patch,
     convStem: cfg.conv_stem,
+    ...(cfg.prompts > 0 ? { prompts: cfg.prompts } : {}),
   };
 }
 
@@ -242,7 +252,7 @@ export function blockCounts(config: ClipConfig): { readonly vision: number; read
   return { vision: vision.kind === "vit" ? vision.layers : vision.layers.reduce((sum, n) => sum + n, 0), text: text.layers };
 }
 
-/** Tokens the image tower works on, the class token (or the pooled one) included. */
+/** Tokens of an image, the class token (or the pooled one) included, prompts not. */
 export function imageTokens(vision: VitConfig | ResNetConfig): number {
   return Math.floor(vision.imageSize / (vision.kind === "vit" ? vision.patchSize : 32)) ** 2 + 1;
 }

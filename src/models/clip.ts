@@ -39,12 +39,14 @@ export type Precision = "fp32" | "bf16";
 const dtypes: Readonly<Record<Precision, DType>> = { fp32: "float32", bf16: "bfloat16" };
 
 /**
- * The type a weight is computed with. Norms, the logit scale and the text's tables stay float32 in any precision: the gradient of a row that every
+ * The type a weight is computed with. Norms, the logit scale, prompts and the text's tables stay float32 in any precision: the gradient of a row that every
  * text uses, as the end token's, is a sum of too many terms for bfloat16. So do adapters' parameters that are no factors of a product.
  */
 export function computeType(name: string, precision: Precision): DType {
   const exact =
-    /(^|\.)(ln_[a-z0-9]+|bn\d|downsample\.1)\.|^logit_|^token_embedding\.|^positional_embedding$|^adapter\.(?!.*\.lora_[AB]$)/.test(name);
+    /(^|\.)(ln_[a-z0-9]+|bn\d|downsample\.1)\.|^logit_|^token_embedding\.|^positional_embedding$|(^|\.)prompt_embedding$|^adapter\.(?!.*\.lora_[AB]$)/.test(
+      name,
+    );
   return exact ? "float32" : dtypes[precision];
 }
 

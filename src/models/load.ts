@@ -1,7 +1,7 @@
 import { clone, concat, full, reshape, slice, to, transpose } from "../engine/ops.ts";
 import { keep, scope } from "../engine/scope.ts";
 import { type DType, mapFile, type Tensor, tensor, type Weights } from "../engine/tensor.ts";
-import type { Random } from "../util/random.ts";
+import type { Draws, Random } from "../util/random.ts";
 import type { ClipConfig } from "./architecture.ts";
 import type { Clip } from "./clip.ts";
 import { type OpenedModel, openModelFolder } from "./model-folder.ts";
@@ -80,7 +80,9 @@ export function initialiseModel(config: ClipConfig, random: Random, tokenIds?: r
   const model = scope(() =>
     keep({
       config,
-      weights: new Map(parameters(config).map(({ name, shape, init }, index) => [name, fill(shape, init, { random, index })])),
+      weights: new Map(
+        parameters(config).map(({ name, shape, init }, index) => [name, fill(shape, init, random.at("init/weights", { index }))]),
+      ),
       buffers: new Map(
         buffers(config).map(({ name, shape, init, dtype }) => [
           name,
@@ -93,10 +95,20 @@ export function initialiseModel(config: ClipConfig, random: Random, tokenIds?: r
   return { model, preprocess: { ...clipPreprocess, size: config.vision.imageSize } };
 }
 
-function fill(shape: readonly number[], init: Init, at: { readonly random: Random; readonly index: number }): Tensor {
+/** The model as one of `config`, whose tensors it has but for some: these are drawn, each by its name (purpose `init/<name>`). They live until they are released. */
+export function grownModel(model: Clip, config: ClipConfig, random: Random): Clip {
+  const weights = scope(() =>
+    parameters(config).map(({ name, shape, init }): readonly [string, Tensor] => [
+      name,
+      model.weights.get(name) ?? keep(fill(shape, init, random.at(`init/${name}`))),
+    ]),
+  );
+  return { ...model, config, weights: new Map(weights) };
+}
+
+function fill(shape: readonly number[], init: Init, draws: Draws): Tensor {
   if (init.kind === "constant") return full(shape, init.value);
   const entries = new Float32Array(shape.reduce((product, side) => product * side, 1));
-  const draws = at.random.at("init/weights", { index: at.index });
   for (let i = 0; i < entries.length; i++)
     entries[i] = init.kind === "normal" ? init.std * draws.normal() : init.bound * (2 * draws.uniform() - 1);
   return tensor(entries, shape, "float32");

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { issueText } from "../util/issues.ts";
 import { ArchitectureError, architecture, architectureNames, type ClipConfig, parseModelConfig } from "./architecture.ts";
+import { ForeignPromptsError, hasPrompts } from "./prompts.ts";
 
 /** OpenCLIP's `model_cfg` of a config; {@link parseModelConfig} gives the same config back. */
 export function toModelConfig(config: ClipConfig): Readonly<Record<string, unknown>> {
@@ -16,6 +17,7 @@ export function toModelConfig(config: ClipConfig): Readonly<Record<string, unkno
           patch_size: vision.patchSize,
           mlp_ratio: mlpRatio(vision),
           ...(vision.convStem.length > 0 ? { conv_stem: vision.convStem } : {}),
+          ...(vision.prompts ? { prompts: vision.prompts } : {}),
         };
   return {
     embed_dim: config.embedDim,
@@ -30,6 +32,7 @@ export function toModelConfig(config: ClipConfig): Readonly<Record<string, unkno
       heads: text.heads,
       layers: text.layers,
       mlp_ratio: mlpRatio(text),
+      ...(text.prompts ? { prompts: text.prompts } : {}),
     },
   };
 }
@@ -122,6 +125,7 @@ export function parseTransformersConfig(value: unknown, where: string): ClipConf
 /** transformers' `config.json`. @throws {ArchitectureError} for what `CLIPModel` cannot be. */
 export function toTransformersConfig(config: ClipConfig): Readonly<Record<string, unknown>> {
   const { vision, text, embedDim } = config;
+  if (hasPrompts(config)) throw new ForeignPromptsError("transformers' CLIPModel");
   if (vision.kind !== "vit" || vision.convStem.length > 0 || config.initLogitBias !== undefined)
     throw new ArchitectureError(
       "transformers' CLIPModel holds plain image transformers without logit bias only",

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { ArchitectureError, architecture, architectureNames, type ClipConfig, parseModelConfig } from "./architecture.ts";
 import { architectureNameOf, parseTransformersConfig, toModelConfig } from "./model-config.ts";
 import { clipPreprocess, type ImagePreprocess, parsePreprocess, parseTransformersPreprocess, toPreprocessCfg } from "./preprocess.ts";
+import { noPrompts, withPrompts } from "./prompts.ts";
 import type { TensorEntry } from "./safetensors.ts";
 import { bareNames, checkNames, expectedTensors, type Naming, namingOf, planImport, type Recipe } from "./weight-names.ts";
 import { openWeights, type Weights } from "./weights-file.ts";
@@ -34,7 +35,7 @@ interface Description {
  * Opens a `.safetensors` file (or the index of a sharded one), a folder in OpenCLIP's form, a folder in transformers'
  * form, or a folder with nothing but `model.safetensors`.
  * What a file says of itself (metadata written by {@link modelMetadata}, a config beside it) decides its architecture;
- * `arch` must then agree. A file that says nothing is matched by its shapes; where they leave a choice, `arch` makes it.
+ * `arch` must then agree, prompts aside. A file that says nothing is matched by its shapes; where they leave a choice, `arch` makes it.
  * @throws {WeightsFileError}, {WeightNamesError} or {ArchitectureError} saying what is wrong with which file.
  */
 export async function openModelFolder(path: string, options: { readonly arch?: string } = {}): Promise<OpenedModel> {
@@ -139,8 +140,9 @@ function describeMetadata(metadata: Weights["metadata"], where: string): Descrip
 function agree(told: Description, arch: string | undefined, where: string): Description {
   if (arch === undefined) return told;
   const wanted = JSON.stringify(toModelConfig(architecture(arch)));
-  if (JSON.stringify(toModelConfig(told.config)) === wanted) return told;
-  const name = architectureNameOf(told.config);
+  const plain = withPrompts(told.config, noPrompts);
+  if (JSON.stringify(toModelConfig(plain)) === wanted) return told;
+  const name = architectureNameOf(plain);
   throw new ArchitectureError(
     `${where}: describes itself as ${name ?? "an architecture of its own"}, not ${arch}`,
     name ? `leave --arch away, or use --arch ${name}` : "leave --arch away",

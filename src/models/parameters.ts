@@ -38,6 +38,16 @@ export function stateTensors(config: ClipConfig): readonly (Parameter | Buffer)[
     ...(config.initLogitBias === undefined ? [] : [parameter("logit_bias", [], constant(config.initLogitBias))]),
     ...(config.vision.kind === "vit" ? vit(config.vision, embedDim) : resNet(config.vision, embedDim)),
     ...textTower(text),
+    ...promptTensors(config),
+  ];
+}
+
+/** Prompts are ours, so they come behind what OpenCLIP's models have. Their standard deviation is that of arXiv:2109.01134, section 3.2, and of VPT in arXiv:2210.03117's code. */
+function promptTensors({ vision, text }: ClipConfig): Parameter[] {
+  const tensors = (name: string, count = 0, width = 0): Parameter[] => (count > 0 ? [parameter(name, [count, width], normal(0.02))] : []);
+  return [
+    ...(vision.kind === "vit" ? tensors("visual.prompt_embedding", vision.prompts, vision.width) : []),
+    ...tensors("prompt_embedding", text.prompts, text.width),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { add, embedding, indexSelect, to, toDevice } from "../engine/ops.ts";
+import { add, concat, embedding, expand, indexSelect, reshape, to, toDevice } from "../engine/ops.ts";
 import { type DType, type Tensor, tensor } from "../engine/tensor.ts";
 import { block, norm, pooledBlock, projected } from "../nn/block.ts";
 import type { Tower } from "../nn/tower.ts";
@@ -24,12 +24,14 @@ export function endPositions(batch: TokenBatch): number[] {
 
 /**
  * Text features before normalisation, [B, E]. Each text is as long as it is: attention is causal, so what comes after the end token changes nothing
- * before it, and is left out.
+ * before it, and is left out. Prompts come behind the start token, as in arXiv:2109.01134, eq. 2. There they take the text's first positions and the text moves on; here they have none, the
+ * text keeps its own, and none is cut.
  * @param weights The view of the whole model.
  */
 export function textTransformer(batch: TokenBatch, weights: View, config: TextConfig & TextOptions): Tower {
   const { device } = weights.get("token_embedding.weight");
-  const packed = pack(batch);
+  const count = config.prompts ?? 0;
+  const packed = pack(batch, count);
   const indices = (values: readonly number[]): Tensor => toDevice(tensor(Int32Array.from(values), [values.length], "int32"), device);
   const ids = indices(config.rowOf ? packed.ids.map(config.rowOf) : packed.ids);
   const positions = indices(packed.positions);
@@ -45,7 +47,11 @@ export function textTransformer(batch: TokenBatch, weights: View, config: TextCo
       const places = weights.use(row, indexSelect(weights.get("positional_embedding"), 0, positions));
       const table = "token_embedding.weight";
       const tokens = weights.use({ kind: "rows", weight: table, input: ids }, embedding(weights.get(table), ids));
-      return to(add(tokens, places), config.dtype); // [N, D]
+      const texts = add(tokens, places); // [N, D]
+      return to(
+        count > 0 ? withPrompts(texts, weights, { ...config, rows, places: indices(placesOf(packed, count)) }) : texts,
+        config.dtype,
+      );
     },
     stages: [
       ...blocks.map((view) => (x: Tensor) => block(x, view, options)),
@@ -55,12 +61,34 @@ export function textTransformer(batch: TokenBatch, weights: View, config: TextCo
   };
 }
 
+/** Vectors of packed texts [N, D] with the prompts in their places: the same for each text. */
+function withPrompts(
+  texts: Tensor,
+  weights: View,
+  { prompts = 0, width, rows, places }: TextConfig & { readonly rows: number; readonly places: Tensor },
+): Tensor {
+  const table = weights.get("prompt_embedding");
+  const output = expand(reshape(table, [1, prompts, width]), [rows, prompts, width]);
+  const own = weights.use({ kind: "shared", weight: "prompt_embedding", input: table }, output);
+  return indexSelect(concat([texts, reshape(own, [rows * prompts, width])], 0), 0, places);
+}
+
+/** Each vector's place among those of the texts and, behind these, each row's prompts. */
+function placesOf({ ids, ends }: PackedTexts, prompts: number): readonly number[] {
+  const places = Array.from(ids.keys());
+  ends.forEach((_, row) => {
+    const begin = row === 0 ? 0 : (ends[row - 1] ?? 0) + 1;
+    for (let i = 0; i < prompts; i++) places[begin + 1 + i] = ids.length + row * prompts + i;
+  });
+  return places;
+}
+
 /** Texts without what comes after their end tokens, one after another. */
 interface PackedTexts {
   readonly rows: number;
   /** Tokens of the longest text. */
   readonly length: number;
-  /** Token ids and their positions, [N]. */
+  /** Token ids and their positions, [N]; in a prompt's place those of the start token. */
   readonly ids: readonly number[];
   readonly positions: readonly number[];
   /** Places of the end tokens in N, [rows]. */
@@ -70,18 +98,22 @@ interface PackedTexts {
   readonly gather: readonly number[];
 }
 
-/** N is rounded up, by repeating the first token, so that shapes stay few: a matrix product is prepared once for each shape. */
-export function pack(batch: TokenBatch): PackedTexts {
-  const last = endPositions(batch);
+/**
+ * N is rounded up, by repeating the first token, so that shapes stay few: a matrix product is prepared once for each shape.
+ * @param prompts Places behind each text's first token that are kept free for them.
+ */
+export function pack(batch: TokenBatch, prompts = 0): PackedTexts {
+  const last = endPositions(batch).map((end) => end + prompts);
   const length = Math.max(...last, 0) + 1;
   const [ids, positions, gather, ends, spread]: [number[], number[], number[], number[], number[]] = [[], [], [], [], []];
   last.forEach((end, row) => {
     for (let at = 0; at < length; at++) spread.push(ids.length + Math.min(at, end));
     for (let at = 0; at <= end; at++) {
-      positions.push(at);
+      const position = Math.max(0, at - prompts);
+      positions.push(position);
+      ids.push(batch.ids[row * batch.length + position] ?? 0);
       gather.push(row * length + at);
     }
-    ids.push(...batch.ids.subarray(row * batch.length, row * batch.length + end + 1));
     ends.push(ids.length - 1);
   });
   for (let left = roundUp(ids.length) - ids.length; left > 0; left--) {
@@ -99,10 +131,10 @@ const roundUp = (n: number): number => {
 };
 
 /** −∞ after each row's end token, [rows, 1, 1, length]. */
-function endMask({ rows, length, positions, ends }: PackedTexts): Tensor {
+function endMask({ rows, length, gather, ends }: PackedTexts): Tensor {
   const mask = new Float32Array(rows * length);
   ends.forEach((end, row) => {
-    mask.fill(Number.NEGATIVE_INFINITY, row * length + (positions[end] ?? 0) + 1, (row + 1) * length);
+    mask.fill(Number.NEGATIVE_INFINITY, (gather[end] ?? 0) + 1, (row + 1) * length);
   });
   return tensor(mask, [rows, 1, 1, length], "float32");
 }

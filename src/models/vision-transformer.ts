@@ -1,4 +1,4 @@
-import { add, concat, conv2d, expand, linear, permute, reshape, toDevice } from "../engine/ops.ts";
+import { add, concat, conv2d, expand, linear, permute, reshape, to, toDevice } from "../engine/ops.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
 import { activation, block, norm, pooledBlock, projected } from "../nn/block.ts";
 import type { Tower } from "../nn/tower.ts";
@@ -11,7 +11,7 @@ import type { VitConfig } from "./architecture.ts";
  */
 export function visionTransformer(pixels: Tensor, weights: View, config: VitConfig & { readonly quickGelu: boolean }): Tower {
   const rows = pixels.shape[0] ?? 0;
-  const length = weights.get("positional_embedding").shape[0] ?? 0;
+  const length = (weights.get("positional_embedding").shape[0] ?? 0) + (config.prompts ?? 0);
   const options = { heads: config.heads, causal: false, quickGelu: config.quickGelu, layout: { rows, length } };
   const blocks = Array.from({ length: config.layers }, (_, i) => weights.at(`transformer.resblocks.${i}`));
   const last = blocks.pop() as View;
@@ -27,7 +27,10 @@ export function visionTransformer(pixels: Tensor, weights: View, config: VitConf
   };
 }
 
-/** Class token, then the patches row by row, positions added: [B, 1 + N, D]. */
+/**
+ * Class token, then the patches row by row, positions added, then prompts: [B, 1 + N + P, D]. Prompts come in front of the first norm and have no positions, as those of
+ * arXiv:2210.03117's code; arXiv:2203.12119, eq. 4, puts them between class token and patches, which is the same to attention.
+ */
 function tokens(pixels: Tensor, weights: View, config: VitConfig & { readonly quickGelu: boolean }): Tensor {
   let maps = pixels;
   config.convStem.forEach((_, i) => {
@@ -40,7 +43,10 @@ function tokens(pixels: Tensor, weights: View, config: VitConfig & { readonly qu
   const [batch = 0, , width = 0] = patches.shape;
   const shared = (weight: string, output: Tensor): Tensor => weights.use({ kind: "shared", weight, input: weights.get(weight) }, output);
   const first = shared("class_embedding", expand(reshape(weights.get("class_embedding"), [1, 1, width]), [batch, 1, width]));
-  return shared("positional_embedding", add(concat([first, patches], 1), weights.get("positional_embedding")));
+  const placed = shared("positional_embedding", add(concat([first, patches], 1), weights.get("positional_embedding")));
+  if (!config.prompts) return placed;
+  const prompts = expand(reshape(weights.get("prompt_embedding"), [1, config.prompts, width]), [batch, config.prompts, width]);
+  return concat([placed, to(shared("prompt_embedding", prompts), placed.dtype)], 1);
 }
 
 /** A convolution whose stride is its kernel is a product: each patch is read once. [B, N, D] */

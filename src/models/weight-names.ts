@@ -62,7 +62,7 @@ const transposed = new Set(["visual.proj", "text_projection"]);
 
 /**
  * Tensors of `config` in transformers' names, each with the OpenCLIP tensor it comes from.
- * @throws {WeightNamesError} when `CLIPModel` has no place for a tensor: ResNets, convolution stems, logit bias.
+ * @throws {WeightNamesError} when `CLIPModel` has no place for a tensor: ResNets, convolution stems, logit bias, prompts.
  */
 function transformersTensors(tensor: StateTensor): readonly NamedShape[] {
   const { name, shape } = tensor;
@@ -73,7 +73,7 @@ function transformersTensors(tensor: StateTensor): readonly NamedShape[] {
   if (!names)
     throw new WeightNamesError(
       `"${name}" has no counterpart in transformers' CLIPModel`,
-      "use OpenCLIP's naming; CLIPModel holds plain image transformers without logit bias only",
+      "use OpenCLIP's naming; CLIPModel holds plain image transformers without logit bias and prompts only",
     );
   const prefix = `${tower ? "vision_model" : "text_model"}.encoder.layers.${index}.`;
   const [rows = 0, ...columns] = shape;

@@ -177,6 +177,7 @@ async function assembleTraining(
     origin: () => origin.weights(),
     borrowed: () => origin.held,
     experts: expertLibrary(writer.folder),
+    ...(resolved.model.given ? { given: resolved.model.given } : {}),
     batches: batchOptions(spec, loaded, tokenizer),
     schedule: await scheduleOf(spec),
     loader,

@@ -19,7 +19,7 @@ export function groupsOf(spec: RunSpec, config: ClipConfig): (name: string, shap
 export function decays(rule: RunSpec["optim"]["decayAppliesTo"], name: string, shape: readonly number[]): boolean {
   if (rule === "published") return true;
   if (shape.length < 2) return false;
-  return rule === "openclip" || !/(^|\.)(token_embedding\.weight|positional_embedding)$/.test(name);
+  return rule === "openclip" || !/(^|\.)(token_embedding\.weight|positional_embedding|prompt_embedding)$/.test(name);
 }
 
 type Part = RunSpec["model"]["train"]["image"];

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
+import type { Methods } from "../continual/compose.ts";
 import { ArchitectureError, architecture, type ClipConfig } from "../models/architecture.ts";
-import { initialiseModel, type LoadedModel, loadModel } from "../models/load.ts";
+import { grownModel, initialiseModel, type LoadedModel, loadModel } from "../models/load.ts";
 import { openModelFolder } from "../models/model-folder.ts";
 import { parameterCounts, parameters } from "../models/parameters.ts";
 import type { PlannedModel } from "../runs/plan.ts";
@@ -16,6 +17,8 @@ export interface ModelSource {
   readonly obtain?: string;
   readonly planned: Omit<PlannedModel, "trainable">;
   readonly config: ClipConfig;
+  /** Architecture of what was named, where methods add to it. */
+  readonly given?: ClipConfig;
   readonly tokenIds?: readonly number[];
   load(): Promise<LoadedModel>;
 }
@@ -48,6 +51,22 @@ export async function planModel(spec: Pick<RunSpec, "model" | "seed">): Promise<
     config,
     obtain: named.obtain,
     load: () => Promise.reject(absentWeights(init, named)),
+  };
+}
+
+/** A model as methods train it: where they ask for parameters that it lacks, with these, drawn by the seed. */
+export function methodModel(found: ModelSource, methods: Pick<Methods, "architecture">, seed: number): ModelSource {
+  const config = methods.architecture(found.config);
+  if (config === found.config) return found;
+  return {
+    ...found,
+    planned: { ...found.planned, parameters: parameterCounts(config).total },
+    config,
+    given: found.config,
+    async load() {
+      const { model, preprocess } = await found.load();
+      return { model: grownModel(model, config, createRandom(seed)), preprocess };
+    },
   };
 }
 

@@ -1,13 +1,17 @@
 import { type ClipWork, type ConvolutionShape, resNetWork, type TowerWork, transformerWork, visionWork } from "../budget/tower.ts";
-import { type ClipConfig, imageTokens, type ResNetConfig, type VitConfig } from "../models/architecture.ts";
+import { type ClipConfig, imageTokens, type ResNetConfig, type TextConfig, type VitConfig } from "../models/architecture.ts";
 
 /** An architecture as the closed form of its FLOPs takes it. */
 export function workOf({ vision, text, embedDim }: ClipConfig): ClipWork {
   return {
     image: vision.kind === "vit" ? vitWork(vision, embedDim) : resNetTower(vision, embedDim),
-    text: transformerWork({ width: text.width, tokens: text.contextLength, blocks: text.layers, mlpWidth: text.mlpWidth }, embedDim),
+    text: textWork(text, embedDim),
     embedding: embedDim,
   };
+}
+
+function textWork({ width, layers, mlpWidth, contextLength, prompts = 0 }: TextConfig, embedding: number): TowerWork {
+  return transformerWork({ width, tokens: contextLength + prompts, blocks: layers, mlpWidth }, embedding);
 }
 
 function vitWork(vision: VitConfig, embedding: number): TowerWork {
@@ -22,7 +26,11 @@ function vitWork(vision: VitConfig, embedding: number): TowerWork {
     kernel: patchSize / 2 ** convStem.length,
     side: Math.floor(imageSize / patchSize),
   };
-  return visionWork({ width, tokens: imageTokens(vision), blocks: layers, mlpWidth }, [...stem, patches], embedding);
+  return visionWork(
+    { width, tokens: imageTokens(vision) + (vision.prompts ?? 0), blocks: layers, mlpWidth },
+    [...stem, patches],
+    embedding,
+  );
 }
 
 function resNetTower(vision: ResNetConfig, embedding: number): TowerWork {

@@ -102,7 +102,7 @@ function explained({ plan, model, methods }: Resolved, batches: readonly Planned
     const found = engineDifferences(workOf(model.config), sides, {
       batch: textOf.length,
       texts: parts(texts, inParts ? microBatch : texts.rows).map((part) => {
-        const packed = pack(part);
+        const packed = pack(part, model.config.text.prompts);
         return { rows: packed.rows, tokens: packed.ids.length, longest: packed.length };
       }),
       // The kernel of bfloat16 keeps its scores.

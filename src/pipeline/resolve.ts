@@ -21,7 +21,7 @@ import { groupsOf } from "./groups.ts";
 import { holdBack, meanScoringFlops, type Scored } from "./held-out.ts";
 import { withFileDigests } from "./method-files.ts";
 import { methodsOf } from "./methods.ts";
-import { findModel, type ModelFinder, type ModelSource, planModel } from "./model-source.ts";
+import { findModel, type ModelFinder, type ModelSource, methodModel, planModel } from "./model-source.ts";
 import { openTogether } from "./open-together.ts";
 import { priceOf } from "./plan-cost.ts";
 import { replayPools } from "./replay.ts";
@@ -61,7 +61,8 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   const device = checkDevice(spec.engine.device);
   setThreads(spec.engine.threads === "auto" ? undefined : spec.engine.threads);
   const methods = await methodsOf(spec);
-  const [opened, model] = await openTogether(openRunData(spec, folder, doors.sources), doors.model(spec));
+  const [opened, found] = await openTogether(openRunData(spec, folder, doors.sources), doors.model(spec));
+  const model = methodModel(found, methods, spec.seed);
   const { data, heldOut } = methods.scoring ? holdBack(opened, methods, createRandom(spec.seed)) : { data: opened };
   checkMicroBatch(spec, model.config);
   const stream = await streamOf(spec, data.streamed, data.manifest);

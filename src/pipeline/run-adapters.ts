@@ -54,7 +54,7 @@ export async function adaptersOf(
     exit: "data",
     fix: method
       ? `${method.name}'s are folded into the weights at the end of a task that others do not simply go on from: use the checkpoint's model`
-      : "name a run with a method of adapters, as lora",
+      : "name a run with a method of adapters, as lora; prompts are a part of the checkpoint's own model",
   });
 }
 

@@ -1,7 +1,10 @@
 import type { MethodStates } from "../continual/compose.ts";
 import { clone } from "../engine/ops.ts";
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
-import type { Weights } from "../engine/tensor.ts";
+import type { Tensor, Weights } from "../engine/tensor.ts";
+import type { ClipConfig } from "../models/architecture.ts";
+import type { ComputeWeights } from "../models/clip.ts";
+import { parameters } from "../models/parameters.ts";
 import type { RunEvent } from "../runs/event.ts";
 import { type Lineage, taskWeights } from "../runs/lineage.ts";
 import { failpoint } from "../util/failpoint.ts";
@@ -77,8 +80,14 @@ async function evaluate(course: Course, task: number, outcome: Outcome | undefin
   const { run, live, learner } = course;
   const state = run.methods.decidesWeights ? "deployed" : "live";
   const at = { task, step: course.stepsBefore(task + 1), state } as const;
+  if (!outcome && run.given) return run.evaluate({ ...at, compute: narrowed(learner.compute, run.given) });
   if (!outcome || outcome.deploy === live.weights) return run.evaluate({ ...at, compute: learner.compute });
   return withWeights(live, outcome.deploy, run.step.precision, (compute) => run.evaluate({ ...at, compute }));
+}
+
+/** The model with the parameters of an architecture alone. */
+function narrowed(compute: ComputeWeights, config: ClipConfig): ComputeWeights {
+  return { ...compute, config, weights: new Map(parameters(config).map(({ name }) => [name, compute.weights.get(name) as Tensor])) };
 }
 
 /** Makes the outcome the run's own and saves it. Under the latest weights adapters stay as they are, unfolded. */

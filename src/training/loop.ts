@@ -4,6 +4,7 @@ import type { ExpertLibrary, HeldOutScores, RowRole, RunFacts, SeenRows } from "
 import type { Loader } from "../data/loader.ts";
 import { release } from "../engine/scope.ts";
 import type { Weights } from "../engine/tensor.ts";
+import type { ClipConfig } from "../models/architecture.ts";
 import type { ComputeWeights } from "../models/clip.ts";
 import type { LoadedModel } from "../models/load.ts";
 import type { OptimizerState } from "../nn/optimizer.ts";
@@ -59,6 +60,8 @@ export interface Training {
   readonly facts: RunFacts;
   /** The mixture's rows of any step. */
   readonly seen: SeenRows;
+  /** Architecture of the model before methods added to it, where they do: what is evaluated before the first task. */
+  readonly given?: ClipConfig;
   /** The weights that the run began with; they live until the run ends. */
   origin(): Promise<Weights>;
   /** Tensors that the run was lent and that are not its own to free. */

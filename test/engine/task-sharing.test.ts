@@ -11,8 +11,7 @@ import type { RunEvent } from "../../src/runs/event.ts";
 import { ObjectStore } from "../../src/runs/objects.ts";
 import type { PlanContent } from "../../src/runs/plan.ts";
 import type { Training } from "../../src/training/loop.ts";
-import { digest, openWorld, run, stage, type World } from "../fixtures/training/stage.ts";
-import { tinyModel } from "../fixtures/training/tiny.ts";
+import { digest, openWorld, run, stage, startModel, type World } from "../fixtures/training/stage.ts";
 
 // A task that a run learned before is taken by the next one of the same settings, to the same bits.
 
@@ -48,7 +47,7 @@ interface Told {
 
 async function trained(methods: Methods, over: Partial<Training> = {}): Promise<Told> {
   const before = memory().tensors;
-  const model = tinyModel();
+  const model = startModel(methods);
   let learned = 0;
   const told = stage(world, model, { methods, ...over });
   const { schedule } = told.training;
