@@ -16,7 +16,7 @@ export function groupsOf(spec: RunSpec, config: ClipConfig): (name: string, shap
  * Whether weight decay reaches a parameter. `openclip`: tensors of two dimensions and more, embeddings included; `standard`: the same without embeddings;
  * `published`: every one (training.md §10 of the protocol; arXiv:2408.14471's code).
  */
-export function decays(rule: RunSpec["optim"]["decayAppliesTo"], name: string, shape: readonly number[]): boolean {
+function decays(rule: RunSpec["optim"]["decayAppliesTo"], name: string, shape: readonly number[]): boolean {
   if (rule === "published") return true;
   if (shape.length < 2) return false;
   return rule === "openclip" || !/(^|\.)(token_embedding\.weight|positional_embedding|prompt_embedding)$/.test(name);

@@ -35,13 +35,13 @@ export interface TaskWork {
 }
 
 /** What the loop hands state to; it yields `saved` only once the checkpoint is complete. */
-export interface ArtifactSink {
+interface ArtifactSink {
   save(request: CheckpointRequest): Checkpoint;
   draw(row: LedgerRow): void;
 }
 
 /** Which weights are evaluated, and where the run stands. */
-export interface EvaluationPlace {
+interface EvaluationPlace {
   readonly task: number;
   readonly step: number;
   readonly state: WeightsState;
