@@ -84,7 +84,7 @@ function pooledTower(
   const { shape } = tower;
   if (!shape) return size.rows * sampleFlops(tower, side, attention.inside);
   const { width: d, mlpWidth: m, blocks } = shape;
-  const factor = side.kind === "none" ? 1 : side.kind === "vectors" ? 2 : 3;
+  const factor = side.kind === "none" ? 1 : side.kind === "vectors" || side.kind === "prompts" ? 2 : 3;
   const attended = (backward: number): number => (side.kind === "none" ? 1 : 1 + backward);
   const whole = wholeTower(tower, side, size, attention.inside);
   const lastLinear = 2 * size.tokens * (4 * d ** 2 + 2 * d * m) * factor;

@@ -1,11 +1,12 @@
 import { type ClipWork, forwardFlops, type TowerWork } from "./tower.ts";
 
-/** How much of a tower learns. `last` takes the last blocks and what comes after them; `vectors` norms and biases; `adapter` low-rank updates of q, k, v and c_proj. */
+/** How much of a tower learns. `last` takes the last blocks and what comes after them; `vectors` norms and biases; `prompts` tokens in front of the first block; `adapter` low-rank updates of q, k, v and c_proj. */
 export type Learning =
   | { readonly kind: "all" }
   | { readonly kind: "none" }
   | { readonly kind: "last"; readonly blocks: number }
   | { readonly kind: "vectors" }
+  | { readonly kind: "prompts" }
   | { readonly kind: "adapter"; readonly form: AdapterForm; readonly rank: number };
 export type AdapterForm = keyof typeof adapterFlops;
 
@@ -61,6 +62,8 @@ export function sampleFlops(tower: TowerWork, side: Learning, attention: number)
     }
     case "vectors":
       return first + 2 * (stem + linear + projection) + attended;
+    case "prompts":
+      return first + stem + 2 * (linear + projection) + attended;
     case "adapter":
       return first + stem + adaptedLinear(tower) + 2 * projection + attended;
     default:

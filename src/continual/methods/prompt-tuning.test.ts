@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { ownClipLoss, sampleLoop, worstError } from "../../../test/fixtures/continual/sample-loop.ts";
 import { taskOver } from "../../../test/fixtures/continual/task.ts";
 import { featuresOf, methodsOf, movedByTenSteps, worstOf } from "../../../test/fixtures/training/adapted.ts";
-import { digest, openWorld, preprocess, run, stage, startModel, type World } from "../../../test/fixtures/training/stage.ts";
+import { digest, preprocess, startModel } from "../../../test/fixtures/training/stage.ts";
 import { tinyBatch, tinyConfig, tinyModel } from "../../../test/fixtures/training/tiny.ts";
 import { release, scope } from "../../engine/scope.ts";
 import { readFloats, type Tensor } from "../../engine/tensor.ts";
@@ -18,20 +18,11 @@ import { folderForm } from "../../models/model-export.ts";
 import { openModelFolder } from "../../models/model-folder.ts";
 import { promptsOf } from "../../models/prompts.ts";
 import { saveModel } from "../../models/save.ts";
-import { readState } from "../../training/checkpoint.ts";
-import { compose } from "../compose.ts";
 import { diagonalFisher } from "../fisher.ts";
 import { methods as catalogue } from "../method.ts";
 
 const place = mkdtempSync(join(tmpdir(), "prompts-"));
-let world: World;
-beforeAll(async () => {
-  world = await openWorld();
-});
-afterAll(async () => {
-  await world.close();
-  rmSync(place, { recursive: true });
-});
+afterAll(() => rmSync(place, { recursive: true }));
 const [imageName, textName] = ["visual.prompt_embedding", "prompt_embedding"] as const;
 const entriesOf = ({ weights }: Pick<Clip, "weights">, name: string): Float32Array => readFloats(weights.get(name) as Tensor);
 
@@ -71,41 +62,6 @@ test("a ResNet takes text prompts alone", async () => {
   expect(() => both.architecture(config)).toThrowError(
     expect.objectContaining({ code: "EG-3401", fix: expect.stringContaining("image: 0") }),
   );
-});
-
-test("scored before the first task is the model without prompts, and what is shipped is it with them", async () => {
-  const methods = await methodsOf("prompt-tuning");
-  const [plain, model] = [tinyModel(), startModel(methods)];
-  const { training, scored, saved } = stage(world, model, { methods });
-  await run(training);
-  expect(scored[0]).toBe(digest(plain));
-  const { loaded, ...rest } = await readState(saved[0]?.folder ?? "", undefined);
-  expect(promptsOf(loaded.model.config)).toEqual({ image: 4, text: 4 });
-  expect(digest(loaded.model)).toBe(scored[1]);
-  for (const [name, weight] of plain.weights) expect(entriesOf(loaded.model, name), name).toEqual(readFloats(weight));
-  release([plain, model, loaded.model, rest]);
-});
-
-test("merged over time, shipped prompts lie between the drawn ones and the trained", async () => {
-  const methods = compose([
-    ...(await methodsOf("prompt-tuning")).list,
-    ...(await methodsOf("temporal-merging", { start: "latest", deploy: "anchored", weight: 0.25 })).list,
-  ]);
-  const [begun, model] = [startModel(methods), startModel(methods)];
-  const { training, saved } = stage(world, model, { methods });
-  await run(training);
-  const { loaded, start, ...rest } = await readState(saved[0]?.folder ?? "", saved[0]?.position.methods);
-  for (const name of [imageName, textName]) {
-    const [from, trained, shipped] = [
-      entriesOf(begun, name),
-      entriesOf({ weights: start ?? new Map() }, name),
-      entriesOf(loaded.model, name),
-    ];
-    const worst = shipped.reduce((most, value, i) => Math.max(most, Math.abs(value - 0.25 * (from[i] ?? 0) - 0.75 * (trained[i] ?? 0))), 0);
-    expect(worst).toBeLessThan(1e-7);
-    expect(trained).not.toEqual(from);
-  }
-  release([begun, model, loaded.model, start, rest]);
 });
 
 test("the Fisher information of prompts is that of a backward pass for each sample", async () => {

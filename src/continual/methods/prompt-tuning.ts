@@ -21,7 +21,7 @@ export default defineMethod({
   build({ image, text, tuneLogitScale }) {
     const learned = new Set([...(image > 0 ? ["visual.prompt_embedding"] : []), ...(text > 0 ? ["prompt_embedding"] : [])]);
     return {
-      budget: { learns: "metered" },
+      budget: { learns: { image: { kind: image > 0 ? "prompts" : "none" }, text: { kind: text > 0 ? "prompts" : "none" } } },
       architecture(config) {
         const own = promptsOf(config);
         const asked = { image: image || own.image, text: text || own.text };
