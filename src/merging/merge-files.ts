@@ -37,6 +37,8 @@ export interface MergeReport {
   readonly growth: readonly TowerGrowth[];
 }
 
+const prompts = "numbers of prompts";
+
 /**
  * Refuses models that cannot be merged entry by entry.
  * @throws {MergeError} when architecture, activation, vocabulary or numbers of prompts differ.
@@ -50,7 +52,7 @@ export function checkAlike({ base, models }: FilesToMerge, names: readonly strin
       architecture: JSON.stringify(architecture),
       activation: JSON.stringify(quick_gelu),
       vocabulary: JSON.stringify(tokenIds),
-      "numbers of prompts": JSON.stringify(promptsOf(config)),
+      [prompts]: JSON.stringify(promptsOf(config)),
     };
   };
   const [first, ...others] = all.map(kindOf);
@@ -59,7 +61,9 @@ export function checkAlike({ base, models }: FilesToMerge, names: readonly strin
       if (other[what] !== value)
         throw new MergeError(
           `${names[i + 1]} differs from ${names[0]} in its ${what}`,
-          "merge models of one architecture that were trained from the same base",
+          what === prompts
+            ? "merge models with as many prompts each, and leave out a base without them"
+            : "merge models of one architecture that were trained from the same base",
         );
 }
 

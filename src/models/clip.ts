@@ -4,6 +4,7 @@ import type { Adapters } from "../nn/adapter.ts";
 import { run, type Tower } from "../nn/tower.ts";
 import { viewOf, type Watch } from "../nn/view.ts";
 import type { ClipConfig } from "./architecture.ts";
+import { isPrompt } from "./prompts.ts";
 import { modifiedResNet, type Statistics } from "./resnet.ts";
 import { type TokenBatch, textTransformer } from "./text-transformer.ts";
 import { visionTransformer } from "./vision-transformer.ts";
@@ -44,10 +45,8 @@ const dtypes: Readonly<Record<Precision, DType>> = { fp32: "float32", bf16: "bfl
  */
 export function computeType(name: string, precision: Precision): DType {
   const exact =
-    /(^|\.)(ln_[a-z0-9]+|bn\d|downsample\.1)\.|^logit_|^token_embedding\.|^positional_embedding$|(^|\.)prompt_embedding$|^adapter\.(?!.*\.lora_[AB]$)/.test(
-      name,
-    );
-  return exact ? "float32" : dtypes[precision];
+    /(^|\.)(ln_[a-z0-9]+|bn\d|downsample\.1)\.|^logit_|^token_embedding\.|^positional_embedding$|^adapter\.(?!.*\.lora_[AB]$)/.test(name);
+  return exact || isPrompt(name) ? "float32" : dtypes[precision];
 }
 
 /** The model's weights as `precision` computes with them; in fp32 they are the same tensors. */

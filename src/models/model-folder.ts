@@ -12,7 +12,7 @@ import { WeightsFileError } from "./weights-file-error.ts";
 /** A model on disk, checked against its architecture; no weight has been read yet. */
 export interface OpenedModel {
   readonly config: ClipConfig;
-  /** OpenCLIP's name of the architecture, when it has one. */
+  /** OpenCLIP's name of the architecture, prompts aside, when it has one. */
   readonly architecture: string | undefined;
   readonly preprocess: ImagePreprocess;
   readonly naming: Naming;
@@ -48,7 +48,7 @@ export async function openModelFolder(path: string, options: { readonly arch?: s
   checkTypes(weights.entries, recipes);
   return {
     ...description,
-    architecture: architectureNameOf(description.config),
+    architecture: architectureNameOf(withPrompts(description.config, noPrompts)),
     naming,
     files: weights.files,
     entries: new Map(weights.entries.map((entry) => [entry.name, entry])),

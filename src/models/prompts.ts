@@ -8,6 +8,9 @@ export interface Prompts {
 
 export const noPrompts: Prompts = { image: 0, text: 0 };
 
+/** True for a tensor of prompts, in either tower. */
+export const isPrompt = (name: string): boolean => /^(visual\.)?prompt_embedding$/.test(name);
+
 export const promptsOf = ({ vision, text }: ClipConfig): Prompts => ({
   image: (vision.kind === "vit" && vision.prompts) || 0,
   text: text.prompts ?? 0,

@@ -5,7 +5,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { DataSource, SampleRecord, Split } from "../data/source.ts";
 import { mulNumber } from "../engine/ops.ts";
 import { keep, scope } from "../engine/scope.ts";
-import { type LoadedModel, loadModel } from "../models/load.ts";
+import { grownModel, type LoadedModel, loadModel } from "../models/load.ts";
+import { withPrompts } from "../models/prompts.ts";
 import { createRandom } from "../util/random.ts";
 import { type DriftState, measureDrift, referencePairs } from "./measure-drift.ts";
 import { modelPath } from "./model-path.ts";
@@ -91,3 +92,18 @@ test("a projection twice as large moves weights and no feature; its negative tur
   expect(cool?.scale).toBeCloseTo(Math.sqrt(start?.scale ?? Number.NaN), 3);
   expect(part(cool, "all")?.distance).toBeCloseTo(Math.log(start?.scale ?? Number.NaN) / 2, 4);
 }, 120_000);
+
+test("prompts that the start lacks move features, and no weights", async () => {
+  const prompted: DriftState = {
+    name: "prompted",
+    load: async () => {
+      const { model, preprocess } = await base();
+      return { model: grownModel(model, withPrompts(model.config, { image: 2, text: 0 }), createRandom(0)), preprocess };
+    },
+  };
+  const pairs = referencePairs([source("a", { train: 0, test: 12 })], createRandom(0));
+  const [, row] = await measureDrift({ name: "start", load: base }, [prompted], pairs, { batchSize: 6, precision: "fp32" });
+  expect(row?.parameters.find(({ part }) => part === "all")?.distance).toBe(0);
+  expect(row?.image.drift).toBeGreaterThan(1e-4);
+  expect(row?.text.drift).toBeLessThan(1e-6);
+});

@@ -1,7 +1,7 @@
 import { createLoader } from "../data/loader.ts";
 import type { DataSource, SampleRecord } from "../data/source.ts";
 import { keep, release, scope } from "../engine/scope.ts";
-import { item } from "../engine/tensor.ts";
+import { item, type Weights } from "../engine/tensor.ts";
 import {
   type Alignment,
   alignmentOf,
@@ -14,6 +14,7 @@ import {
 import { createEmbedder, type ImageBatches } from "../evaluation/embedder.ts";
 import { computeWeights, type Precision } from "../models/clip.ts";
 import type { LoadedModel } from "../models/load.ts";
+import { isPrompt } from "../models/prompts.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { hashOf } from "../util/hash.ts";
 import type { Random } from "../util/random.ts";
@@ -69,7 +70,8 @@ export function referencePairs(sources: readonly DataSource[], random: Random, c
 }
 
 /**
- * Drift of each state from the start, over weights and over the features of the pairs; the first row is the start itself. Two models are in memory at a time.
+ * Drift of each state from the start, over weights and over the features of the pairs; the first row is the start itself. Prompts, which a start may lack, have a part in features alone.
+ * Two models are in memory at a time.
  * @throws {EvergreenError} for a state with other parameters than the start's.
  */
 export async function measureDrift(
@@ -114,7 +116,7 @@ function rowOf(now: Measured & { readonly name: string }, start: Measured): Drif
   const alignment = alignmentOf(now.features);
   return {
     state: now.name,
-    parameters: parameterDistances(now.model.model.weights, start.model.model.weights),
+    parameters: parameterDistances(withoutPrompts(now.model), withoutPrompts(start.model)),
     image: featureDrift(now.features.image, start.features.image),
     text: featureDrift(now.features.text, start.features.text),
     alignment,
@@ -145,13 +147,15 @@ function embedded(
   });
 }
 
+const withoutPrompts = ({ model }: LoadedModel): Weights => new Map([...model.weights].filter(([name]) => !isPrompt(name)));
+
 const scaleOf = ({ model }: LoadedModel): number => {
   const scale = model.weights.get("logit_scale");
   return scope(() => Math.exp(scale ? item(scale) : Number.NaN));
 };
 
 function checkAlike(a: LoadedModel, b: LoadedModel, [nameA, nameB]: readonly [string, string]): void {
-  const shapes = ({ model }: LoadedModel): string => JSON.stringify([...model.weights].map(([name, { shape }]) => [name, shape]));
+  const shapes = (of: LoadedModel): string => JSON.stringify([...withoutPrompts(of)].map(([name, { shape }]) => [name, shape]));
   if (shapes(a) === shapes(b)) return;
   throw new EvergreenError(`drift: ${nameA} has other parameters than ${nameB}`, {
     code: "EG-4213",

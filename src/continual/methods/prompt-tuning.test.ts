@@ -13,11 +13,12 @@ import { checkAlike, mergeFiles } from "../../merging/merge-files.ts";
 import { resolveMerge } from "../../merging/settings.ts";
 import { architecture } from "../../models/architecture.ts";
 import type { Clip } from "../../models/clip.ts";
-import { loadModel } from "../../models/load.ts";
+import { initialiseModel, loadModel } from "../../models/load.ts";
 import { folderForm } from "../../models/model-export.ts";
 import { openModelFolder } from "../../models/model-folder.ts";
-import { promptsOf } from "../../models/prompts.ts";
+import { promptsOf, withPrompts } from "../../models/prompts.ts";
 import { saveModel } from "../../models/save.ts";
+import { createRandom } from "../../util/random.ts";
 import { diagonalFisher } from "../fisher.ts";
 import { methods as catalogue } from "../method.ts";
 
@@ -90,6 +91,16 @@ describe("a file of a model with prompts", () => {
     expect(digest(read.model)).toBe(digest(model));
     expect(scope(() => featuresOf(read.model))).toEqual(scope(() => featuresOf(model)));
     release([model, read.model]);
+  });
+
+  test("is of the architecture that it had without them, and of no other", async () => {
+    const config = withPrompts(architecture("mini-flux"), { image: 2, text: 2 });
+    const { model } = initialiseModel(config, createRandom(1));
+    await saveModel(at("mini"), model, { preprocess: { ...preprocess, size: 32 } });
+    release(model);
+    const opened = await openModelFolder(at("mini"), { arch: "mini-flux" });
+    expect([opened.architecture, promptsOf(opened.config)]).toEqual(["mini-flux", { image: 2, text: 2 }]);
+    await expect(openModelFolder(at("mini"), { arch: "ViT-B-32" })).rejects.toThrow(/describes itself as mini-flux, not ViT-B-32/);
   });
 
   test("merges with another of as many, and is refused beside one of none", async () => {
