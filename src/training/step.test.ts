@@ -69,6 +69,13 @@ describe("a step", () => {
     expect(scaleOf({ clampLogitScale: true })).toBeCloseTo(free < 0 ? 0 : Math.log(100), 6);
   });
 
+  test("of which nothing learns is refused", () => {
+    const frozen = learner({ group: () => undefined });
+    expect(() => step(frozen, 0)).toThrowError(
+      expect.objectContaining({ code: "EG-3112", message: expect.stringContaining("model.train freeze") }),
+    );
+  });
+
   test("at multiplier 0 moves nothing", () => {
     const one = learner();
     const before = bytesOf(one.model);

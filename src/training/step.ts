@@ -17,6 +17,7 @@ import { keep, release, scope } from "../engine/scope.ts";
 import { scalar, type Tensor, type Weights } from "../engine/tensor.ts";
 import { type Clip, type ComputeWeights, computeWeights, type Precision } from "../models/clip.ts";
 import type { OptimizerDefinition, OptimizerState, Slot } from "../nn/optimizer.ts";
+import { EvergreenError } from "../util/errors.ts";
 
 /** How a parameter learns: its rate at multiplier 1, and its decay. */
 export interface Group {
@@ -125,9 +126,22 @@ interface Moved {
   readonly gradient: Tensor;
 }
 
-/** One optimizer step on a joined batch. The loss alone records a graph: what hooks make of the weights carries none. */
+/**
+ * One optimizer step on a joined batch. The loss alone records a graph: what hooks make of the weights carries none.
+ * @throws {EvergreenError} where nothing learns.
+ */
 export function learn(learner: Learner, batch: PairBatch, input: StepInput): StepResult {
+  if (learner.slots.length === 0) throw nothingLearns(learner.methods);
   return scope(() => noGrad(() => takeStep(learner, batch, input)));
+}
+
+function nothingLearns({ list }: Methods): EvergreenError {
+  const under = list.length > 0 ? `model.train and ${list.map(({ name }) => name).join(" and ")} together` : "model.train";
+  return new EvergreenError(`nothing learns: ${under} freeze every parameter`, {
+    code: "EG-3112",
+    exit: "config",
+    fix: "let one of them train what the others leave free; of methods that each train a part of the model take one",
+  });
 }
 
 function takeStep(learner: Learner, batch: PairBatch, input: StepInput): StepResult {

@@ -70,3 +70,13 @@ test.each([[{}], [{ image: 0, text: 16 }], [{ image: 8, text: 0 }]])("a step wit
   const closed = engineFlops(workOf(config), methods.budgets[0]?.learns as LearningSides, step);
   expect(Math.abs(flops / closed - 1)).toBeLessThan(1e-3);
 });
+
+test("beside a method that trains other parameters nothing is left to learn, and the error names both", async () => {
+  const methods = compose([...(await methodsOf("prompt-tuning")).list, ...(await methodsOf("lora")).list]);
+  const model = startModel(methods);
+  await expect(run(stage(world, model, { methods }).training)).rejects.toMatchObject({
+    code: "EG-3112",
+    message: expect.stringContaining("prompt-tuning and lora together"),
+  });
+  release(model);
+});
