@@ -47,6 +47,8 @@ test("a line a set, a column a model, a dash where there is nothing; the languag
 test("files are written and read back as they were, one object each or one a line; a wrong one is named", () => {
   const results = [result("mnist", "a", { acc1: 1 / 3 }), result("x/y", "a", { acc1: 0 })];
   expect(readResults(writeResults(join(folder, "made"), results))).toEqual(results);
+  expect(readResults([join(folder, "made")])).toHaveLength(2);
+  expect(() => readResults([mkdtempSync(join(folder, "empty-"))])).toThrow("no .json file");
   const lines = join(folder, "lines.jsonl");
   writeFileSync(lines, `${results.map((each) => JSON.stringify(each)).join("\n")}\n`);
   expect(readResults([lines])).toEqual(results);

@@ -7,9 +7,9 @@ import { openStore } from "./places.ts";
 import { readResults } from "./result-files.ts";
 
 export const usage = {
-  synopsis: "import clip-benchmark FILE … [--beside RUN]",
+  synopsis: "import clip-benchmark FILE|FOLDER … [--beside RUN]",
   about:
-    "Reads result files of CLIP_benchmark and prints their main metric, a line a data set under the name it has here, a column a model. With --beside RUN the run's last evaluation is a column as well. Prompts, class names and splits may differ where names agree.",
+    "Reads result files of CLIP_benchmark, a folder's .json files among them, and prints their main metric, a line a data set under the name it has here, a column a model. With --beside RUN the run's last evaluation is a column as well. Prompts, class names and splits may differ where names agree.",
   flags: {
     ...storeFlags,
     beside: { type: "string", value: "RUN", help: "a run whose last evaluation stands beside them" },
