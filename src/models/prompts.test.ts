@@ -5,6 +5,7 @@ import { grad, requireGrad } from "../engine/grad.ts";
 import { mul, normalize, sum, to } from "../engine/ops.ts";
 import { release, scope } from "../engine/scope.ts";
 import { readFloats, type Tensor, tensor } from "../engine/tensor.ts";
+import { isMatrix } from "../nn/matrices.ts";
 import { recompute, run, runAndKeep, type Tower } from "../nn/tower.ts";
 import { createRandom } from "../util/random.ts";
 import { parseModelConfig } from "./architecture.ts";
@@ -12,7 +13,7 @@ import { type Clip, type ComputeWeights, computeWeights, imageTower, textTower }
 import { grownModel } from "./load.ts";
 import { toModelConfig } from "./model-config.ts";
 import { parameterCounts, parameters } from "./parameters.ts";
-import { noPrompts, type Prompts, withPrompts } from "./prompts.ts";
+import { isPrompt, noPrompts, type Prompts, withPrompts } from "./prompts.ts";
 
 const made: Clip[] = [];
 afterAll(() => release(made));
@@ -163,6 +164,11 @@ test("prompts come last among the parameters, are counted with their tower, and 
     const deviation = Math.sqrt(entries.reduce((total, value) => total + value ** 2, 0) / entries.length);
     expect(deviation).toBeCloseTo(0.02, 3);
   }
+});
+
+test("prompts are tables to optimizers of matrices", () => {
+  for (const side of sides) expect([isPrompt(nameOf[side]), isMatrix(nameOf[side], [32, 32])]).toEqual([true, false]);
+  expect(isPrompt("visual.class_embedding")).toBe(false);
 });
 
 test("drawn prompts follow from the seed and their tower alone, and every other tensor is the model's own", () => {

@@ -4,7 +4,7 @@ import type { Tensor, Weights } from "../engine/tensor.ts";
 import type { Slot } from "./optimizer.ts";
 
 /** Tables, whose rows are looked up and not multiplied. */
-const tables = /(^|\.)(token_embedding\.weight|positional_embedding|class_embedding)$/;
+const tables = /(^|\.)(token_embedding\.weight|positional_embedding|prompt_embedding|class_embedding)$/;
 /** What leads out of a tower. */
 const heads = /^(visual\.proj|text_projection)$/;
 

@@ -10,6 +10,7 @@ import { tinyBatch, tinyConfig, tinyModel } from "../../../test/fixtures/trainin
 import { release, scope } from "../../engine/scope.ts";
 import { readFloats, type Tensor } from "../../engine/tensor.ts";
 import { checkAlike, mergeFiles } from "../../merging/merge-files.ts";
+import { placementOf } from "../../merging/placement.ts";
 import { resolveMerge } from "../../merging/settings.ts";
 import { architecture } from "../../models/architecture.ts";
 import type { Clip } from "../../models/clip.ts";
@@ -121,6 +122,11 @@ describe("a file of a model with prompts", () => {
       const expected = one.map((value, i) => 0.25 * value + 0.75 * (two[i] ?? Number.NaN));
       expect(worstOf(entriesOf(model, name), expected)).toBeLessThan(1e-8);
     }
+    const placed = placementOf(models[0]?.config ?? tinyConfig).filter(({ name }) => name === imageName || name === textName);
+    expect(placed.map(({ tower, layers, depth }) => [tower, layers, depth.side])).toEqual([
+      ["image", 0, "before"],
+      ["text", 0, "before"],
+    ]);
     const plain = tinyModel();
     await saveModel(at("plain"), plain, { preprocess });
     const mixed = { base: await openModelFolder(at("plain")), models };
