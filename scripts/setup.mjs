@@ -17,7 +17,7 @@ const usage = `usage: node scripts/setup.mjs COMMAND
   build          the same
   run ARGS…      the above, then the command evergreen with these arguments
   test ARGS…     the above, then the tests (ARGS go to vitest; with --project core the engine is left out)
-  check          types and lint`;
+  check          types, lint, and what nothing uses`;
 const oldestNode = "20.19.0";
 
 /** @param {readonly string[]} args */

@@ -17,13 +17,14 @@ export function runProgram({ main }, args) {
 }
 
 /**
- * Types and lint; both are run, so that all complaints are seen at once.
+ * Types, lint, and what nothing uses; all are run, so that all complaints are seen at once.
  * @param {Places} places
  */
 export async function check({ root, modules }) {
   const types = await runHere([join(modules, "typescript", "bin", "tsc"), "-p", join(root, "tsconfig.check.json")], root);
   const lint = await runHere([join(modules, "@biomejs", "biome", "bin", "biome"), "check"], root);
-  return types || lint;
+  const unused = await runHere([join(modules, "knip", "bin", "knip.js")], root);
+  return types || lint || unused;
 }
 
 /**

@@ -20,7 +20,7 @@ export interface Features {
 }
 
 /** The weights shipped after the last task, as a teacher; null before the first has ended. */
-export type ShippedTeacher = { readonly teacher: Weights | null };
+type ShippedTeacher = { readonly teacher: Weights | null };
 
 /** The hooks of a method whose terms look at the mixture's rows now, and as the model shipped after the last task sees them; there are none in the first task. */
 export function besideShipped(terms: (now: Features, before: Features, teacher: Weights) => Readonly<Record<string, Tensor>>) {

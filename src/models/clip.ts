@@ -66,7 +66,7 @@ export function computeWeights(model: Clip, precision: Precision, statistics: St
 }
 
 /** Row of the table for a true id; an id that the table lacks takes the row of id 0, the padding. */
-export function rowFinder(ids: readonly number[]): (id: number) => number {
+function rowFinder(ids: readonly number[]): (id: number) => number {
   const rows = new Map(ids.map((id, row) => [id, row]));
   return (id) => rows.get(id) ?? 0;
 }

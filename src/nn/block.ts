@@ -3,7 +3,7 @@ import type { Tensor } from "../engine/tensor.ts";
 import type { View } from "./view.ts";
 
 /** How token vectors of a batch lie one after another. */
-export interface Layout {
+interface Layout {
   readonly rows: number;
   /** Tokens of the longest row. */
   readonly length: number;

@@ -3,7 +3,7 @@ import type { Tensor } from "../engine/tensor.ts";
 import { type Adapter, adapterName } from "./adapter.ts";
 
 /** A linear layer of a view: names of its weight [N, K] and bias [N], and the output rows that are asked for where not all are. */
-export interface LinearNames {
+interface LinearNames {
   readonly weight: string;
   readonly bias: string;
   readonly rows?: readonly [from: number, to: number];
