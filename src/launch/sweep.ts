@@ -7,6 +7,7 @@ import { RunReader } from "../runs/run-reader.ts";
 import { holdsRun } from "../runs/run-record.ts";
 import { readSpec, type SpecRequest } from "../runs/spec.ts";
 import type { RunStore } from "../runs/store.ts";
+import { RunExistsError } from "../runs/store-error.ts";
 import type { Sweep, Trial } from "../runs/sweep.ts";
 import { configKey, readTrial, type TrialResult, trialResult, trialText } from "../runs/trial.ts";
 import { viewOf } from "../runs/view.ts";
@@ -112,13 +113,14 @@ export async function runTrials(
   return !stopped;
 }
 
-async function runTrial(prepared: PreparedTrial, context: SweepContext, audience: SweepAudience): Promise<TrialOutcome> {
+async function runTrial(prepared: PreparedTrial, context: SweepContext, audience: SweepAudience, attempt = 1): Promise<TrialOutcome> {
   const { store } = context;
-  const folder = store.folderOf(prepared.project, prepared.run);
+  const id = attempt === 1 ? prepared.run : `${prepared.run}-${attempt}`;
+  const folder = store.folderOf(prepared.project, id);
   const isDone = holdsRun(folder) && new RunReader(folder).record().state === "done";
   if (!isDone) {
     const { exit, failure } = await supervise(
-      { kind: "train", request: prepared.request, root: store.root, id: prepared.run, share: true },
+      { kind: "train", request: prepared.request, root: store.root, id, share: true },
       {
         hear: (message) => audience.heard(prepared, message),
         stopping: (signal) => audience.stopping(signal),
@@ -126,6 +128,10 @@ async function runTrial(prepared: PreparedTrial, context: SweepContext, audience
       },
     );
     if (exit === exitCodes.stopped || exit >= 128) return { state: "stopped" };
+    if (failure?.code === RunExistsError.code) {
+      audience.aside(`${id} has another plan, as of another version: it stays, and the trial begins anew`);
+      return runTrial(prepared, context, audience, attempt + 1);
+    }
     if (exit !== exitCodes.done) return { state: "failed", reason: failure?.text ?? `exit ${exit}` };
   }
   return {

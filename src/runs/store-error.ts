@@ -47,10 +47,18 @@ class StorageError extends EvergreenError {
   }
 }
 
-/** Another process holds the run, or its name is taken. */
+/** Another process holds the run, or its folder is taken by something else. */
 export class RunConflictError extends EvergreenError {
   constructor(message: string, fix: string) {
     super(message, { code: "EG-9301", exit: "conflict", fix });
+  }
+}
+
+/** A run of that id is there, and it is another one. */
+export class RunExistsError extends EvergreenError {
+  static readonly code = "EG-9302";
+  constructor(id: string, project: string) {
+    super(`a run ${id} exists in ${project}`, { code: RunExistsError.code, exit: "conflict", fix: "choose another --run, or resume it" });
   }
 }
 

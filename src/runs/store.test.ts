@@ -105,7 +105,7 @@ test("an id that exists and a folder that another process writes are conflicts",
   const { store, writer, lock } = make(place);
   const again = (): unknown =>
     store.create({ lock, id: "one", name: "x", project: "p", plan, config: "", inputs: [], environment, retention, versions: {} });
-  expect(failure(again)).toEqual(["conflict", "EG-9301 a run one exists in p"]);
+  expect(failure(again)).toEqual(["conflict", "EG-9302 a run one exists in p"]);
   expect(failure(() => acquireLock(store.folderOf("p", "one")))[0]).toBe("conflict");
   writer.close();
   lock.release();

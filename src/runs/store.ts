@@ -26,7 +26,7 @@ import { isRunId, newRunId } from "./run-id.ts";
 import { RunReader } from "./run-reader.ts";
 import { holdsRun, type RunAttempt, readRecord, writeRecord } from "./run-record.ts";
 import { RunWriter, savedEvent, type WriterOptions } from "./run-writer.ts";
-import { CheckpointError, RunConflictError, RunLookupError, storing } from "./store-error.ts";
+import { CheckpointError, RunConflictError, RunExistsError, RunLookupError, storing } from "./store-error.ts";
 
 export interface StoreOptions {
   /** Milliseconds since 1970. */
@@ -112,12 +112,12 @@ export class RunStore {
 
   /**
    * Makes a run folder and opens it for writing. run.json is written last, so a folder left by a death on the way is no run and is made anew.
-   * @throws {RunConflictError} when a run of that id exists.
+   * @throws {RunExistsError}
    */
   create(run: NewRun): RunWriter {
     const folder = this.folderOf(run.project, run.id);
     run.lock.assertHeld();
-    if (holdsRun(folder)) throw new RunConflictError(`a run ${run.id} exists in ${run.project}`, "choose another --run, or resume it");
+    if (holdsRun(folder)) throw new RunExistsError(run.id, run.project);
     return storing(`run ${run.id}`, () => {
       clearUnfinished(folder);
       failpoint("create:folder");

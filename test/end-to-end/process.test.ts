@@ -250,7 +250,7 @@ test("the command line goes on with its own unfinished run and refuses another o
   run.child.kill("SIGTERM");
   expect((await run.ended).code).toBe(75);
   const other = await evergreen(trainArgs("own", ["optim.lr=1e-4"])).ended;
-  expect([other.code, other.out]).toEqual([9, expect.stringContaining("EG-9301")]);
+  expect([other.code, other.out]).toEqual([9, expect.stringContaining("EG-9302")]);
   const again = evergreen(trainArgs("own"));
   expect((await again.ended).code).toBe(0);
   expect(again.events[0]).toMatchObject({ type: "resumed", exact: true });

@@ -72,6 +72,21 @@ test("claims go into pages and to machines", () => {
   expect(claims[1]).toMatchObject({ id: "C2", verdict: "missing", scale: "small", tests: [{ pairs: [{ missing: ["wrong"] }] }] });
 });
 
+test("an unfinished run of another plan under a trial's id stays, and the trial begins anew", () => {
+  const [{ run, trial }] = JSON.parse(evergreen("sweep", "-C", "sweep.yaml", "--dry-run", "--json").out);
+  rmSync(join(results, `${trial}.json`));
+  rmSync(join(place, "runs", "methods", run), { recursive: true });
+  const short = ["--set", "project=methods", "--set", "budget.per_task=1 steps", "--set", "data.batch_size=4"];
+  expect(evergreen("train", "-C", "evergreen.yaml", "--run", run, ...short).exit).toBe(0);
+  const record = join(place, "runs", "methods", run, "run.json");
+  const unfinished = readFileSync(record, "utf8").replace('"state": "done"', '"state": "preempted"');
+  writeFileSync(record, unfinished);
+  const { exit, err } = evergreen("sweep", "-C", "sweep.yaml", "--only", trial);
+  expect([exit, err]).toEqual([0, expect.stringContaining(`${run} has another plan`)]);
+  expect(readFileSync(record, "utf8")).toBe(unfinished);
+  expect(readdirSync(results)).toContain(`${trial}.json`);
+});
+
 test("a changed setting makes trials anew: their results are of other settings", () => {
   const file = join(place, "sweep.yaml");
   writeFileSync(file, readFileSync(file, "utf8").replace("2 steps", "3 steps"));

@@ -118,7 +118,7 @@ test("one more task is another run: refused in the same folder, begun from the o
   expect(exit).toBe(3);
   expect(text).toContain("tasks ");
   const set = ["stream.tasks=4", `model.init=${folderOf(world, "whole")}/checkpoints/t0003-s000000${lastStep}/model.safetensors`];
-  expect(await refusal(train(world, "longer", { set }))).toEqual([9, expect.stringMatching(/^EG-9301 a run longer exists/)]);
+  expect(await refusal(train(world, "longer", { set }))).toEqual([9, expect.stringMatching(/^EG-9302 a run longer exists/)]);
   expect((await train(world, "continued", { set })).exit).toBe(0);
   expect(new RunReader(folderOf(world, "continued")).plan().model.digest).toBe(whole.tensors[`t0003-s000000${lastStep}/model.safetensors`]);
 }, 120_000);
