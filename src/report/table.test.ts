@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { againstTradeOff } from "./plane.ts";
-import { markdownTable, percent, type Table, textTable, tsvTable } from "./table.ts";
+import { escapeMarkdown, markdownTable, percent, type Table, textTable, tsvTable } from "./table.ts";
 
 const table: Table = {
   columns: [{ title: "set" }, { title: "acc1", align: "right" }, { title: "note" }],
@@ -61,4 +61,17 @@ describe("trade-off line", () => {
   test("does not exist when start and oracle coincide", () => {
     expect(againstTradeOff(line.start, { start: line.start, oracle: line.start })).toBeUndefined();
   });
+});
+
+test("Markdown is spared marks that mean nothing where they stand, and a text stays a text at a line's start", () => {
+  expect(escapeMarkdown("+9.4 (+5.8 to +12.8) !")).toBe("+9.4 (+5.8 to +12.8) !");
+  expect(escapeMarkdown("31.2 ± 1.7")).toBe("31.2 ± 1.7");
+  expect(["# a", "## a", "- a", "+ a", "1. a", "12) a"].map(escapeMarkdown)).toEqual([
+    "\\# a",
+    "\\## a",
+    "\\- a",
+    "\\+ a",
+    "1\\. a",
+    "12\\) a",
+  ]);
 });

@@ -71,7 +71,8 @@ function pad(text: string, width: number, align: Column["align"]): string {
 /** Text that Markdown shows as it is, on one line. */
 export function escapeMarkdown(text: string): string {
   return oneLine(text)
-    .replace(/[\\`*_{}[\]()#+!|~]/g, "\\$&")
+    .replace(/[\\`*_[\]|~]/g, "\\$&")
+    .replace(/^(\d+(?=[.)](?:\s|$))|(?=[#+-]+(?:\s|$)))/, "$1\\")
     .replace(/&/g, "&amp;")
     .replace(/</g, "&lt;")
     .replace(/>/g, "&gt;");
