@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { readRecord } from "./run-record.ts";
 import { type Environment, type ParsedSpec, pathHints, readSpec } from "./spec.ts";
 import { splitReference } from "./spec-references.ts";
@@ -8,7 +8,8 @@ import { splitReference } from "./spec-references.ts";
  * The configuration of a stored run. Paths that lead nowhere, because the folder was moved without its data, are looked for where they lay
  * when the run was made.
  */
-export function readRunSpec(folder: string, { env, presets }: { readonly env: Environment; readonly presets: string }): ParsedSpec {
+export function readRunSpec(place: string, { env, presets }: { readonly env: Environment; readonly presets: string }): ParsedSpec {
+  const folder = resolve(place);
   const { EVERGREEN_SET: _, ...rest } = env;
   const request = { files: [join(folder, "config.yaml")], env: rest, cwd: folder, presets };
   const parsed = readSpec(request);

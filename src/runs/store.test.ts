@@ -1,6 +1,6 @@
 import { appendFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { environment, failure, losses, make, plan, retention, save } from "../../test/fixtures/runs/made-run.ts";
@@ -139,6 +139,7 @@ test("a stored configuration is found again with its folder moved, its data move
   writer.close();
   second.release();
   expect(readRunSpec(folder, request).spec).toEqual(parsed.spec);
+  expect(readRunSpec(relative(process.cwd(), folder), request).spec).toEqual(parsed.spec);
   cpSync(tree, join(place, "tree2"), { recursive: true });
   expect(readRunSpec(join(place, "tree2/runs/p/one"), request).spec.stream.from).toBe(join(place, "tree2/data.tsv"));
   cpSync(folder, join(place, "alone"), { recursive: true });
