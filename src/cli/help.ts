@@ -17,7 +17,7 @@ export const commandSummaries = {
   show: "what a run is and did",
   logs: "the log of a run",
   model: "info, convert, encode, tokenize",
-  data: "check, licences, mini-flux, prepare, status",
+  data: "captions, check, licences, mini-flux, prepare, status",
   stream: "build, show, diff, append, check, score",
   schedule: "the learning rate over all tasks",
   preset: "run files that come with Evergreen",

@@ -13,6 +13,9 @@ const record = z.object({
   synthetic_merged_caption: caption,
 });
 
+/** What merging captions reads of it. */
+const uncaptioned = record.extend({ synthetic_caption: caption });
+
 /** A sample of an info file. */
 export interface InfoRecord {
   /** Picture, relative to the set's folder, with slashes. */
@@ -30,14 +33,7 @@ export interface InfoRecord {
  * @throws {DataError} naming file and picture: no JSON, a target outside the list, a path that leaves the set's folder.
  */
 export function readInfoFile(file: string, classNames: readonly string[]): readonly InfoRecord[] {
-  const parsed = z.record(z.string(), record).safeParse(json(file));
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new DataError(`${file}: ${issue?.path.join(" → ") || "the whole"}: ${issue?.message ?? "not an info file"}`, {
-      fix: "an info file is an object from picture paths to records with a target",
-    });
-  }
-  return Object.entries(parsed.data).map(([path, { target, default_caption, synthetic_merged_caption }]) => {
+  return entries(file, record).records.map(([path, { target, default_caption, synthetic_merged_caption }]) => {
     checkPath(file, path);
     const captions = texts(default_caption);
     return {
@@ -46,6 +42,34 @@ export function readInfoFile(file: string, classNames: readonly string[]): reado
       captions: captions.length > 0 ? captions : texts(synthetic_merged_caption),
     };
   });
+}
+
+/** What the caption of a picture is merged of. */
+export interface CaptionParts {
+  readonly path: string;
+  /** By the class list at the record's target where there is a list, else the record's own; absent where it has none. */
+  readonly className?: string;
+  /** The first of a captioner's that says something. */
+  readonly synthetic?: string;
+}
+
+/**
+ * Reads an info file for a step that writes it again: as it stands (of whole numbers as keys, which no picture's path is, not in its order) and what its captions are
+ * merged of.
+ * @throws {DataError} as {@link readInfoFile}.
+ */
+export function readCaptionParts(
+  file: string,
+  classNames: readonly string[],
+): { readonly whole: Readonly<Record<string, object>>; readonly parts: readonly CaptionParts[] } {
+  const { whole, records } = entries(file, uncaptioned);
+  const parts = records.map(([path, { target, classname, synthetic_caption }]): CaptionParts => {
+    checkPath(file, path);
+    const className = classNames.length > 0 ? classAt({ file, path, target }, classNames) : classname?.trim();
+    const [synthetic] = texts(synthetic_caption);
+    return { path, ...(className ? { className } : {}), ...(synthetic === undefined ? {} : { synthetic }) };
+  });
+  return { whole, parts };
 }
 
 /** Reads a class list: position is target. @throws {DataError} for anything but an array of different names. */
@@ -57,6 +81,21 @@ export function readClassList(file: string): readonly string[] {
   if (twice !== undefined)
     throw new DataError(`${file}: "${twice}" stands twice in the class list`, { fix: "give the two classes different names" });
   return names;
+}
+
+function entries<S extends typeof record>(
+  file: string,
+  schema: S,
+): { readonly whole: Readonly<Record<string, object>>; readonly records: readonly (readonly [path: string, z.output<S>])[] } {
+  const whole = json(file);
+  const parsed = z.record(z.string(), schema).safeParse(whole);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new DataError(`${file}: ${issue?.path.join(" → ") || "the whole"}: ${issue?.message ?? "not an info file"}`, {
+      fix: "an info file is an object from picture paths to records with a target",
+    });
+  }
+  return { whole: whole as Readonly<Record<string, object>>, records: Object.entries(parsed.data) };
 }
 
 function classAt(at: { readonly file: string; readonly path: string; readonly target: number }, classNames: readonly string[]): string {

@@ -1,6 +1,7 @@
 import { runSubcommand, type Subcommand } from "../subcommands.ts";
 
 export const subcommands = {
+  captions: { summary: "merge each picture's class caption with a captioner's, checked", load: () => import("../data-captions.ts") },
   check: { summary: "read every image: unreadable, duplicates, captions that are cut", load: () => import("../data-check.ts") },
   licences: { summary: "whose work the pictures are", load: () => import("../data-licences.ts") },
   "mini-flux": { summary: "make the embedded benchmark's data, or find it made", load: () => import("../data-mini-flux.ts") },
