@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { clipContextLength, tokenCount } from "../models/tokenizer.ts";
-import { type CaptionPair, checkMerged, joinCaptions } from "./caption-merge.ts";
+import { type CaptionPair, checkMerged, joinCaptions } from "../../src/data/caption-merge.ts";
+import { clipContextLength, tokenCount } from "../../src/models/tokenizer.ts";
 
 const limit = { countTokens: tokenCount, maxTokens: clipContextLength };
 const pair = (facts: Partial<CaptionPair> = {}): CaptionPair => ({
