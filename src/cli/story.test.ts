@@ -40,6 +40,7 @@ const step = (number: number, loss: number): FromTrainer =>
 const run: readonly (readonly [ms: number, message: FromTrainer])[] = [
   [0, { kind: "folder", folder: "/runs/p/id-1" }],
   [0, { kind: "plan", tasks: [{ name: "2018", steps: 4, concepts: 1, samples: 9 }] }],
+  [1, { kind: "preload", done: 5e6, total: 2e9 }],
   [1, { kind: "set", set: "new", index: 0, of: 3 }],
   [1, evaluated(-1, "new", 0.1)],
   [1, evaluated(-1, "old", 0.6)],

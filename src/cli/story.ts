@@ -45,6 +45,8 @@ export class Story {
       this.line(`run ${pc.bold(message.folder.split(/[/\\]/).at(-1) ?? "")}   ${shortPath(message.folder)}   Ctrl+C saves and stops`);
     else if (message.kind === "plan") this.tasks = message.tasks;
     else if (message.kind === "set") this.redraw([`${pc.dim("evaluating")} ${message.set} ${message.index + 1}/${message.of}`]);
+    else if (message.kind === "preload")
+      this.redraw([`${pc.dim("preloading")} ${formatBytes(message.done)} of ${formatBytes(message.total)}`]);
     else if (message.kind === "event") this.event(message.event);
   }
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
-import { defaultMemoryLimit, limitMemory, memory, releaseMemory, resetPeak } from "./memory.ts";
+import { defaultMemoryLimit, freeMemory, limitMemory, memory, releaseMemory, resetPeak } from "./memory.ts";
 import { zeros } from "./ops.ts";
 import { scope } from "./scope.ts";
 
@@ -90,4 +90,9 @@ test("sizes beyond any machine are the same error", () => {
 test("the default limit is nine tenths of a positive number of bytes", () => {
   expect(defaultMemoryLimit()).toBeGreaterThan(2 ** 28);
   expect(Number.isInteger(defaultMemoryLimit())).toBe(true);
+});
+
+test("free memory is less than all there is, by what this process holds in a container", () => {
+  expect(freeMemory()).toBeGreaterThan(0);
+  expect(freeMemory()).toBeLessThan(defaultMemoryLimit() / 0.9);
 });

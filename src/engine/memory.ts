@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { totalmem } from "node:os";
+import { freemem, totalmem } from "node:os";
 import { native } from "./binding.ts";
 import { guard } from "./tensor.ts";
 
@@ -28,6 +28,11 @@ export const limitMemory = (bytes: number): void => guard("limitMemory", () => n
 /** The machine's memory, or the container's where that is less, less 10 %. */
 export function defaultMemoryLimit(): number {
   return Math.floor(0.9 * Math.min(totalmem(), containerLimit()));
+}
+
+/** Bytes that this process may still take: what the machine has free, its cache of files included, or what the container leaves where that is less. */
+export function freeMemory(): number {
+  return Math.min(freemem(), containerLimit() - process.memoryUsage.rss());
 }
 
 function containerLimit(): number {

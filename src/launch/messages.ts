@@ -34,5 +34,7 @@ export type FromTrainer =
     }
   | { readonly kind: "event"; readonly event: RunEvent }
   | { readonly kind: "set"; readonly set: string; readonly index: number; readonly of: number }
+  /** Bytes of files that are read before training. */
+  | { readonly kind: "preload"; readonly done: number; readonly total: number }
   | { readonly kind: "ended"; readonly exit: number }
   | { readonly kind: "failed"; readonly failure: TrainerFailure };

@@ -51,6 +51,7 @@ function perform(task: TrainerTask): Promise<number> {
     stopRequested: () => stopping,
     onEvent: (event) => void send({ kind: "event", event }),
     onSet: (set, index, of) => void send({ kind: "set", set, index, of }),
+    onPreload: (done, total) => void send({ kind: "preload", done, total }),
     onFolder: (folder) => void send({ kind: "folder", folder }),
     onPlan: (plan) =>
       void send({

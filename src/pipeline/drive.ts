@@ -1,5 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { Loader } from "../data/loader.ts";
+import { preload, preloadedFiles } from "../data/preload.ts";
+import { freeMemory } from "../engine/memory.ts";
 import { borrow, release } from "../engine/scope.ts";
 import type { Weights } from "../engine/tensor.ts";
 import type { LoadedModel } from "../models/load.ts";
@@ -50,6 +52,7 @@ export async function drive(resolved: Resolved, opened: Opened, context: RunCont
   try {
     for (const event of [...opened.first, ...leftOutOf(resolved)]) tell(event);
     start = await opened.load();
+    await preloadData(resolved, { lock: opened.lock, tell }, context);
     const { spec } = resolved.plan;
     const most = Math.max(spec.data.batchSize + resolved.methods.mostRows(spec.data.batchSize), spec.eval.batchSize ?? 0);
     // An evaluation in the midst of a task must not take the training's batches from it.
@@ -86,6 +89,27 @@ function leftOutOf({ data: { leftOut = [] } }: Resolved): readonly RunEvent[] {
   if (leftOut.length === 0) return [];
   const message = `no training samples to hold back for validation: ${leftOut.join(", ")} ${leftOut.length === 1 ? "is" : "are"} left out of ZS`;
   return [{ type: "warning", code: "EG-3133", message }];
+}
+
+/** Files are read before training where the run asks for it. */
+async function preloadData(
+  { plan, data, stream }: Resolved,
+  { lock, tell }: Pick<Opened, "lock"> & { readonly tell: (event: RunEvent) => void },
+  context: RunContext,
+): Promise<void> {
+  const mode = plan.spec.data.preload;
+  if (mode === "none") return;
+  const trained = new Set(stream.tasks.flatMap(({ concepts }) => concepts.flatMap(({ samples }) => samples)));
+  const { skipped } = await preload(preloadedFiles(mode, { ...data, trained }), {
+    free: freeMemory(),
+    progress: (done, total) => {
+      lock.heartbeat();
+      context.onPreload?.(done, total);
+    },
+    stopRequested: context.stopRequested,
+  });
+  if (skipped === undefined) return;
+  tell({ type: "warning", code: "EG-4105", message: `data.preload: ${skipped}; nothing was read ahead` });
 }
 
 function teller({ writer, lock }: Opened, context: RunContext): (event: RunEvent) => void {

@@ -18,6 +18,8 @@ export interface RunContext {
   onEvent(event: RunEvent): void;
   /** Told before each evaluated set. */
   onSet?(set: string, index: number, of: number): void;
+  /** Bytes of files that were read before training, of all. */
+  onPreload?(done: number, total: number): void;
   /** The plan, before the first event. */
   onPlan?(plan: Pick<RunPlan, "tasks">): void;
   /** The run folder, as soon as it is known. */

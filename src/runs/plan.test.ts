@@ -34,6 +34,7 @@ test.each([
   ["model.init=./elsewhere.safetensors"],
   ["stream.from=./elsewhere.tsv"],
   ["data.workers=3"],
+  ["data.preload=all"],
   ["checkpoint.every=1m"],
   ["checkpoint.keep_last=5"],
 ])("%s changes no result and so not the hash", (set) => {

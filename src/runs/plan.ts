@@ -145,7 +145,7 @@ function determining(content: PlanContent): Readonly<Record<PlanAspect, unknown>
     eval: evaluation,
     ...rest
   } = spec;
-  const { workers: _workers, pretraining: _pretraining, ...batches } = data;
+  const { workers: _workers, preload: _preload, pretraining: _pretraining, ...batches } = data;
   const { init: _init, ...built } = rest.model;
   const { allowance: _allowance, ...budget } = rest.budget;
   const config = {

@@ -99,6 +99,12 @@ const data = z.strictObject({
     .describe("own, or shuffled: every streamed image is told by another one's caption and class, as a control that must not learn"),
   batch_size: z.int().min(1).default(512).describe("a whole number >= 1: rows of a step over all devices"),
   workers: z.union([z.literal("auto"), z.int().min(0).max(256)]).default("auto"),
+  preload: z
+    .enum(["none", "test", "all"])
+    .default("none")
+    .describe(
+      "none, test or all: files of the pictures that are scored, or of those trained on too, are read once first, into the system's cache",
+    ),
   first_task_rule: z.enum(["split", "oversample-update"]).default("split"),
   on_unreadable: z.enum(["skip", "refuse"]).default("skip"),
 });

@@ -76,7 +76,7 @@ describe("errors", () => {
     expect(problems([path])).toEqual([
       "4:7 seed: expected a whole number >= 0 <= 4294967295, got -1",
       '5:1 optimm: unknown key; expected one of version, extends, plugins, name, project, seed, model, stream, data, budget, methods, optim, schedule, loss, eval, checkpoint, engine; did you mean "optim"?',
-      '6:8 data.batchSize: unknown key; expected one of mixture, draws, pretraining, buffer, augment, captions, batch_size, workers, first_task_rule, on_unreadable; did you mean "batch_size"?',
+      '6:8 data.batchSize: unknown key; expected one of mixture, draws, pretraining, buffer, augment, captions, batch_size, workers, preload, first_task_rule, on_unreadable; did you mean "batch_size"?',
       '7:1 lr: unknown key; expected one of version, extends, plugins, name, project, seed, model, stream, data, budget, methods, optim, schedule, loss, eval, checkpoint, engine; did you mean "optim.lr"?',
       '8:1 model2: unknown key; expected one of version, extends, plugins, name, project, seed, model, stream, data, budget, methods, optim, schedule, loss, eval, checkpoint, engine; did you mean "model"?',
       "9:1 hf_token: looks like a secret, which a run file never holds; set it in the environment",
