@@ -41,13 +41,12 @@ export function joinCaptions({ path, className, classCaption, synthetic }: Capti
   const words = synthetic.split(/\s+/).filter((word) => word !== "");
   const sentence = /[.!?]["'”’)]*$/.test(caption) ? caption : `${caption}.`;
   let merged = caption;
-  // Every text that is kept was counted: halving only finds it soon.
-  for (let [least, most] = [1, words.length]; least <= most; ) {
-    const middle = Math.ceil((least + most) / 2);
-    const text = `${sentence} ${words.slice(0, middle).join(" ")}`;
+  // All words first, which mostly fit; then by halves. Every text that is kept was counted.
+  for (let [least, most, count] = [1, words.length, words.length]; least <= most; count = Math.ceil((least + most) / 2)) {
+    const text = `${sentence} ${words.slice(0, count).join(" ")}`;
     const fits = countTokens(text) <= maxTokens;
     if (fits) merged = text;
-    [least, most] = fits ? [middle + 1, most] : [least, middle - 1];
+    [least, most] = fits ? [count + 1, most] : [least, count - 1];
   }
   return merged;
 }
