@@ -8,6 +8,7 @@
 #include <bit>
 #include <cmath>
 
+#include "clones.h"
 #include "kernel-table.h"
 
 namespace evergreen {
@@ -17,12 +18,6 @@ namespace {
 using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define EVERGREEN_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define EVERGREEN_CLONES
-#endif
 
 /** a [M, K] times bᵀ with b [N, K], by oneDNN; both may be transposed views. Same precision as the MKL product. */
 Tensor oneDnnProduct(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bias, bool gelu = false) {

@@ -1,5 +1,5 @@
 import { type Argument, one, operator } from "./operator.ts";
-import { item, read, type Tensor } from "./tensor.ts";
+import { item, type Tensor } from "./tensor.ts";
 
 // Entry by entry, each with one rounding at most: the bits of an entry do not depend on where it lies or on the number of threads.
 
@@ -28,5 +28,3 @@ export const both = (a: Tensor, b: Tensor): Tensor => call("aten::logical_and", 
 export const kthLargest = (a: Tensor, k: number): Tensor => call("aten::min", operator("aten::topk")(a, k)[0] as Tensor);
 /** Largest entry. */
 export const largest = (a: Tensor): number => item(call("aten::max", a));
-/** True when every entry is finite. */
-export const isAllFinite = (a: Tensor): boolean => read(call("aten::all", call("aten::isfinite", a)))[0] === 1;

@@ -1,8 +1,9 @@
-import { globalNorm, mulNumber, sub } from "../engine/ops.ts";
-import { item, type Tensor } from "../engine/tensor.ts";
+import { squaredDistances } from "../engine/entries.ts";
+import { mulNumber, sub, to } from "../engine/ops.ts";
+import type { Tensor } from "../engine/tensor.ts";
 import type { Random } from "../util/random.ts";
 import { type EntryReader, sizeOf } from "./entry-reader.ts";
-import type { MergedTensor, MergeInput, Statistic } from "./operator.ts";
+import type { Group, MergedTensor, MergeInput, Statistic } from "./operator.ts";
 
 /** Models and what is known of them, oldest first. */
 export interface MergeModels {
@@ -23,8 +24,8 @@ export interface InputContext extends MergeModels {
   readonly task: number;
 }
 
-/** Hears the length of each task vector's block, once a model. */
-export type Listener = (i: number, norm: number) => void;
+/** Hears the sum of squares of each task vector's block, once a model. */
+export type Listener = (i: number, squares: number) => void;
 
 /** A run of entries that is read when it is asked for. It lives in one scope: the base is read once. */
 export class BlockInput implements MergeInput {
@@ -49,7 +50,7 @@ export class BlockInput implements MergeInput {
     this.context = context;
     this.listener = listener;
     // Read here, in the scope of the whole block: steps of an operator have scopes of their own.
-    this.held = context.base && (context.usesBase || listener) ? context.base.read(tensor.name, this) : undefined;
+    this.held = context.base && (context.usesBase || listener) ? to(context.base.read(tensor.name, this), "float32") : undefined;
   }
 
   base(): Tensor {
@@ -58,14 +59,17 @@ export class BlockInput implements MergeInput {
   }
 
   model(i: number): Tensor {
-    const entries = this.readModel(i);
-    if (this.listener && this.context.base && !this.heard.has(i)) this.tell(i, sub(entries, this.base()));
-    return entries;
+    return to(this.models({ from: i, count: 1 })[0] as Tensor, "float32");
+  }
+
+  models({ from, count }: Group): readonly Tensor[] {
+    const read = Array.from({ length: count }, (_, k) => this.readModel(from + k));
+    this.tell(from, read);
+    return read;
   }
 
   vector(i: number): Tensor {
-    const difference = sub(this.readModel(i), this.base());
-    if (this.listener && !this.heard.has(i)) this.tell(i, difference);
+    const difference = sub(this.model(i), this.base());
     const factor = this.context.hasFactors ? (this.tensor.weights[i] ?? 1) : 1;
     return factor === 1 ? difference : mulNumber(difference, factor);
   }
@@ -74,8 +78,8 @@ export class BlockInput implements MergeInput {
     const reader = this.context.statistics?.[i];
     const { name } = this.tensor;
     if (!reader?.has(name)) return undefined;
-    if (this.context.needs === "fisher") return reader.read(name, this);
-    return reader.read(name, { offset: 0, size: sizeOf(reader.shape(name)) });
+    if (this.context.needs === "fisher") return to(reader.read(name, this), "float32");
+    return to(reader.read(name, { offset: 0, size: sizeOf(reader.shape(name)) }), "float32");
   }
 
   private readModel(i: number): Tensor {
@@ -84,8 +88,11 @@ export class BlockInput implements MergeInput {
     return reader.read(this.tensor.name, this);
   }
 
-  private tell(i: number, difference: Tensor): void {
-    this.heard.add(i);
-    this.listener?.(i, item(globalNorm([difference])));
+  private tell(from: number, models: readonly Tensor[]): void {
+    if (!this.listener || !this.held || this.heard.has(from + models.length - 1)) return;
+    for (const [k, squares] of squaredDistances(models, this.held).entries()) {
+      if (!this.heard.has(from + k)) this.listener(from + k, squares);
+      this.heard.add(from + k);
+    }
   }
 }

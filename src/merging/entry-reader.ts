@@ -4,7 +4,7 @@ import { read, type Tensor, type Weights } from "../engine/tensor.ts";
 /** One model's tensors, by OpenCLIP's names, a run of entries at a time. */
 export interface EntryReader {
   has(name: string): boolean;
-  /** Entries offset … offset + size in row order, float32 [size]. */
+  /** Entries offset … offset + size in row order, [size]; float16 and bfloat16 as they are stored, all else as float32. */
   read(name: string, at: { readonly offset: number; readonly size: number }): Tensor;
   /** All bytes of a tensor as they are stored: for counters. */
   bytes(name: string): Uint8Array;
@@ -15,6 +15,9 @@ export interface EntryReader {
 /** Entries of a tensor of this shape. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
+/** What an {@link EntryReader} gives of entries of any type. */
+export const asStored = (entries: Tensor): Tensor => (/^b?float16$/.test(entries.dtype) ? entries : to(entries, "float32"));
+
 /** Weights in memory. */
 export function weightsReader(weights: Weights): EntryReader {
   const get = (name: string): Tensor => {
@@ -24,7 +27,7 @@ export function weightsReader(weights: Weights): EntryReader {
   };
   return {
     has: (name) => weights.has(name),
-    read: (name, { offset, size }) => to(slice(reshape(get(name), [get(name).size]), 0, offset, offset + size), "float32"),
+    read: (name, { offset, size }) => asStored(slice(reshape(get(name), [get(name).size]), 0, offset, offset + size)),
     bytes: (name) => {
       const entries = read(get(name));
       return new Uint8Array(entries.buffer, entries.byteOffset, entries.byteLength);

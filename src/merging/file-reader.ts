@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { concat, reshape, slice, to, transpose } from "../engine/ops.ts";
+import { concat, reshape, slice, transpose } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
 import { tensorTypes } from "../models/load.ts";
@@ -7,7 +7,7 @@ import type { OpenedModel } from "../models/model-folder.ts";
 import { dtypeBytes, type TensorEntry } from "../models/safetensors.ts";
 import type { Recipe } from "../models/weight-names.ts";
 import { WeightsFileError } from "../models/weights-file-error.ts";
-import { type EntryReader, sizeOf } from "./entry-reader.ts";
+import { asStored, type EntryReader, sizeOf } from "./entry-reader.ts";
 
 /** Files that are read a run of entries at a time, all through one buffer. Close it when the merge is done. */
 export class EntryFiles {
@@ -75,7 +75,7 @@ export function statisticsReader(files: EntryFiles, entries: readonly TensorEntr
   return {
     has: (name) => byName.has(name),
     shape: (name) => get(name).shape,
-    read: (name, { offset, size }) => to(files.entries(get(name), offset, size), "float32"),
+    read: (name, { offset, size }) => asStored(files.entries(get(name), offset, size)),
     bytes: (name) => files.whole(get(name)),
   };
 }
@@ -91,14 +91,14 @@ function readRun(
   switch (recipe.op) {
     case "copy":
     case "squeeze":
-      return to(files.entries(first, offset, size), "float32");
+      return asStored(files.entries(first, offset, size));
     case "transpose": {
       const turned = transpose(reshape(files.entries(first, 0, sizeOf(first.shape)), first.shape), 0, 1);
-      return to(slice(reshape(turned, [sizeOf(first.shape)]), 0, offset, offset + size), "float32");
+      return asStored(slice(reshape(turned, [sizeOf(first.shape)]), 0, offset, offset + size));
     }
     case "slice-rows": {
       const skipped = (recipe.rows?.[0] ?? 0) * sizeOf(first.shape.slice(1));
-      return to(files.entries(first, skipped + offset, size), "float32");
+      return asStored(files.entries(first, skipped + offset, size));
     }
     case "concat-rows": {
       const parts: Tensor[] = [];
@@ -106,7 +106,7 @@ function readRun(
       for (const source of sources) {
         const length = sizeOf(source.shape);
         const [from, end] = [Math.max(0, offset - begin), Math.min(length, offset + size - begin)];
-        if (end > from) parts.push(to(files.entries(source, from, end - from), "float32"));
+        if (end > from) parts.push(asStored(files.entries(source, from, end - from)));
         begin += length;
       }
       return concat(parts, 0);

@@ -20,6 +20,12 @@ export interface MergedTensor {
   readonly weights: readonly number[];
 }
 
+/** Models `from` … `from + count` − 1. */
+export interface Group {
+  readonly from: number;
+  readonly count: number;
+}
+
 /** A run of entries of one tensor, of the base and of every model, oldest first. Each call reads anew; tensors are float32 [size]. */
 export interface MergeInput {
   readonly tensor: MergedTensor;
@@ -30,6 +36,8 @@ export interface MergeInput {
   readonly count: number;
   base(): Tensor;
   model(i: number): Tensor;
+  /** A group of models in the types they are stored in: float32, float16 or bfloat16. */
+  models(group: Group): readonly Tensor[];
   /** θ_i − θ0, times the model's factor where the operator takes factors. */
   vector(i: number): Tensor;
   /** What the operator said it needs. `fisher`: [size]; `gram`: XᵀX of the layer’s inputs X, [in · in]; undefined where there is none. */

@@ -1,7 +1,8 @@
-import { clampMax, clampMin, isAllFinite } from "../engine/elementwise.ts";
-import { add, globalNorm, mulNumber, sub } from "../engine/ops.ts";
+import { clampMax, clampMin } from "../engine/elementwise.ts";
+import { isAllFinite, squaredDistances } from "../engine/entries.ts";
+import { add, mulNumber, sub } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
-import { item, type Tensor } from "../engine/tensor.ts";
+import type { Tensor } from "../engine/tensor.ts";
 import type { Random } from "../util/random.ts";
 import { BlockInput, type InputContext, type MergeModels } from "./block-input.ts";
 import { weightedSum } from "./fold.ts";
@@ -75,12 +76,12 @@ export class PlannedTower {
     const tensor = this.merged.get(placed.name);
     if (!tensor) return this.linear(placed, at);
     const { operator, options, modifier } = this.settings;
-    const input = new BlockInput(tensor, at, this.context, (i, norm) => this.hear(i, norm, placed.name));
+    const input = new BlockInput(tensor, at, this.context, (i, squares) => this.hear(i, squares, placed.name));
     const result = operator.merge(input, options, this.plan);
     const factor = modifier?.part.factor(placed.depth, modifier.options) ?? 1;
     const scaled = factor === 1 ? result : add(input.base(), mulNumber(sub(result, input.base()), factor));
     this.check(scaled, placed.name);
-    if (this.context.base) this.squares += item(globalNorm([sub(scaled, input.base())])) ** 2;
+    if (this.context.base) this.squares += squaredDistances([scaled], input.base())[0] ?? 0;
     return scaled;
   }
 
@@ -146,9 +147,9 @@ export class PlannedTower {
     if (!isAllFinite(result)) throw new MergeNumbersError("the result", tensor);
   }
 
-  private hear(i: number, norm: number, tensor: string): void {
-    if (!Number.isFinite(norm)) throw new MergeNumbersError(`model ${i + 1} or the base`, tensor);
-    this.modelSquares[i] = (this.modelSquares[i] ?? 0) + norm ** 2;
+  private hear(i: number, squares: number, tensor: string): void {
+    if (!Number.isFinite(squares)) throw new MergeNumbersError(`model ${i + 1} or the base`, tensor);
+    this.modelSquares[i] = (this.modelSquares[i] ?? 0) + squares;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Tensor } from "../engine/tensor.ts";
 import { cosPi } from "../util/elementary.ts";
 import { acosPi, normOf, productOf, sinPi } from "./angle.ts";
 import { entriesOfModel, type Products, productsOf } from "./fixed-sum.ts";
-import { weightedSum } from "./fold.ts";
+import { sumOfModels } from "./fold.ts";
 import type { MergeInput, Tower } from "./operator.ts";
 
 /** Factors of the models, by tensor. */
@@ -20,7 +20,7 @@ export function planSpherical(tower: Tower): Coefficients {
 
 /** The models by their factors. */
 export const mergeSpherical = (input: MergeInput, _: unknown, factors: Coefficients): Tensor =>
-  weightedSum(factors.get(input.tensor.name) ?? [], (i) => input.model(i));
+  sumOfModels(input, factors.get(input.tensor.name) ?? []);
 
 /**
  * Factors c with Σ c_i θ_i = the weighted mean of the directions on the sphere, applied to the models with their own norms: for two models

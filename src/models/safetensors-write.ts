@@ -30,8 +30,10 @@ export async function writeSafetensors(
   const ordered = layout(tensors);
   const header = encodeHeader(path, ordered, metadata);
   await writeWhole(path, async (file) => {
-    await writeAll(file, header);
-    for (const tensor of ordered) await writeTensor(path, file, tensor);
+    const out = new Gathered(file);
+    await out.add(header);
+    for (const tensor of ordered) await writeTensor(path, out, tensor);
+    await out.end();
   });
 }
 
@@ -108,13 +110,13 @@ export function encodeHeader(
   return padded;
 }
 
-async function writeTensor(path: string, file: FileHandle, tensor: TensorSource): Promise<void> {
+async function writeTensor(path: string, out: Gathered, tensor: TensorSource): Promise<void> {
   const expected = tensorBytes(tensor);
   const given = await (typeof tensor.data === "function" ? tensor.data() : tensor.data);
   let written = 0;
   for await (const chunk of given instanceof Uint8Array ? [given] : given) {
     written += chunk.byteLength;
-    if (written <= expected) await writeAll(file, chunk);
+    if (written <= expected) await out.add(chunk);
   }
   if (written !== expected)
     throw new WeightsFileError(
@@ -123,6 +125,48 @@ async function writeTensor(path: string, file: FileHandle, tensor: TensorSource)
       `has ${written} bytes; ${tensor.dtype} of shape [${tensor.shape.join(", ")}] has ${expected}`,
       { tensor: tensor.name },
     );
+}
+
+/** Bytes of one write: a merge gives its result in blocks of some hundred kilobytes. */
+const gatheredBytes = 4 << 20;
+
+/** Gathers what is added into long writes; while one is under way the next is filled. */
+class Gathered {
+  private readonly file: FileHandle;
+  private filling = new Uint8Array(gatheredBytes);
+  private resting = new Uint8Array(gatheredBytes);
+  private filled = 0;
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(file: FileHandle) {
+    this.file = file;
+  }
+
+  /** The bytes are copied: they are the caller's again when this returns. */
+  async add(data: Uint8Array): Promise<void> {
+    for (let done = 0; done < data.byteLength; ) {
+      const part = data.subarray(done, done + gatheredBytes - this.filled);
+      this.filling.set(part, this.filled);
+      this.filled += part.byteLength;
+      done += part.byteLength;
+      if (this.filled === gatheredBytes) await this.write();
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.write();
+    await this.writing;
+  }
+
+  private async write(): Promise<void> {
+    await this.writing;
+    const full = this.filling.subarray(0, this.filled);
+    [this.filling, this.resting] = [this.resting, this.filling];
+    this.filled = 0;
+    this.writing = writeAll(this.file, full);
+    // Told by the await above; without this a failure before it would end the process.
+    this.writing.catch(() => undefined);
+  }
 }
 
 async function writeAll(file: FileHandle, data: Uint8Array): Promise<void> {

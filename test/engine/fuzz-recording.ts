@@ -1,3 +1,4 @@
+import * as entries from "../../src/engine/entries.ts";
 import { grad, requireGrad } from "../../src/engine/grad.ts";
 import { type Argument, observe, operator } from "../../src/engine/operator.ts";
 import * as ops from "../../src/engine/ops.ts";
@@ -92,6 +93,9 @@ function everyFunction(): void {
     momentum: 0.9,
     isFirst: true,
   });
+  const rows = [ops.select(a, 0, 0), ops.to(ops.select(b, 0, 1), "bfloat16"), ops.to(ops.select(b, 0, 2), "float16")] as const;
+  for (const terms of [rows, [rows[1], b]]) entries.sumOfRows(terms, [0.5, 1, -2, 3].slice(0, terms === rows ? 3 : 4));
+  for (const base of [rows[0], undefined]) entries.squaredDistances(rows, base);
   const heads = [1, 2, 3].map((seed) => drawn([1, 2, 4, 8], seed));
   operator("aten::_scaled_dot_product_flash_attention_for_cpu")(...heads, 0, true);
   operator("aten::where.self")(tensor([1, 0, 1], [3, 1], "bool"), b, b);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { weightedSum } from "../fold.ts";
+import { sumOfModels } from "../fold.ts";
 import type { MergeOperator } from "../operator.ts";
 
 const options = z.strictObject({});
@@ -13,5 +13,5 @@ export default {
   isMean: true,
   usesBase: false,
   passes: () => 1,
-  merge: (input) => weightedSum(input.tensor.weights, (i) => input.model(i)),
+  merge: (input) => sumOfModels(input, input.tensor.weights),
 } satisfies MergeOperator<typeof options>;

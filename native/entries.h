@@ -1,0 +1,48 @@
+#pragma once
+#include <ATen/ATen.h>
+
+namespace evergreen {
+
+/** Entries of a tile: what a pass over one writes stays in a core's first cache. No result depends on it. */
+constexpr int64_t kTile = 4096;
+
+/** Refuses what is no dense list [size], or rows [n, size], on the processor or without data. */
+inline void checkRows(const char* name, const at::Tensor& each, int64_t size) {
+  TORCH_CHECK(each.layout() == at::kStrided && (each.is_cpu() || each.is_meta()), name, ": expected dense tensors on cpu, got ", each.layout(), " on ", each.device());
+  TORCH_CHECK((each.dim() == 1 || each.dim() == 2) && each.size(-1) == size, name, ": expected [", size, "] or [n, ", size, "], got ", each.sizes());
+}
+
+/** The same for what may come as it is stored. */
+inline void checkStored(const char* name, const at::Tensor& each, int64_t size) {
+  checkRows(name, each, size);
+  const auto type = each.scalar_type();
+  TORCH_CHECK(type == at::kFloat || type == at::kHalf || type == at::kBFloat16, name, ": expected float32, float16 or bfloat16, got ", type);
+}
+
+/** The same for rows that an operator writes to: [n, size], contiguous. */
+inline void checkTarget(const char* name, const at::Tensor& target, at::ScalarType type) {
+  TORCH_CHECK(target.dim() == 2, name, ": expected rows [n, size], got ", target.sizes());
+  checkRows(name, target, target.size(1));
+  TORCH_CHECK(target.scalar_type() == type && target.is_contiguous(), name, ": expected contiguous ", type, ", got ", target.scalar_type(), " with strides ", target.strides());
+}
+
+/** Entries of the last axis of a tensor that has one. */
+inline int64_t entriesOf(const char* name, const at::Tensor& tensor) {
+  TORCH_CHECK(tensor.dim() > 0, name, ": expected a list of entries, got a scalar");
+  return tensor.size(-1);
+}
+
+/** Calls `work` with the entries of a contiguous tensor in their own type. */
+template <typename Work>
+void withEntries(const at::Tensor& tensor, Work work) {
+  switch (tensor.scalar_type()) {
+    case at::kFloat:
+      return work(tensor.const_data_ptr<float>());
+    case at::kHalf:
+      return work(tensor.const_data_ptr<at::Half>());
+    default:
+      return work(tensor.const_data_ptr<at::BFloat16>());
+  }
+}
+
+}  // namespace evergreen

@@ -1,0 +1,131 @@
+// Passes over the entries of several models at once. Every operation rounds by itself and in the order of the models, so that the bits are those of libtorch's operators
+// one after another, for any run of entries and any number of threads. src/engine/entries.test.ts compares them.
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "clones.h"
+#include "entries.h"
+
+namespace evergreen {
+
+namespace {
+
+using at::Tensor;
+
+template <typename T>
+EVERGREEN_CLONES void weigh(float* __restrict sum, const T* __restrict term, float weight, int64_t n) {
+  for (int64_t i = 0; i < n; i++) sum[i] = static_cast<float>(term[i]) * weight;
+}
+
+template <typename T>
+EVERGREEN_CLONES void addWeighted(float* __restrict sum, const T* __restrict term, float weight, int64_t n) {
+  for (int64_t i = 0; i < n; i++) sum[i] = sum[i] + static_cast<float>(term[i]) * weight;
+}
+
+/** Σ of weighted rows, in their order, float32 [size]. The terms are [size] or [n, size]; each row has a weight. */
+Tensor weightedSum(const std::vector<Tensor>& terms, at::ArrayRef<double> weights) {
+  const char* name = "evergreen::weighted_sum";
+  TORCH_CHECK(!terms.empty(), name, ": expected at least one term");
+  const int64_t size = entriesOf(name, terms[0]);
+  std::vector<Tensor> rows;
+  for (const auto& term : terms) {
+    checkStored(name, term, size);
+    TORCH_CHECK(term.device() == terms[0].device(), name, ": expected terms on one device");
+    const auto all = term.contiguous().view({term.dim() == 1 ? 1 : term.size(0), size});
+    for (int64_t i = 0; i < all.size(0); i++) rows.push_back(all[i]);
+  }
+  TORCH_CHECK(!rows.empty() && rows.size() == weights.size(), name, ": expected a weight for each of ", rows.size(), " rows, got ", weights.size());
+  auto result = at::empty({size}, terms[0].options().dtype(at::kFloat));
+  if (result.is_meta()) return result;
+  float* sum = result.mutable_data_ptr<float>();
+  at::parallel_for(0, size, kTile, [&](int64_t first, int64_t last) {
+    for (int64_t from = first; from < last; from += kTile) {
+      const int64_t n = std::min(kTile, last - from);
+      for (size_t i = 0; i < rows.size(); i++)
+        withEntries(rows[i], [&](const auto* entries) {
+          const auto weight = static_cast<float>(weights[i]);
+          if (i == 0) weigh(sum + from, entries + from, weight, n);
+          else addWeighted(sum + from, entries + from, weight, n);
+        });
+    }
+  });
+  return result;
+}
+
+template <typename T>
+EVERGREEN_CLONES double squaredDistance(const T* __restrict model, const float* __restrict base, int64_t n) {
+  double lanes[16] = {};
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int l = 0; l < 16; l++) {
+      const double difference = static_cast<float>(model[i + l]) - base[i + l];
+      lanes[l] += difference * difference;
+    }
+  for (; i < n; i++) {
+    const double difference = static_cast<float>(model[i]) - base[i];
+    lanes[0] += difference * difference;
+  }
+  double total = 0;
+  for (double lane : lanes) total += lane;
+  return total;
+}
+
+/** What the operators on task vectors are given: models [size] as they are stored, and a float32 [size] on their device that they are measured from. */
+std::vector<Tensor> checkedModels(const char* name, const std::vector<Tensor>& models, const Tensor& base) {
+  const int64_t size = entriesOf(name, base);
+  checkRows(name, base, size);
+  TORCH_CHECK(base.dim() == 1 && base.scalar_type() == at::kFloat, name, ": expected a float32 base [size], got ", base.scalar_type(), " ", base.sizes());
+  std::vector<Tensor> flat;
+  for (const auto& model : models) {
+    checkStored(name, model, size);
+    TORCH_CHECK(model.dim() == 1 && model.device() == base.device(), name, ": expected models of shape [", size, "] on the base's device, got ", model.sizes(), " on ", model.device());
+    flat.push_back(model.contiguous());
+  }
+  return flat;
+}
+
+/** Calls `work(model, from, n)` for every tile of every model, in parallel. */
+template <typename Work>
+void eachTile(size_t models, int64_t size, Work work) {
+  const int64_t tiles = (size + kTile - 1) / kTile;
+  at::parallel_for(0, static_cast<int64_t>(models) * tiles, 1, [&](int64_t first, int64_t last) {
+    for (int64_t k = first; k < last; k++) {
+      const int64_t from = k % tiles * kTile;
+      work(static_cast<size_t>(k / tiles), from, std::min(kTile, size - from));
+    }
+  });
+}
+
+/** Σ (model − base)² of each model, from zero without a base: in double precision, summed tile by tile, the same bits for any number of threads. float64 [n]. */
+Tensor squaredDistances(const std::vector<Tensor>& models, const std::optional<Tensor>& given) {
+  TORCH_CHECK(!models.empty(), "evergreen::squared_distances: expected at least one model");
+  const auto base = given.value_or(at::zeros_like(models[0], models[0].options().dtype(at::kFloat), at::MemoryFormat::Contiguous));
+  const auto flat = checkedModels("evergreen::squared_distances", models, base);
+  const auto count = static_cast<int64_t>(flat.size());
+  auto result = at::zeros({count}, base.options().dtype(at::kDouble));
+  if (result.is_meta()) return result;
+  const auto origin = base.contiguous();
+  const int64_t size = origin.numel(), tiles = (size + kTile - 1) / kTile;
+  std::vector<double> sums(static_cast<size_t>(count * tiles));
+  eachTile(flat.size(), size, [&](size_t i, int64_t from, int64_t n) {
+    withEntries(flat[i], [&](const auto* entries) {
+      sums[i * static_cast<size_t>(tiles) + static_cast<size_t>(from / kTile)] = squaredDistance(entries + from, origin.const_data_ptr<float>() + from, n);
+    });
+  });
+  double* totals = result.mutable_data_ptr<double>();
+  for (size_t k = 0; k < sums.size(); k++) totals[k / static_cast<size_t>(tiles)] += sums[k];
+  return result;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(evergreen, library) {
+  library.def("weighted_sum(Tensor[] terms, float[] weights) -> Tensor", weightedSum);
+  library.def("squared_distances(Tensor[] models, Tensor? base) -> Tensor", squaredDistances);
+}
+
+}  // namespace evergreen

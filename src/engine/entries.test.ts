@@ -1,0 +1,96 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { isAllFinite, squaredDistances, sumOfRows } from "./entries.ts";
+import { setThreads } from "./facts.ts";
+import { add, concat, mulNumber, reshape, slice, sub, to, toDevice, transpose } from "./ops.ts";
+import { scope } from "./scope.ts";
+import { type DType, read, readFloats, type Tensor, tensor } from "./tensor.ts";
+
+/** Entries of all magnitudes, with zeros of both signs, in a type that files have. */
+function drawn(size: number, seed: number, dtype: DType): Tensor {
+  let state = seed;
+  const next = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const entries = Float32Array.from({ length: size }, () =>
+    next() < 0.1 ? (next() < 0.5 ? 0 : -0) : (next() - 0.5) * 2 ** (8 * next() - 4),
+  );
+  return to(tensor(entries, [size], "float32"), dtype);
+}
+const bits = (value: Tensor): readonly number[] => Array.from(new Int32Array(readFloats(value).buffer));
+const types = ["float32", "float16", "bfloat16"] as const;
+const count = fc.integer({ min: 1, max: 9 });
+const size = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(4095, 4096, 4097, 20_001));
+
+test("a sum of rows has the bits of products and sums one after another, in every type and for any number of threads", () => {
+  fc.assert(
+    fc.property(count, size, fc.integer(), fc.constantFrom(1, 2), (n, length, seed, threads) => {
+      setThreads(threads);
+      scope(() => {
+        const terms = Array.from({ length: n }, (_, i) => drawn(length, seed + i, types[(i + n) % 3] ?? "float32"));
+        const weights = terms.map((_, i) => ((seed % 7) + i) / 3 - 1);
+        const [first, ...others] = terms.map((term, i) => mulNumber(to(term, "float32"), weights[i] ?? 0)) as [Tensor, ...Tensor[]];
+        expect(bits(sumOfRows(terms, weights))).toEqual(bits(others.reduce(add, first)));
+      });
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("rows that lie below each other are terms too, in whatever layout", () => {
+  scope(() => {
+    const [a, b, c] = [1, 2, 3].map((seed) => drawn(50, seed, "float32")) as [Tensor, Tensor, Tensor];
+    const apart = bits(sumOfRows([a, b, c], [2, 0.3, -1]));
+    const rows = reshape(concat([b, c], 0), [2, 50]);
+    expect(bits(sumOfRows([a, rows], [2, 0.3, -1]))).toEqual(apart);
+    const turned = transpose(reshape(concat([rows, rows], 0), [4, 50]), 0, 1);
+    expect(bits(sumOfRows([slice(reshape(transpose(turned, 0, 1), [4, 50]), 0, 0, 2)], [1, 1]))).toEqual(bits(add(b, c)));
+  });
+});
+
+test("squared distances are the sums in double precision, the same bits for any number of threads", () => {
+  fc.assert(
+    fc.property(count, size, fc.integer(), (n, length, seed) => {
+      scope(() => {
+        const base = drawn(length, seed + 99, "float32");
+        const models = Array.from({ length: n }, (_, i) => drawn(length, seed + i, types[(i + n) % 3] ?? "float32"));
+        setThreads(1);
+        const found = squaredDistances(models, base);
+        setThreads(2);
+        expect(squaredDistances(models, base)).toEqual(found);
+        models.forEach((model, i) => {
+          const expected = Array.from(read(sub(to(model, "float32"), base)) as Float32Array).reduce((sum, each) => sum + each ** 2, 0);
+          expect(Math.abs((found[i] ?? Number.NaN) - expected)).toBeLessThanOrEqual(1e-13 * expected);
+        });
+      });
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("entries that are no numbers stay so", () => {
+  scope(() => {
+    const odd = tensor([Number.NaN, Number.POSITIVE_INFINITY, 1], [3], "float32");
+    expect([...readFloats(sumOfRows([odd, odd], [1, -1]))]).toEqual([Number.NaN, Number.NaN, 0]);
+    expect(squaredDistances([odd], sub(odd, odd))).toEqual([Number.NaN]);
+    const huge = tensor(new Float32Array(5000).fill(-3.4e38), [5000], "float32");
+    expect([odd, slice(odd, 0, 1, 3), slice(odd, 0, 2, 3), huge].map(isAllFinite)).toEqual([false, false, true, true]);
+  });
+});
+
+test("shapes alone give shapes, and what does not fit is refused", () => {
+  scope(() => {
+    const [a, b] = [drawn(5, 1, "float32"), drawn(6, 2, "float32")];
+    const plan = toDevice(a, "meta");
+    const { shape, dtype, device } = sumOfRows([plan], [1]);
+    expect([shape, dtype, device]).toEqual([[5], "float32", "meta"]);
+    expect(() => sumOfRows([a, b], [1, 1])).toThrow(/weighted_sum: expected \[5\] or \[n, 5\], got \[6\]/);
+    expect(() => sumOfRows([a], [1, 2])).toThrow(/expected a weight for each of 1 rows, got 2/);
+    expect(() => sumOfRows([], [])).toThrow(/at least one term/);
+    expect(() => sumOfRows([a, plan], [1, 1])).toThrow(/one device/);
+    expect(() => sumOfRows([to(a, "float64")], [1])).toThrow(/expected float32, float16 or bfloat16, got Double/);
+    expect(() => squaredDistances([b], a)).toThrow(/squared_distances: expected \[5\]/);
+    expect(() => squaredDistances([a], to(a, "bfloat16"))).toThrow(/float32 base/);
+  });
+});
