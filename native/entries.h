@@ -1,5 +1,8 @@
 #pragma once
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
 
 namespace evergreen {
 
@@ -30,6 +33,18 @@ inline void checkTarget(const char* name, const at::Tensor& target, at::ScalarTy
 inline int64_t entriesOf(const char* name, const at::Tensor& tensor) {
   TORCH_CHECK(tensor.dim() > 0, name, ": expected a list of entries, got a scalar");
   return tensor.size(-1);
+}
+
+/** Calls `work(row, from, n)` for every tile of every row, in parallel. */
+template <typename Work>
+void eachTile(size_t rows, int64_t size, Work work) {
+  const int64_t tiles = (size + kTile - 1) / kTile;
+  at::parallel_for(0, static_cast<int64_t>(rows) * tiles, 1, [&](int64_t first, int64_t last) {
+    for (int64_t k = first; k < last; k++) {
+      const int64_t from = k % tiles * kTile;
+      work(static_cast<size_t>(k / tiles), from, std::min(kTile, size - from));
+    }
+  });
 }
 
 /** Calls `work` with the entries of a contiguous tensor in their own type. */

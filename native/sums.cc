@@ -88,18 +88,6 @@ std::vector<Tensor> checkedModels(const char* name, const std::vector<Tensor>& m
   return flat;
 }
 
-/** Calls `work(model, from, n)` for every tile of every model, in parallel. */
-template <typename Work>
-void eachTile(size_t models, int64_t size, Work work) {
-  const int64_t tiles = (size + kTile - 1) / kTile;
-  at::parallel_for(0, static_cast<int64_t>(models) * tiles, 1, [&](int64_t first, int64_t last) {
-    for (int64_t k = first; k < last; k++) {
-      const int64_t from = k % tiles * kTile;
-      work(static_cast<size_t>(k / tiles), from, std::min(kTile, size - from));
-    }
-  });
-}
-
 /** Σ (model − base)² of each model, from zero without a base: in double precision, summed tile by tile, the same bits for any number of threads. float64 [n]. */
 Tensor squaredDistances(const std::vector<Tensor>& models, const std::optional<Tensor>& given) {
   TORCH_CHECK(!models.empty(), "evergreen::squared_distances: expected at least one model");
@@ -121,10 +109,33 @@ Tensor squaredDistances(const std::vector<Tensor>& models, const std::optional<T
   return result;
 }
 
+template <typename T>
+EVERGREEN_CLONES void taskVector(float* __restrict vector, const T* __restrict model, const float* __restrict base, float factor, int64_t n) {
+  for (int64_t i = 0; i < n; i++) vector[i] = (static_cast<float>(model[i]) - base[i]) * factor;
+}
+
+/** (model − base) · factor, one below the other: float32 [n, size]. */
+Tensor taskVectors(const std::vector<Tensor>& models, const Tensor& base, at::ArrayRef<double> factors) {
+  const char* name = "evergreen::task_vectors";
+  const auto flat = checkedModels(name, models, base);
+  TORCH_CHECK(factors.size() == flat.size(), name, ": expected a factor for each of ", flat.size(), " models, got ", factors.size());
+  const int64_t size = base.numel();
+  auto result = at::empty({static_cast<int64_t>(flat.size()), size}, base.options());
+  if (result.is_meta()) return result;
+  const auto origin = base.contiguous();
+  float* rows = result.mutable_data_ptr<float>();
+  eachTile(flat.size(), size, [&](size_t i, int64_t from, int64_t n) {
+    float* row = rows + static_cast<int64_t>(i) * size;
+    withEntries(flat[i], [&](const auto* entries) { taskVector(row + from, entries + from, origin.const_data_ptr<float>() + from, static_cast<float>(factors[i]), n); });
+  });
+  return result;
+}
+
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(evergreen, library) {
   library.def("weighted_sum(Tensor[] terms, float[] weights) -> Tensor", weightedSum);
+  library.def("task_vectors(Tensor[] models, Tensor base, float[] factors) -> Tensor", taskVectors);
   library.def("squared_distances(Tensor[] models, Tensor? base) -> Tensor", squaredDistances);
 }
 

@@ -4,14 +4,14 @@ import { readFloats, tensor } from "../src/engine/tensor.ts";
 import { votesOf } from "../src/merging/consensus.ts";
 import { electedSigns, planMajority } from "../src/merging/election.ts";
 import { entriesOfVector, productsOf } from "../src/merging/fixed-sum.ts";
-import { sumOf } from "../src/merging/fold.ts";
+import { sumOfVectors } from "../src/merging/fold.ts";
 import lines from "../src/merging/modifiers/lines.ts";
 import type { MergeOperator } from "../src/merging/operator.ts";
 import opcm from "../src/merging/operators/opcm.ts";
 import { outsideOf } from "../src/merging/projection.ts";
 import { resolveMerge } from "../src/merging/settings.ts";
 import { stockRatio } from "../src/merging/stock-ratio.ts";
-import { exactTrim } from "../src/merging/trim.ts";
+import { exactTrim, sumOfTrimmed } from "../src/merging/trim.ts";
 import type { ComponentSpec } from "../src/util/component.ts";
 import { mergeToy, mergeToysBy, workedVectors } from "./engine/toy-merges.ts";
 import { type Adapter, adapter, type Tree } from "./golden-runner.ts";
@@ -46,14 +46,11 @@ async function electedAt(remove: number): Promise<readonly string[]> {
   const signs = await look({
     plan: (tower) => {
       const trim = exactTrim(tower, { remove, top: 0 }, "tower");
-      return { trim, majority: planMajority(tower, trim, { scope: "tower" }) };
+      return { trim, majority: planMajority(tower, trim, "tower") };
     },
     merge: (input, _, plan) => {
       const { trim, majority } = plan as { trim: ReturnType<typeof exactTrim>; majority: ReturnType<typeof planMajority> };
-      return electedSigns(
-        sumOf(input.count, (i) => trim(input, i)),
-        majority(input),
-      );
+      return electedSigns(sumOfTrimmed(input, trim), majority(input));
     },
   });
   return signs.map((sign) => (sign > 0 ? "+" : sign < 0 ? "−" : "0"));
@@ -65,12 +62,7 @@ const elected = row(async () => {
 });
 const votes = row(() =>
   look({
-    merge: (input) =>
-      votesOf(
-        input,
-        sumOf(input.count, (i) => input.vector(i)),
-        0.4,
-      ),
+    merge: (input) => votesOf(input, sumOfVectors(input), 0.4),
   }),
 );
 

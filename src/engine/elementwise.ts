@@ -10,7 +10,6 @@ export const abs = (a: Tensor): Tensor => call("aten::abs", a);
 /** −1, 0 or 1. */
 export const sign = (a: Tensor): Tensor => call("aten::sign", a);
 export const maximum = (a: Tensor, b: Tensor): Tensor => call("aten::maximum", a, b);
-export const minimum = (a: Tensor, b: Tensor): Tensor => call("aten::minimum", a, b);
 /** Not below `least`. */
 export const clampMin = (a: Tensor, least: number): Tensor => call("aten::clamp_min", a, fraction(least));
 /** Not above `most`. */

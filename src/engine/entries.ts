@@ -1,4 +1,6 @@
+import type { PhiloxKey } from "../util/random.ts";
 import { type Argument, one, operator } from "./operator.ts";
+import { scope } from "./scope.ts";
 import { read, type Tensor } from "./tensor.ts";
 
 // Passes over the entries of several models at once. Each gives the bits of the operators of ops.ts one after another, in the order of the models.
@@ -12,5 +14,74 @@ export const sumOfRows = (terms: readonly Tensor[], weights: readonly number[]):
 export const squaredDistances = (models: readonly Tensor[], base?: Tensor): readonly number[] =>
   Array.from(read(call("evergreen::squared_distances", models, base ?? null)), Number);
 
+/** (model − base) · factor, one below the other: float32 [n, size]. Models [size] as they are stored, base float32 [size]. */
+export const taskVectors = (models: readonly Tensor[], base: Tensor, factors: readonly number[]): Tensor =>
+  call("evergreen::task_vectors", models, base, factors);
+
 /** True when every entry is finite: no sum of squares of float32 overflows in double precision. */
 export const isAllFinite = (a: Tensor): boolean => squaredDistances([a]).every(Number.isFinite);
+
+/** Where draws by entry begin: all words of 32 bits. */
+export interface DrawPlace {
+  readonly entry: number;
+  readonly step: number;
+  readonly task: number;
+}
+
+const counterOf = ({ entry, step, task }: DrawPlace): readonly number[] => [entry % 2 ** 32, step, task];
+
+/** The first words that Philox 4×32-10 gives at counters (0, entry + i, step, task), for i = 0 … size − 1. */
+export function philoxWords(size: number, at: DrawPlace, key: PhiloxKey): Uint32Array {
+  const words = scope(() => read(call("evergreen::philox_words", key, counterOf(at), size)));
+  return new Uint32Array(words.buffer, words.byteOffset, words.length);
+}
+
+/** Drops each entry of float32 rows [n, size] with probability `drop`, by its first word, and divides what stays by 1 − drop, in place. Row i draws at step + i. */
+export const dropByLot = (rows: Tensor, drop: number, at: DrawPlace, key: PhiloxKey): void => {
+  operator("evergreen::drop_by_lot_")(rows, key, counterOf(at), drop);
+};
+
+/** How many upper bits of a magnitude are known, and what is counted then: its upper 16 bits, its lower 15, or the whole magnitude. */
+export type KnownBits = 0 | 16 | 31;
+
+/**
+ * Counts the magnitudes of float32 rows [n, size] whose upper bits are their row's prefix (0 where none are known), by what is not known of them. Calls `found` for every
+ * bucket that is not empty, row by row.
+ */
+export function countMagnitudes(
+  rows: Tensor,
+  { known, prefixes }: { readonly known: KnownBits; readonly prefixes: readonly number[] },
+  found: (row: number, bucket: number, count: number) => void,
+): void {
+  const [buckets = noCounts, counts = noCounts] = scope(() =>
+    operator("evergreen::magnitude_counts")(rows, known, prefixes).map((each) => read(each as Tensor) as Int32Array),
+  );
+  const each = 2 ** (known === 0 ? 16 : 31 - known);
+  for (let k = 0; k < buckets.length; k++) {
+    const bucket = buckets[k] as number;
+    found(Math.floor(bucket / each), bucket % each, counts[k] as number);
+  }
+}
+
+const noCounts = new Int32Array();
+
+/** What one row loses in a cut: magnitudes beyond `magnitude`, and of that very magnitude the entries [from, to). */
+export interface RowCut {
+  readonly magnitude: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Sets the smallest entries, or the largest, of float32 rows [n, size] to 0, in place. */
+export const cutRows = (rows: Tensor, side: "smallest" | "largest", cuts: readonly RowCut[]): void => {
+  const of = (key: keyof RowCut): readonly number[] => cuts.map((cut) => cut[key]);
+  operator("evergreen::cut_")(rows, of("magnitude"), of("from"), of("to"), side === "largest");
+};
+
+/**
+ * Adds float32 rows [n, size] to what is known of their positive and negative entries, in place: the sums of both, [2, size], or in [4, size] below these how many
+ * there are, or the furthest of both.
+ */
+export const addSides = (sides: Tensor, rows: Tensor, more: "count" | "furthest" = "count"): void => {
+  operator("evergreen::add_sides_")(sides, rows, more === "furthest");
+};

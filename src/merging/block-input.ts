@@ -1,5 +1,5 @@
-import { squaredDistances } from "../engine/entries.ts";
-import { mulNumber, sub, to } from "../engine/ops.ts";
+import { squaredDistances, taskVectors } from "../engine/entries.ts";
+import { reshape, to } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { Random } from "../util/random.ts";
 import { type EntryReader, sizeOf } from "./entry-reader.ts";
@@ -69,9 +69,17 @@ export class BlockInput implements MergeInput {
   }
 
   vector(i: number): Tensor {
-    const difference = sub(this.model(i), this.base());
-    const factor = this.context.hasFactors ? (this.tensor.weights[i] ?? 1) : 1;
-    return factor === 1 ? difference : mulNumber(difference, factor);
+    return reshape(this.vectors({ from: i, count: 1 }), [this.size]);
+  }
+
+  vectors(group: Group): Tensor {
+    const models = this.models(group);
+    const factorOf = (i: number): number => (this.context.hasFactors ? (this.tensor.weights[i] ?? 1) : 1);
+    return taskVectors(
+      models,
+      this.base(),
+      models.map((_, k) => factorOf(group.from + k)),
+    );
   }
 
   statistic(i: number): Tensor | undefined {

@@ -1,8 +1,10 @@
 import { z } from "zod";
-import { above, below, clampMax, clampMin, equals, maximum, minimum, sign, where } from "../engine/elementwise.ts";
-import { add, div, full, sum, to, zeros } from "../engine/ops.ts";
+import { above, below, clampMin, equals, sign, where } from "../engine/elementwise.ts";
+import { addSides } from "../engine/entries.ts";
+import { add, div, full, select, sum, to, zeros } from "../engine/ops.ts";
+import { scope } from "../engine/scope.ts";
 import { item, type Tensor } from "../engine/tensor.ts";
-import { fold } from "./fold.ts";
+import { groupsOf } from "./fold.ts";
 import type { Scope } from "./magnitude-cut.ts";
 import type { MergeInput, MergekitParameters, Tower } from "./operator.ts";
 import type { Trim } from "./trim.ts";
@@ -21,29 +23,21 @@ export const agreementOf = ({ normalize }: MergekitParameters): { readonly merge
 /** The sign that stands where the trimmed entries cancel: 1, −1, or 0 where no sign leads. */
 export type Majority = (input: MergeInput) => number;
 
-/** Positive and negative entries of all models apart, so that no model's block need be held. */
-type Sides = readonly [positive: Tensor, negative: Tensor];
+/** What the entries of all trimmed task vectors come to, positive and negative ones apart: [rows, size], see {@link addSides}. No model's block need be held. */
+function sidesOf(input: MergeInput, trim: Trim, { rows, more }: { readonly rows: 2 | 4; readonly more?: "count" | "furthest" }): Tensor {
+  const sides = zeros([rows, input.size]);
+  for (const group of groupsOf(input.count)) scope(() => addSides(sides, trim(input, group), more));
+  return sides;
+}
 
-/** Sums the elected signs over the scope; one pass over the files, in which `locate` hears of every input before it is trimmed. */
-export function planMajority(
-  tower: Tower,
-  trim: Trim,
-  { scope, locate }: { readonly scope: Scope; readonly locate?: (input: MergeInput) => void },
-): Majority {
+/** Sums the elected signs over the scope; one pass over the files. */
+export function planMajority(tower: Tower, trim: Trim, over: Scope): Majority {
   const totals = new Map<string, number>();
-  const keyOf = (input: MergeInput): string => (scope === "tower" ? "" : input.tensor.name);
+  const keyOf = (input: MergeInput): string => (over === "tower" ? "" : input.tensor.name);
   tower.visit((input) => {
-    locate?.(input);
-    const [positive, negative] = fold<readonly [Tensor, Tensor]>(
-      [zeros([input.size]), zeros([input.size])],
-      input.count,
-      ([up, down], i) => {
-        const entries = trim(input, i);
-        return [add(up, clampMin(entries, 0)), add(down, clampMax(entries, 0))];
-      },
-    );
+    const sides = sidesOf(input, trim, { rows: 2 });
     // Whole numbers below 2⁵³: exact in any order.
-    const elected = item(sum(to(sign(add(positive, negative)), "float64")));
+    const elected = item(sum(to(sign(add(select(sides, 0, 0), select(sides, 0, 1))), "float64")));
     totals.set(keyOf(input), (totals.get(keyOf(input)) ?? 0) + elected);
     return undefined;
   });
@@ -52,30 +46,16 @@ export function planMajority(
 
 /** Merges the entries that agree with the elected sign: their mean over the non-zero ones, their sum, or the largest of them. */
 export function electedMerge(input: MergeInput, trim: Trim, how: { readonly merge: Agreement; readonly majority: Majority }): Tensor {
-  const pair = (): Sides => [zeros([input.size]), zeros([input.size])];
-  // The sums elect; beside them what the agreeing entries become.
-  const { sums, others } = fold<{ sums: Sides; others: Sides | undefined }>(
-    { sums: pair(), others: how.merge === "sum" ? undefined : pair() },
-    input.count,
-    (before, i) => {
-      const entries = trim(input, i);
-      const sides: Sides = [clampMin(entries, 0), clampMax(entries, 0)];
-      return {
-        sums: [add(before.sums[0], sides[0]), add(before.sums[1], sides[1])],
-        others: before.others && (how.merge === "max" ? furthest(before.others, sides) : counted(before.others, entries)),
-      };
-    },
-  );
-  const merged = others === undefined ? sums : how.merge === "max" ? others : [meanOf(sums[0], others[0]), meanOf(sums[1], others[1])];
-  const elected = electedSigns(add(...sums), how.majority(input));
-  return where(above(elected, 0), merged[0] as Tensor, where(below(elected, 0), merged[1] as Tensor, zeros([input.size])));
+  const sides = sidesOf(input, trim, how.merge === "sum" ? { rows: 2 } : { rows: 4, more: how.merge === "max" ? "furthest" : "count" });
+  const row = (k: number): Tensor => select(sides, 0, k);
+  const agreeing = (k: 0 | 1): Tensor => {
+    if (how.merge === "sum") return row(k);
+    return how.merge === "max" ? row(2 + k) : meanOf(row(k), row(2 + k));
+  };
+  const elected = electedSigns(add(row(0), row(1)), how.majority(input));
+  return where(above(elected, 0), agreeing(0), where(below(elected, 0), agreeing(1), zeros([input.size])));
 }
 
-const furthest = ([high, low]: Sides, [up, down]: Sides): Sides => [maximum(high, up), minimum(low, down)];
-const counted = ([up, down]: Sides, entries: Tensor): Sides => [
-  add(up, to(above(entries, 0), "float32")),
-  add(down, to(below(entries, 0), "float32")),
-];
 const meanOf = (total: Tensor, count: Tensor): Tensor => div(total, clampMin(count, 1));
 
 /** Signs of the totals; the majority's where one is 0. */

@@ -1,27 +1,23 @@
-import { firstPhiloxWords } from "../util/philox-words.ts";
+import { type DrawPlace, dropByLot, philoxWords } from "../engine/entries.ts";
+import type { Tensor } from "../engine/tensor.ts";
 import { philoxKey } from "../util/random.ts";
 import type { MergeInput } from "./operator.ts";
 
-/** First words of the draws at `index` = entry of the tower, for every entry of the input: the numbers that {@link MergeInput.random} gives there. */
-function firstWords({ random, tensor, offset, size, task }: MergeInput, purpose: string, step: number): Uint32Array {
-  return firstPhiloxWords(size, { from: tensor.start + offset, step, task }, philoxKey(random.seed, purpose));
-}
+// The draws at `index` = entry of the tower: the numbers that MergeInput.random gives there.
 
-/** 1 for the entries of model i that stay when each is dropped with probability `drop`, else 0. */
-export function keptEntries(input: MergeInput, i: number, drop: number): Float32Array {
-  const words = firstWords(input, "merge/dare", i);
-  const kept = new Float32Array(words.length);
-  for (let at = 0; at < kept.length; at++) kept[at] = ((words[at] as number) >>> 8) * 2 ** -24 < drop ? 0 : 1;
-  return kept;
-}
+const placeOf = ({ tensor, offset, task }: MergeInput, step: number): DrawPlace => ({ entry: tensor.start + offset, step, task });
+
+/** Drops each entry of task vectors [n, size], those of model `from` and after, with probability `drop`, and divides what stays by 1 − drop, in place. */
+export const dropEntries = (input: MergeInput, vectors: Tensor, at: { readonly from: number; readonly drop: number }): void =>
+  dropByLot(vectors, at.drop, placeOf(input, at.from), philoxKey(input.random.seed, "merge/dare"));
 
 /** For every entry one of the models, all equally likely. */
 export function chosenModels(input: MergeInput): Uint32Array {
-  const { count, random, task } = input;
+  const { count, random, task, size } = input;
   const limit = 2 ** 32 - (2 ** 32 % count);
-  const from = input.tensor.start + input.offset;
-  return firstWords(input, "merge/random", 0).map((word, i) =>
+  const place = placeOf(input, 0);
+  return philoxWords(size, place, philoxKey(random.seed, "merge/random")).map((word, i) =>
     // Words that would favour some models are drawn again.
-    word < limit ? word % count : random.at("merge/random", { task, index: from + i }).below(count),
+    word < limit ? word % count : random.at("merge/random", { task, index: place.entry + i }).below(count),
   );
 }

@@ -1,6 +1,10 @@
 import { z } from "zod";
-import { entriesOfVector } from "./fixed-sum.ts";
-import type { MergeInput, Tower } from "./operator.ts";
+import { countMagnitudes, type KnownBits } from "../engine/entries.ts";
+import { select } from "../engine/ops.ts";
+import { scope as inScope } from "../engine/scope.ts";
+import { readFloats, type Tensor } from "../engine/tensor.ts";
+import { groupsOf } from "./fold.ts";
+import type { Group, MergeInput, Tower } from "./operator.ts";
 
 /** Shares of the entries to drop: the smallest magnitudes, and the largest. */
 export interface CutShares {
@@ -18,7 +22,7 @@ interface MagnitudeCut {
   /** Magnitudes above are dropped. */
   readonly high: Limit | undefined;
 }
-export interface Limit {
+interface Limit {
   readonly magnitude: number;
   readonly from: number;
   readonly to: number;
@@ -38,8 +42,11 @@ export interface Cuts {
   placeOf(input: MergeInput): number;
   /** True while equal magnitudes lie on both sides of some limit and their places are not known. */
   readonly isOpen: boolean;
-  /** Finds such places. Inputs must come in order, all of them, before `of` is right for any; it is right for those that came already. */
-  locate(input: MergeInput): void;
+  /**
+   * Finds such places in the task vectors [count, size] of a group. Inputs must come in order, all of them, before `of` is right for any; it is right for those
+   * that came already.
+   */
+  locate(input: MergeInput, group: Group, vectors: Tensor): void;
 }
 
 /** Number of entries that a share of `size` takes, rounded down; the addend undoes the product's own rounding. */
@@ -47,7 +54,6 @@ export const countOf = (share: number, size: number): number => Math.floor(share
 
 // A float32's magnitude is 31 bits that order as it does: two passes count the upper 16 of them and then, at the wanted rank, the lower 15.
 const lowBits = 15;
-const lowMask = (1 << lowBits) - 1;
 const magnitudeMask = 0x7fffffff;
 
 /**
@@ -57,8 +63,8 @@ const magnitudeMask = 0x7fffffff;
 export function planCuts(tower: Tower, shares: CutShares, scope: Scope): Cuts {
   const placeOf = (input: MergeInput): number => (scope === "tower" ? input.tensor.start : 0) + input.offset;
   const keyOf = (input: MergeInput): string => (scope === "tower" ? "" : input.tensor.name);
-  const searches = new Map<string, Search[]>();
-  const ensure = (input: MergeInput): Search[] => {
+  const searches = new Map<string, readonly Search[]>();
+  const searchesOf = (input: MergeInput): readonly Search[] => {
     const known = searches.get(keyOf(input));
     if (known) return known;
     const size = scope === "tower" ? tower.tensors.reduce((sum, tensor) => sum + tensor.size, 0) : input.tensor.size;
@@ -66,77 +72,116 @@ export function planCuts(tower: Tower, shares: CutShares, scope: Scope): Cuts {
     searches.set(keyOf(input), made);
     return made;
   };
-  const pass = (look: (search: Search, bits: Int32Array) => void): void => {
-    let current = "";
+  const pass = (): void => {
+    let current: readonly Search[] = [];
     tower.visit((input) => {
-      if (scope === "tensor" && keyOf(input) !== current) for (const search of searches.get(current) ?? []) search.close();
-      current = keyOf(input);
-      for (const [i, search] of ensure(input).entries()) look(search, bitsOf(input, i));
+      const own = searchesOf(input);
+      if (own !== current) for (const search of current) search.close();
+      current = own;
+      for (const group of groupsOf(tower.count)) inScope(() => count(membersOf(own, group), input.vectors(group)));
       return undefined;
     });
-    for (const list of searches.values()) for (const search of list) search.close();
+    for (const search of current) search.close();
   };
   if (shares.remove > 0 || shares.top > 0) {
-    pass((search, bits) => search.countHigh(bits));
-    pass((search, bits) => search.countLow(bits));
+    pass();
+    pass();
   }
   return {
     placeOf,
     isOpen: [...searches.values()].flat().some((search) => search.isOpen),
-    locate(input) {
-      for (const [i, search] of (searches.get(keyOf(input)) ?? []).entries())
-        if (search.isOpen) search.locate(bitsOf(input, i), placeOf(input));
-    },
+    locate: (input, group, vectors) => locate(membersOf(searches.get(keyOf(input)) ?? [], group), vectors, placeOf(input)),
     of: (input, i) => searches.get(keyOf(input))?.[i]?.cut ?? { low: undefined, high: undefined },
   };
 }
 
-function bitsOf(input: MergeInput, i: number): Int32Array {
-  const entries = entriesOfVector(input, i);
-  return new Int32Array(entries.buffer, entries.byteOffset, entries.length);
+const membersOf = (searches: readonly Search[], { from, count }: Group): readonly Search[] => searches.slice(from, from + count);
+
+/** Counts the magnitudes of a group's task vectors [count, size], by what is not known of them yet. */
+function count(searches: readonly Search[], vectors: Tensor): void {
+  const [first] = searches;
+  if (!first) return;
+  first.ranks.forEach((_, k) => {
+    const ranks = searches.map((search) => search.ranks[k] as Rank);
+    const known = first.known;
+    countMagnitudes(vectors, { known, prefixes: ranks.map(({ bits }) => bits) }, (row, bucket, times) => ranks[row]?.count(bucket, times));
+  });
+}
+
+/** Finds the places at which the equal ones to drop begin and end. */
+function locate(searches: readonly Search[], vectors: Tensor, place: number): void {
+  if (!searches.some(({ isOpen }) => isOpen)) return;
+  const bitsOf = (row: number): Int32Array => new Int32Array(inScope(() => readFloats(select(vectors, 0, row))).buffer);
+  searches[0]?.ranks.forEach((_, k) => {
+    const ranks = searches.map((search) => search.ranks[k] as Rank);
+    countMagnitudes(vectors, { known: 31, prefixes: ranks.map(({ bits }) => bits) }, (row, _, times) => {
+      const [search, rank] = [searches[row], ranks[row]];
+      if (search?.isOpen && rank && times > 0) search.locate(rank, times, { place, bits: () => bitsOf(row) });
+    });
+  });
+}
+
+/** A run of entries in which to look for equal ones, read when it must be. */
+interface Entries {
+  readonly place: number;
+  bits(): Int32Array;
+}
+
+/** Index of the n-th entry of a magnitude, from 1. */
+function nthOf(bits: Int32Array, magnitude: number, n: number): number {
+  let seen = 0;
+  return bits.findIndex((each) => (each & magnitudeMask) === magnitude && ++seen === n);
 }
 
 /** The search for one rank: counters, what they gave, and where the equal ones lie. */
 class Rank {
   /** Upper bits, then all bits of the magnitude at the rank. */
-  upper = 0;
   bits = 0;
   /** Entries of smaller magnitude than the bucket, then than the magnitude itself. */
   before = 0;
   /** Entries of just this magnitude. */
   equal = 0;
-  counters: Uint32Array | undefined;
-  readonly rank: number;
+  /** Equal ones in the runs that were located. */
+  seen = 0;
+  private counters: Uint32Array | undefined;
+  private readonly rank: number;
 
   constructor(rank: number) {
     this.rank = rank;
   }
 
-  /** Reads a counter array: the bucket in which the rank falls. */
-  settle(counters: Uint32Array): { readonly bucket: number; readonly count: number } {
+  count(bucket: number, times: number): void {
+    this.counters ??= new Uint32Array(1 << 16);
+    (this.counters[bucket] as number) += times;
+  }
+
+  /** Reads the counters: the bucket in which the rank falls gives the next bits. */
+  settle(): void {
+    const counters = this.counters ?? new Uint32Array(1 << 16);
     let bucket = 0;
     for (; bucket < counters.length - 1; bucket++) {
       const count = counters[bucket] as number;
       if (this.before + count > this.rank) break;
       this.before += count;
     }
-    return { bucket, count: counters[bucket] as number };
+    this.bits = this.bits * 2 ** lowBits + bucket;
+    this.equal = counters[bucket] as number;
+    this.counters = undefined;
   }
 }
 
 /** Exact selection over one task vector, fed in order, pass by pass. */
 class Search {
+  /** Upper bits of the magnitudes at the ranks that are known. */
+  known: KnownBits = 0;
+  readonly ranks: readonly Rank[];
   private readonly low: Rank | undefined;
   private readonly high: Rank | undefined;
   private readonly lowCount: number;
   private readonly highCount: number;
   private readonly size: number;
-  private counters: Uint32Array | undefined;
-  private phase: "upper" | "lower" | "done" = "upper";
   private lowFound: Limit | undefined;
   private highFound: Limit | undefined;
-  private lowSeen = 0;
-  private highSeen = 0;
   private highEnd: number | undefined;
 
   constructor(size: number, { remove, top }: CutShares) {
@@ -146,57 +191,31 @@ class Search {
     // The last rank that goes, from below; the first that goes, from above.
     this.low = this.lowCount > 0 ? new Rank(this.lowCount - 1) : undefined;
     this.high = this.highCount > 0 ? new Rank(size - this.highCount) : undefined;
-  }
-
-  countHigh(bits: Int32Array): void {
-    this.counters ??= new Uint32Array(1 << (31 - lowBits));
-    const { counters } = this;
-    for (let i = 0; i < bits.length; i++) (counters[((bits[i] as number) & magnitudeMask) >>> lowBits] as number)++;
-  }
-
-  countLow(bits: Int32Array): void {
-    for (const rank of this.ranks()) {
-      rank.counters ??= new Uint32Array(1 << lowBits);
-      const { counters, upper } = rank;
-      for (let i = 0; i < bits.length; i++) {
-        const magnitude = (bits[i] as number) & magnitudeMask;
-        if (magnitude >>> lowBits === upper) (counters[magnitude & lowMask] as number)++;
-      }
-    }
-  }
-
-  /** Finds the places at which the equal ones to drop begin and end. */
-  locate(bits: Int32Array, place: number): void {
-    const { low, high } = this;
-    for (let i = 0; i < bits.length; i++) {
-      const magnitude = (bits[i] as number) & magnitudeMask;
-      if (low && magnitude === low.bits && ++this.lowSeen === this.lowTies) this.lowFound = limit(low, 0, place + i + 1);
-      if (high && magnitude === high.bits) {
-        this.highSeen++;
-        if (this.highSeen === this.highFrom + 1) this.highFound = limit(high, place + i, Number.POSITIVE_INFINITY);
-        if (this.highSeen === this.highFrom + this.highTies) {
-          this.highEnd = place + i + 1;
-          this.highFound = { ...(this.highFound as Limit), to: this.highEnd };
-        }
-      }
-    }
+    this.ranks = [this.low, this.high].filter((rank) => rank !== undefined);
   }
 
   /** Ends a pass over this task vector. */
   close(): void {
-    if (this.phase === "upper" && this.counters) {
-      for (const rank of this.ranks()) rank.upper = rank.settle(this.counters).bucket;
-      this.counters = undefined;
-      this.phase = "lower";
-    } else if (this.phase === "lower" && this.ranks().every(({ counters }) => counters)) {
-      for (const rank of this.ranks()) {
-        const { bucket, count } = rank.settle(rank.counters as Uint32Array);
-        rank.bits = rank.upper * 2 ** lowBits + bucket;
-        rank.equal = count;
-        rank.counters = undefined;
+    for (const rank of this.ranks) rank.settle();
+    this.known = this.known === 0 ? 16 : 31;
+  }
+
+  /** Hears of `times` entries of the magnitude at a rank. */
+  locate(rank: Rank, times: number, { place, bits }: Entries): void {
+    const nth = (n: number): number | undefined =>
+      n > rank.seen && n <= rank.seen + times ? place + nthOf(bits(), rank.bits, n - rank.seen) : undefined;
+    if (rank === this.low) {
+      const last = nth(this.lowTies);
+      if (last !== undefined) this.lowFound = limit(rank, 0, last + 1);
+    } else {
+      const [first, last] = [nth(this.highFrom + 1), nth(this.highFrom + this.highTies)];
+      if (first !== undefined) this.highFound = limit(rank, first, Number.POSITIVE_INFINITY);
+      if (last !== undefined) {
+        this.highEnd = last + 1;
+        this.highFound = { ...(this.highFound as Limit), to: this.highEnd };
       }
-      this.phase = "done";
     }
+    rank.seen += times;
   }
 
   /** True while places of equal ones are to be found: some of them go and some stay. Zeros may all go, they add nothing. */
@@ -221,9 +240,6 @@ class Search {
   private get isHighSplit(): boolean {
     const { high } = this;
     return high !== undefined && high.bits !== 0 && (this.highFrom > 0 || this.highTies < high.equal);
-  }
-  private ranks(): readonly Rank[] {
-    return [this.low, this.high].filter((rank) => rank !== undefined);
   }
   private get lowTies(): number {
     return this.low ? this.lowCount - this.low.before : 0;

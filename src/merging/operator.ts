@@ -40,6 +40,8 @@ export interface MergeInput {
   models(group: Group): readonly Tensor[];
   /** θ_i − θ0, times the model's factor where the operator takes factors. */
   vector(i: number): Tensor;
+  /** The same of a group, one below the other: [count, size]. */
+  vectors(group: Group): Tensor;
   /** What the operator said it needs. `fisher`: [size]; `gram`: XᵀX of the layer’s inputs X, [in · in]; undefined where there is none. */
   statistic(i: number): Tensor | undefined;
   readonly random: Random;

@@ -1,52 +1,66 @@
 import { z } from "zod";
-import { above, abs, atLeast, atMost, below } from "../engine/elementwise.ts";
-import { concat, divNumber, mul, slice, to } from "../engine/ops.ts";
-import { type Tensor, tensor } from "../engine/tensor.ts";
-import { keptEntries } from "./entry-draws.ts";
-import { type CutShares, type Cuts, type Limit, planCuts, type Scope } from "./magnitude-cut.ts";
-import type { MergeInput, MergekitParameters, Tower } from "./operator.ts";
+import { cutRows } from "../engine/entries.ts";
+import { scope as inScope } from "../engine/scope.ts";
+import type { Tensor } from "../engine/tensor.ts";
+import { dropEntries } from "./entry-draws.ts";
+import { groupsOf, ones, sumOfGroups } from "./fold.ts";
+import { type CutShares, type Cuts, planCuts, type Scope } from "./magnitude-cut.ts";
+import type { Group, MergeInput, MergekitParameters, Tower } from "./operator.ts";
 
-/** Task vector i with the entries that are dropped set to 0. */
-export type Trim = (input: MergeInput, i: number) => Tensor;
+/** Task vectors of a group, [count, size], with the entries that are dropped set to 0. */
+export type Trim = (input: MergeInput, group: Group) => Tensor;
 
-/** A trim that a pass over all inputs, in order, makes exact; each input must be located before it is trimmed. */
+/** Σ of the trimmed task vectors. */
+export const sumOfTrimmed = (input: MergeInput, trim: Trim): Tensor => sumOfGroups(ones(input.count), (group) => [trim(input, group)]);
+
+/** A trim that a pass over all inputs, in order, makes exact. */
 export interface OpenTrim {
   readonly trim: Trim;
   readonly isOpen: boolean;
-  locate(input: MergeInput): void;
+  /** The same for that pass: it finds the places that `trim` must know. */
+  readonly locating: Trim;
 }
 
 /** Drops exactly the shares of smallest and largest entries; a share of 0 drops none. */
 export function magnitudeTrim(tower: Tower, shares: CutShares, scope: Scope): OpenTrim {
   const cuts = planCuts(tower, shares, scope);
-  return { trim: trimBy(cuts), isOpen: cuts.isOpen, locate: cuts.locate };
+  return {
+    isOpen: cuts.isOpen,
+    trim: (input, group) => cutVectors(cuts, { input, group, vectors: input.vectors(group) }),
+    locating: (input, group) => {
+      const vectors = input.vectors(group);
+      cuts.locate(input, group, vectors);
+      return cutVectors(cuts, { input, group, vectors });
+    },
+  };
 }
 
 /** The same, made exact with a pass of its own where it needs one. */
 export function exactTrim(tower: Tower, shares: CutShares, scope: Scope): Trim {
-  const { trim, isOpen, locate } = magnitudeTrim(tower, shares, scope);
+  const { trim, isOpen, locating } = magnitudeTrim(tower, shares, scope);
   if (isOpen)
     tower.visit((input) => {
-      locate(input);
+      for (const group of groupsOf(input.count)) inScope(() => void locating(input, group));
       return undefined;
     });
   return trim;
 }
 
-function trimBy(cuts: Cuts): Trim {
-  return (input, i) => {
-    const { low, high } = cuts.of(input, i);
-    const vector = input.vector(i);
-    if (!low && !high) return vector;
-    const size = abs(vector);
-    const place = cuts.placeOf(input);
-    const masks = [
-      ...(low ? [sided(size, low, place, { within: above, outside: atLeast })] : []),
-      ...(high ? [sided(size, high, place, { within: below, outside: atMost })] : []),
-    ];
-    // A product, so that an entry that is not finite stays one.
-    return masks.reduce((kept, mask) => mul(kept, to(mask, "float32")), vector);
-  };
+/** Cuts task vectors [count, size] of a group in place. */
+function cutVectors(cuts: Cuts, { input, group, vectors }: { input: MergeInput; group: Group; vectors: Tensor }): Tensor {
+  const found = Array.from({ length: group.count }, (_, k) => cuts.of(input, group.from + k));
+  const place = cuts.placeOf(input);
+  const within = (at: number): number => Math.min(Math.max(at - place, 0), input.size);
+  for (const [key, side] of [
+    ["low", "smallest"],
+    ["high", "largest"],
+  ] as const) {
+    // All task vectors of a scope lose as many, so that all have a limit or none has.
+    const limits = found.flatMap((cut) => cut[key] ?? []);
+    const own = limits.map(({ magnitude, from, to }) => ({ magnitude, from: within(from), to: within(to) }));
+    if (own.length > 0) cutRows(vectors, side, own);
+  }
+  return vectors;
 }
 
 /** Option of operators that drop entries by lot. */
@@ -61,22 +75,9 @@ export const oneSidedTrim = ({ density }: MergekitParameters): Readonly<Record<s
 
 /** Drops each entry with probability `drop` and divides what stays by 1 − drop. */
 export function randomTrim(drop: number): Trim {
-  return (input, i) => {
-    const vector = input.vector(i);
-    return drop === 0 ? vector : divNumber(mul(vector, tensor(keptEntries(input, i, drop), [input.size], "float32")), 1 - drop);
+  return (input, group) => {
+    const vectors = input.vectors(group);
+    if (drop > 0) dropEntries(input, vectors, { from: group.from, drop });
+    return vectors;
   };
-}
-
-type Comparison = (a: Tensor, limit: number) => Tensor;
-
-/** Entries that pass the limit: where the places of the dropped equal ones are, the strict comparison decides. */
-function sided(a: Tensor, { magnitude, from, to: end }: Limit, place: number, by: { within: Comparison; outside: Comparison }): Tensor {
-  const within = (at: number): number => Math.min(Math.max(at - place, 0), a.size);
-  const cuts = [0, within(from), within(end), a.size];
-  const parts = [by.outside, by.within, by.outside].flatMap((compare, k) => {
-    const [begin, stop] = [cuts[k] ?? 0, cuts[k + 1] ?? 0];
-    return stop > begin ? [compare(slice(a, 0, begin, stop), magnitude)] : [];
-  });
-  const [only] = parts;
-  return parts.length === 1 && only ? only : concat(parts, 0);
 }

@@ -96,7 +96,24 @@ function everyFunction(): void {
   const rows = [ops.select(a, 0, 0), ops.to(ops.select(b, 0, 1), "bfloat16"), ops.to(ops.select(b, 0, 2), "float16")] as const;
   for (const terms of [rows, [rows[1], b]]) entries.sumOfRows(terms, [0.5, 1, -2, 3].slice(0, terms === rows ? 3 : 4));
   for (const base of [rows[0], undefined]) entries.squaredDistances(rows, base);
+  rowsOf(entries.taskVectors(rows, rows[0], [1, 2, 0.5]));
   const heads = [1, 2, 3].map((seed) => drawn([1, 2, 4, 8], seed));
   operator("aten::_scaled_dot_product_flash_attention_for_cpu")(...heads, 0, true);
   operator("aten::where.self")(tensor([1, 0, 1], [3, 1], "bool"), b, b);
+}
+
+/** What merging does with task vectors [3, 4]. */
+function rowsOf(vectors: Tensor): void {
+  const at = { entry: 2 ** 32 - 1, step: 1, task: 2 };
+  entries.philoxWords(5, at, [3, 2 ** 31]);
+  entries.dropByLot(ops.clone(vectors), 0.5, at, [3, 4]);
+  for (const known of [0, 16, 31] as const)
+    entries.countMagnitudes(vectors, { known, prefixes: known === 0 ? [0, 0, 0] : [0, 1, 16_000] }, () => undefined);
+  for (const side of ["smallest", "largest"] as const)
+    entries.cutRows(ops.clone(vectors), side, [
+      { magnitude: 0.5, from: 0, to: 4 },
+      { magnitude: 0, from: 1, to: 1 },
+      { magnitude: 2, from: 2, to: 3 },
+    ]);
+  for (const sides of [2, 4]) for (const more of ["count", "furthest"] as const) entries.addSides(ops.zeros([sides, 4]), vectors, more);
 }

@@ -20,8 +20,8 @@ export default {
   mergekit: (asked) => ({ ...twoSidedTrim(asked), ...agreementOf(asked) }),
   passes: ({ remove, top }) => (remove + top > 0 ? 4 : 2),
   plan: (tower, { remove, top, scope }) => {
-    const { trim, locate } = magnitudeTrim(tower, { remove, top }, scope);
-    return { trim, majority: planMajority(tower, trim, { scope, locate }) };
+    const { trim, locating } = magnitudeTrim(tower, { remove, top }, scope);
+    return { trim, majority: planMajority(tower, locating, scope) };
   },
   merge: (input, { merge, lambda }, { trim, majority }) => fromBase(input, electedMerge(input, trim, { merge, majority }), lambda),
 } satisfies MergeOperator<typeof options, { readonly trim: Trim; readonly majority: Majority }>;

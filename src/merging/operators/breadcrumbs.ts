@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { sumOf } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import { scopeOption } from "../magnitude-cut.ts";
 import type { MergeOperator } from "../operator.ts";
-import { exactTrim, type Trim } from "../trim.ts";
+import { exactTrim, sumOfTrimmed, type Trim } from "../trim.ts";
 import { checkTrims, twoSided, twoSidedTrim } from "../two-sided.ts";
 
 const options = checkTrims(z.strictObject({ ...twoSided, lambda: lambdaOption, scope: scopeOption.default("tensor") }));
@@ -18,10 +17,5 @@ export default {
   mergekit: twoSidedTrim,
   passes: ({ remove, top }) => (remove + top > 0 ? 3 : 1),
   plan: (tower, { remove, top, scope }) => exactTrim(tower, { remove, top }, scope),
-  merge: (input, { lambda }, trim) =>
-    fromBase(
-      input,
-      sumOf(input.count, (i) => trim(input, i)),
-      lambda,
-    ),
+  merge: (input, { lambda }, trim) => fromBase(input, sumOfTrimmed(input, trim), lambda),
 } satisfies MergeOperator<typeof options, Trim>;

@@ -21,7 +21,7 @@ export default {
   usesBase: true,
   mergekit: (asked) => ({ ...oneSidedTrim(asked), ...agreementOf(asked) }),
   passes: () => 2,
-  plan: (tower, { remove, scope }) => planMajority(tower, randomTrim(remove), { scope }),
+  plan: (tower, { remove, scope }) => planMajority(tower, randomTrim(remove), scope),
   merge: (input, { remove, merge, lambda }, majority) =>
     fromBase(input, electedMerge(input, randomTrim(remove), { merge, majority }), lambda),
 } satisfies MergeOperator<typeof options, Majority>;

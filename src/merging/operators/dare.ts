@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { sumOf } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator } from "../operator.ts";
-import { dropOption, oneSidedTrim, randomTrim } from "../trim.ts";
+import { dropOption, oneSidedTrim, randomTrim, sumOfTrimmed } from "../trim.ts";
 
 const options = z.strictObject({
   remove: dropOption,
@@ -18,12 +17,5 @@ export default {
   usesBase: true,
   mergekit: oneSidedTrim,
   passes: () => 1,
-  merge: (input, { remove, lambda }) => {
-    const trim = randomTrim(remove);
-    return fromBase(
-      input,
-      sumOf(input.count, (i) => trim(input, i)),
-      lambda,
-    );
-  },
+  merge: (input, { remove, lambda }) => fromBase(input, sumOfTrimmed(input, randomTrim(remove)), lambda),
 } satisfies MergeOperator<typeof options>;

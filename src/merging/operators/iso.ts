@@ -2,7 +2,7 @@ import { z } from "zod";
 import { onOneThread, singularValues } from "../../engine/linear-algebra.ts";
 import { concat, divNumber, matmul, mulNumber, reshape, slice } from "../../engine/ops.ts";
 import { readFloats, type Tensor } from "../../engine/tensor.ts";
-import { sumOf } from "../fold.ts";
+import { sumOfVectors } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator } from "../operator.ts";
 
@@ -19,7 +19,7 @@ export default {
   passes: () => 1,
   merge: (input, { lambda }) => {
     const { layers, shape } = input.tensor;
-    const total = sumOf(input.count, (i) => input.vector(i));
+    const total = sumOfVectors(input);
     if (layers === 0) return fromBase(input, divNumber(total, input.count), lambda);
     const rows = (shape[0] ?? 0) / layers;
     const matrix = reshape(total, shape);

@@ -3,7 +3,7 @@ import { atLeast } from "../../engine/elementwise.ts";
 import { mul, to } from "../../engine/ops.ts";
 import { votesOf } from "../consensus.ts";
 import { entriesOfVector } from "../fixed-sum.ts";
-import { sumOf } from "../fold.ts";
+import { sumOfVectors } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator, Tower } from "../operator.ts";
 
@@ -23,7 +23,7 @@ export default {
   passes: () => 1,
   plan: (tower, { agree }) => agree ?? Math.min(2, movedModels(tower)),
   merge: (input, { lambda, threshold }, agree) => {
-    const total = sumOf(input.count, (i) => input.vector(i));
+    const total = sumOfVectors(input);
     if (agree === 0) return fromBase(input, total, lambda);
     const votes = votesOf(input, total, threshold);
     return fromBase(input, mul(total, to(atLeast(votes, agree), "float32")), lambda);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { sumOf } from "../fold.ts";
+import { sumOfVectors } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator } from "../operator.ts";
 
@@ -13,10 +13,5 @@ export default {
   weights: "factors",
   usesBase: true,
   passes: () => 1,
-  merge: (input, { lambda }) =>
-    fromBase(
-      input,
-      sumOf(input.count, (i) => input.vector(i)),
-      lambda,
-    ),
+  merge: (input, { lambda }) => fromBase(input, sumOfVectors(input), lambda),
 } satisfies MergeOperator<typeof options>;

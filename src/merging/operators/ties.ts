@@ -23,8 +23,8 @@ export default {
   mergekit: (asked) => ({ ...oneSidedTrim(asked), ...agreementOf(asked) }),
   passes: ({ remove }) => (remove > 0 ? 4 : 2),
   plan: (tower, { remove, scope }) => {
-    const { trim, locate } = magnitudeTrim(tower, { remove, top: 0 }, scope);
-    return { trim, majority: planMajority(tower, trim, { scope, locate }) };
+    const { trim, locating } = magnitudeTrim(tower, { remove, top: 0 }, scope);
+    return { trim, majority: planMajority(tower, locating, scope) };
   },
   merge: (input, { merge, lambda }, { trim, majority }) => fromBase(input, electedMerge(input, trim, { merge, majority }), lambda),
 } satisfies MergeOperator<typeof options, { readonly trim: Trim; readonly majority: Majority }>;
