@@ -194,12 +194,49 @@ void addSides(const Tensor& sides, const Tensor& rows, bool furthest) {
   });
 }
 
+/** What one side's entry becomes: its sum, the mean of as many as there are, or the furthest. */
+enum class Agreement { sum, mean, furthest };
+
+template <Agreement how>
+float agreed(float sum, float other) {
+  return how == Agreement::sum ? sum : how == Agreement::mean ? sum / (other < 1 ? 1.0f : other) : other;
+}
+
+/** Sides lie `size` apart. */
+template <Agreement how>
+EVERGREEN_CLONES void elect(float* __restrict result, const float* __restrict sides, int64_t size, float majority, int64_t n) {
+  const float* others = how == Agreement::sum ? sides : sides + 2 * size;
+  for (int64_t i = 0; i < n; i++) {
+    const float total = sides[i] + sides[size + i];
+    const float sign = total > 0 ? 1.0f : total < 0 ? -1.0f : majority;
+    const float up = agreed<how>(sides[i], others[i]), down = agreed<how>(sides[size + i], others[size + i]);
+    result[i] = sign > 0 ? up : sign < 0 ? down : 0.0f;
+  }
+}
+
+/** Of sides as add_sides_ makes them, the one with the sign of both sums' total, or of the majority (1, -1 or 0) where that is 0; 0 where no sign leads. float32 [size]. */
+Tensor elected(const Tensor& sides, int64_t majority, bool furthest) {
+  const char* name = "evergreen::elected";
+  checkTarget(name, sides, at::kFloat);
+  TORCH_CHECK(sides.size(0) == 2 || sides.size(0) == 4, name, ": expected sides [2, size] or [4, size], got ", sides.sizes());
+  TORCH_CHECK(majority >= -1 && majority <= 1, name, ": expected a majority of 1, -1 or 0, got ", majority);
+  const int64_t size = sides.size(1);
+  auto result = at::empty({size}, sides.options());
+  if (result.is_meta()) return result;
+  const auto work = sides.size(0) == 2 ? elect<Agreement::sum> : furthest ? elect<Agreement::furthest> : elect<Agreement::mean>;
+  float* entries = result.mutable_data_ptr<float>();
+  const float* side = sides.const_data_ptr<float>();
+  eachTile(1, size, [&](size_t, int64_t from, int64_t n) { work(entries + from, side + from, size, static_cast<float>(majority), n); });
+  return result;
+}
+
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(evergreen, library) {
   library.def("magnitude_counts(Tensor rows, int known, int[] prefixes) -> (Tensor, Tensor)", magnitudeCounts);
   library.def("cut_(Tensor(a!) rows, float[] limits, int[] from, int[] to, bool largest) -> ()", cut);
   library.def("add_sides_(Tensor(a!) sides, Tensor rows, bool furthest) -> ()", addSides);
+  library.def("elected(Tensor sides, int majority, bool furthest) -> Tensor", elected);
 }
 
 }  // namespace evergreen

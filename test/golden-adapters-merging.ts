@@ -2,7 +2,7 @@ import { z } from "zod";
 import { scope } from "../src/engine/scope.ts";
 import { readFloats, tensor } from "../src/engine/tensor.ts";
 import { votesOf } from "../src/merging/consensus.ts";
-import { electedSigns, planMajority } from "../src/merging/election.ts";
+import { planMajority } from "../src/merging/election.ts";
 import { entriesOfVector, productsOf } from "../src/merging/fixed-sum.ts";
 import { sumOfVectors } from "../src/merging/fold.ts";
 import lines from "../src/merging/modifiers/lines.ts";
@@ -50,7 +50,12 @@ async function electedAt(remove: number): Promise<readonly string[]> {
     },
     merge: (input, _, plan) => {
       const { trim, majority } = plan as { trim: ReturnType<typeof exactTrim>; majority: ReturnType<typeof planMajority> };
-      return electedSigns(sumOfTrimmed(input, trim), majority(input));
+      const totals = readFloats(sumOfTrimmed(input, trim));
+      return tensor(
+        totals.map((total) => Math.sign(total) || majority(input)),
+        [input.size],
+        "float32",
+      );
     },
   });
   return signs.map((sign) => (sign > 0 ? "+" : sign < 0 ? "−" : "0"));

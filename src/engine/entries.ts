@@ -85,3 +85,10 @@ export const cutRows = (rows: Tensor, side: "smallest" | "largest", cuts: readon
 export const addSides = (sides: Tensor, rows: Tensor, more: "count" | "furthest" = "count"): void => {
   operator("evergreen::add_sides_")(sides, rows, more === "furthest");
 };
+
+/**
+ * Of sides as {@link addSides} makes them, the entry with the sign of both sums' total, or of the majority (1, −1 or 0) where that is 0, float32 [size]: its sum, the
+ * mean of as many as there are, or the furthest; 0 where no sign leads.
+ */
+export const electedOf = (sides: Tensor, majority: number, more: "count" | "furthest" = "count"): Tensor =>
+  call("evergreen::elected", sides, majority, more === "furthest");

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { above, below, clampMin, equals, sign, where } from "../engine/elementwise.ts";
-import { addSides } from "../engine/entries.ts";
-import { add, div, full, select, sum, to, zeros } from "../engine/ops.ts";
+import { sign } from "../engine/elementwise.ts";
+import { addSides, electedOf } from "../engine/entries.ts";
+import { add, select, sum, to, zeros } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
 import { item, type Tensor } from "../engine/tensor.ts";
 import { groupsOf } from "./fold.ts";
@@ -24,7 +24,7 @@ export const agreementOf = ({ normalize }: MergekitParameters): { readonly merge
 export type Majority = (input: MergeInput) => number;
 
 /** What the entries of all trimmed task vectors come to, positive and negative ones apart: [rows, size], see {@link addSides}. No model's block need be held. */
-function sidesOf(input: MergeInput, trim: Trim, { rows, more }: { readonly rows: 2 | 4; readonly more?: "count" | "furthest" }): Tensor {
+function sidesOf(input: MergeInput, trim: Trim, { rows, more }: { readonly rows: 2 | 4; readonly more: "count" | "furthest" }): Tensor {
   const sides = zeros([rows, input.size]);
   for (const group of groupsOf(input.count)) scope(() => addSides(sides, trim(input, group), more));
   return sides;
@@ -35,7 +35,7 @@ export function planMajority(tower: Tower, trim: Trim, over: Scope): Majority {
   const totals = new Map<string, number>();
   const keyOf = (input: MergeInput): string => (over === "tower" ? "" : input.tensor.name);
   tower.visit((input) => {
-    const sides = sidesOf(input, trim, { rows: 2 });
+    const sides = sidesOf(input, trim, { rows: 2, more: "count" });
     // Whole numbers below 2⁵³: exact in any order.
     const elected = item(sum(to(sign(add(select(sides, 0, 0), select(sides, 0, 1))), "float64")));
     totals.set(keyOf(input), (totals.get(keyOf(input)) ?? 0) + elected);
@@ -46,20 +46,6 @@ export function planMajority(tower: Tower, trim: Trim, over: Scope): Majority {
 
 /** Merges the entries that agree with the elected sign: their mean over the non-zero ones, their sum, or the largest of them. */
 export function electedMerge(input: MergeInput, trim: Trim, how: { readonly merge: Agreement; readonly majority: Majority }): Tensor {
-  const sides = sidesOf(input, trim, how.merge === "sum" ? { rows: 2 } : { rows: 4, more: how.merge === "max" ? "furthest" : "count" });
-  const row = (k: number): Tensor => select(sides, 0, k);
-  const agreeing = (k: 0 | 1): Tensor => {
-    if (how.merge === "sum") return row(k);
-    return how.merge === "max" ? row(2 + k) : meanOf(row(k), row(2 + k));
-  };
-  const elected = electedSigns(add(row(0), row(1)), how.majority(input));
-  return where(above(elected, 0), agreeing(0), where(below(elected, 0), agreeing(1), zeros([input.size])));
-}
-
-const meanOf = (total: Tensor, count: Tensor): Tensor => div(total, clampMin(count, 1));
-
-/** Signs of the totals; the majority's where one is 0. */
-export function electedSigns(totals: Tensor, majority: number): Tensor {
-  const signs = sign(totals);
-  return where(equals(signs, 0), full(totals.shape, majority), signs);
+  const more = how.merge === "max" ? "furthest" : "count";
+  return electedOf(sidesOf(input, trim, { rows: how.merge === "sum" ? 2 : 4, more }), how.majority(input), more);
 }

@@ -115,5 +115,10 @@ function rowsOf(vectors: Tensor): void {
       { magnitude: 0, from: 1, to: 1 },
       { magnitude: 2, from: 2, to: 3 },
     ]);
-  for (const sides of [2, 4]) for (const more of ["count", "furthest"] as const) entries.addSides(ops.zeros([sides, 4]), vectors, more);
+  for (const count of [2, 4])
+    for (const more of ["count", "furthest"] as const) {
+      const sides = ops.zeros([count, 4]);
+      entries.addSides(sides, vectors, more);
+      entries.electedOf(sides, -1, more);
+    }
 }
