@@ -64,7 +64,7 @@ Tensor philoxWords(at::IntArrayRef key, at::IntArrayRef counter, int64_t size) {
   TORCH_CHECK(size >= 0, name, ": expected a size of at least 0, got ", size);
   auto result = at::empty({size}, at::kInt);
   auto* words = reinterpret_cast<uint32_t*>(result.mutable_data_ptr<int32_t>());
-  eachTile(1, size, [&](size_t, int64_t from, int64_t n) {
+  eachTile(1, size, 1, [&](size_t, int64_t from, int64_t n) {
     auto own = place;
     own.entry += static_cast<uint32_t>(from);
     firstWords(words + from, own, n);
@@ -89,7 +89,7 @@ void dropByLot(const Tensor& rows, at::IntArrayRef key, at::IntArrayRef counter,
   const auto share = static_cast<float>(1 - drop);
   float* all = rows.mutable_data_ptr<float>();
   const int64_t size = rows.size(1);
-  eachTile(static_cast<size_t>(rows.size(0)), size, [&](size_t row, int64_t from, int64_t n) {
+  eachTile(static_cast<size_t>(rows.size(0)), size, 1, [&](size_t row, int64_t from, int64_t n) {
     uint32_t words[kTile];
     auto own = place;
     own.entry += static_cast<uint32_t>(from);

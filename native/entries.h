@@ -35,11 +35,14 @@ inline int64_t entriesOf(const char* name, const at::Tensor& tensor) {
   return tensor.size(-1);
 }
 
-/** Calls `work(row, from, n)` for every tile of every row, in parallel. */
+/** Tiles of light work that are worth waking a thread for: the sleeper's wake-up costs as much as some hundred thousand additions. */
+constexpr int64_t kLightTiles = 128;
+
+/** Calls `work(row, from, n)` for every tile of every row, in parallel where a thread gets `least` tiles. */
 template <typename Work>
-void eachTile(size_t rows, int64_t size, Work work) {
+void eachTile(size_t rows, int64_t size, int64_t least, Work work) {
   const int64_t tiles = (size + kTile - 1) / kTile;
-  at::parallel_for(0, static_cast<int64_t>(rows) * tiles, 1, [&](int64_t first, int64_t last) {
+  at::parallel_for(0, static_cast<int64_t>(rows) * tiles, least, [&](int64_t first, int64_t last) {
     for (int64_t k = first; k < last; k++) {
       const int64_t from = k % tiles * kTile;
       work(static_cast<size_t>(k / tiles), from, std::min(kTile, size - from));

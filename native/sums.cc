@@ -42,7 +42,7 @@ Tensor weightedSum(const std::vector<Tensor>& terms, at::ArrayRef<double> weight
   auto result = at::empty({size}, terms[0].options().dtype(at::kFloat));
   if (result.is_meta()) return result;
   float* sum = result.mutable_data_ptr<float>();
-  at::parallel_for(0, size, kTile, [&](int64_t first, int64_t last) {
+  at::parallel_for(0, size, std::max(kTile, kLightTiles * kTile / static_cast<int64_t>(rows.size())), [&](int64_t first, int64_t last) {
     for (int64_t from = first; from < last; from += kTile) {
       const int64_t n = std::min(kTile, last - from);
       for (size_t i = 0; i < rows.size(); i++)
@@ -99,7 +99,7 @@ Tensor squaredDistances(const std::vector<Tensor>& models, const std::optional<T
   const auto origin = base.contiguous();
   const int64_t size = origin.numel(), tiles = (size + kTile - 1) / kTile;
   std::vector<double> sums(static_cast<size_t>(count * tiles));
-  eachTile(flat.size(), size, [&](size_t i, int64_t from, int64_t n) {
+  eachTile(flat.size(), size, kLightTiles, [&](size_t i, int64_t from, int64_t n) {
     withEntries(flat[i], [&](const auto* entries) {
       sums[i * static_cast<size_t>(tiles) + static_cast<size_t>(from / kTile)] = squaredDistance(entries + from, origin.const_data_ptr<float>() + from, n);
     });
@@ -124,7 +124,7 @@ Tensor taskVectors(const std::vector<Tensor>& models, const Tensor& base, at::Ar
   if (result.is_meta()) return result;
   const auto origin = base.contiguous();
   float* rows = result.mutable_data_ptr<float>();
-  eachTile(flat.size(), size, [&](size_t i, int64_t from, int64_t n) {
+  eachTile(flat.size(), size, kLightTiles, [&](size_t i, int64_t from, int64_t n) {
     float* row = rows + static_cast<int64_t>(i) * size;
     withEntries(flat[i], [&](const auto* entries) { taskVector(row + from, entries + from, origin.const_data_ptr<float>() + from, static_cast<float>(factors[i]), n); });
   });

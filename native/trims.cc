@@ -138,7 +138,7 @@ void cut(const Tensor& rows, at::ArrayRef<double> limits, at::IntArrayRef from, 
   if (rows.is_meta()) return;
   float* all = rows.mutable_data_ptr<float>();
   const auto keep = largest ? keepBelow : keepAbove;
-  eachTile(count, size, [&](size_t i, int64_t first, int64_t n) {
+  eachTile(count, size, kLightTiles, [&](size_t i, int64_t first, int64_t n) {
     float* row = all + static_cast<int64_t>(i) * size;
     const int64_t last = first + n, begin = std::clamp(from[i], first, last), end = std::clamp(to[i], first, last);
     const auto limit = static_cast<float>(limits[i]);
@@ -185,7 +185,7 @@ void addSides(const Tensor& sides, const Tensor& rows, bool furthest) {
   float* side = sides.mutable_data_ptr<float>();
   const bool hasMore = sides.size(0) == 4;
   const auto more = furthest ? furthestSides : countSides;
-  eachTile(1, size, [&](size_t, int64_t from, int64_t n) {
+  eachTile(1, size, kLightTiles, [&](size_t, int64_t from, int64_t n) {
     for (int64_t i = 0; i < rows.size(0); i++) {
       const float* row = all + i * size + from;
       addToSides(side + from, side + size + from, row, n);
@@ -226,7 +226,7 @@ Tensor elected(const Tensor& sides, int64_t majority, bool furthest) {
   const auto work = sides.size(0) == 2 ? elect<Agreement::sum> : furthest ? elect<Agreement::furthest> : elect<Agreement::mean>;
   float* entries = result.mutable_data_ptr<float>();
   const float* side = sides.const_data_ptr<float>();
-  eachTile(1, size, [&](size_t, int64_t from, int64_t n) { work(entries + from, side + from, size, static_cast<float>(majority), n); });
+  eachTile(1, size, kLightTiles, [&](size_t, int64_t from, int64_t n) { work(entries + from, side + from, size, static_cast<float>(majority), n); });
   return result;
 }
 
