@@ -1,7 +1,7 @@
 import { clone } from "../engine/ops.ts";
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { StateTree, Weights } from "../engine/tensor.ts";
-import { growthWarning } from "../merging/guard.ts";
+import { growthWarning, type TowerGrowth } from "../merging/guard.ts";
 import { mergeWeights } from "../merging/merge-weights.ts";
 import { MergeError, type MergeOperator, operators } from "../merging/operator.ts";
 import { resolveMerge, type TowerChoice, type WeightChoice } from "../merging/settings.ts";
@@ -43,6 +43,8 @@ export type Chain = {
   readonly statistic: Weights | null;
   /** How far each merge led, by tower: see {@link growthWarning}. */
   readonly growth: { readonly [tower: string]: readonly number[] };
+  /** Of the experts in the chain, by tower: the sum of their distances from the first weights, and their number. */
+  readonly moved: { readonly [tower: string]: readonly number[] };
 } & { readonly [key: string]: StateTree };
 
 interface Border {
@@ -67,7 +69,7 @@ export async function unmerged(rule: TemporalRule, task: TaskContext): Promise<C
       `${specOf(rule.operator).name} would count the first weights as an expert, and never leave them`,
       "set base: first, or another operator",
     );
-  return { count: 0, unrolled: null, mean: null, statistic: null, growth: {} };
+  return { count: 0, unrolled: null, mean: null, statistic: null, growth: {}, moved: {} };
 }
 
 /** Statistics are an expert's: there are none of a merge, nor of the first weights. @throws {MergeError} */
@@ -104,8 +106,12 @@ export async function deployed(
     for (const { tower, growth: now } of found.growth) if (now !== undefined) growth[tower] = [...(growth[tower] ?? []), now].slice(-4);
     return found.weights;
   };
-  let { mean } = chain;
-  if (uses(rule, "unrolled")) made.set("unrolled", note(await unroll(rule, border)));
+  let { mean, moved } = chain;
+  if (uses(rule, "unrolled")) {
+    const found = againstExperts(await unroll(rule, border), moved);
+    made.set("unrolled", note(found));
+    moved = found.moved;
+  }
   if (uses(rule, "anchored")) made.set("anchored", note(await pair(rule, task, [expert, await task.origin()])));
   if (uses(rule, "all")) {
     const all = await mergeAll(rule, border);
@@ -116,7 +122,7 @@ export async function deployed(
   const unrolled = uses(rule, "unrolled") ? own(made.get("unrolled") as Weights, expert) : null;
   if (unrolled) made.set("unrolled", unrolled);
   return {
-    state: { count, unrolled, mean, statistic: null, growth },
+    state: { count, unrolled, mean, statistic: null, growth, moved },
     merged: (source) => {
       const found = made.get(source);
       if (!found) throw new Error(`internal: temporal merging made no ${source}`);
@@ -139,7 +145,19 @@ export async function started(
 
 interface Merged {
   readonly weights: Weights;
-  readonly growth: readonly { readonly tower: string; readonly growth: number | undefined }[];
+  readonly growth: readonly TowerGrowth[];
+}
+
+/** A chain's growth is held against its experts: the merge before is no expert, and grows with it. */
+function againstExperts(found: Merged, before: Chain["moved"]): Merged & { readonly moved: Chain["moved"] } {
+  const moved = { ...before };
+  const growth = found.growth.map((each) => {
+    const [sum = 0, count = 0] = moved[each.tower] ?? [];
+    const total = sum + (each.models[0] ?? 0);
+    moved[each.tower] = [total, count + 1];
+    return { ...each, growth: total > 0 ? (each.merged * (count + 1)) / total : undefined };
+  });
+  return { ...found, growth, moved };
 }
 
 const nothingGrew = { growth: [] } as const;

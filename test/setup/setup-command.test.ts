@@ -92,7 +92,7 @@ test("a npm registry that cannot be reached is named with its cure", async () =>
 test("an unknown command prints the known ones", async () => {
   const { code, stderr } = await setup(["bild"]);
   expect(stderr).toContain("there is no command bild");
-  expect(stderr).toContain("check          types and lint");
+  expect(stderr).toContain("check          types, lint");
   expect(code).toBe(2);
 });
 
