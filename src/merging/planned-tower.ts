@@ -80,8 +80,9 @@ export class PlannedTower {
     const result = operator.merge(input, options, this.plan);
     const factor = modifier?.part.factor(placed.depth, modifier.options) ?? 1;
     const scaled = factor === 1 ? result : add(input.base(), mulNumber(sub(result, input.base()), factor));
-    this.check(scaled, placed.name);
-    if (this.context.base) this.squares += squaredDistances([scaled], input.base())[0] ?? 0;
+    const [squares = 0] = squaredDistances([scaled], this.context.base && input.base());
+    if (!Number.isFinite(squares)) throw new MergeNumbersError("the result", placed.name);
+    this.squares += squares;
     return scaled;
   }
 

@@ -106,7 +106,10 @@ describe("over scalars θ0 = 0, θ_i = i", () => {
     const operator = { name: "task-arithmetic", lambda: 0.1 };
     close((await scalars({ start: "zs", operator }, [1, 1, 1, 1])).deploy, [0.1, 0.11, 0.111, 0.1111]);
     const loose = { start: "zs", operator: { name: "task-arithmetic", lambda: 1 }, guard: "stop" };
-    await expect(scalars(loose, [1, 1, 1, 1])).rejects.toThrow(/from the base/);
+    expect((await scalars(loose, [1, 1])).deploy).toEqual([1, 2]);
+    await expect(scalars(loose, [1, 1, 1])).rejects.toThrow(/3\.00 times as far from the base/);
+    // Experts that start from the merge: 1, 3, 7 from the base, where the experts are 1, 2, 4.
+    await expect(scalars({ ...loose, start: "unrolled" }, [1, 2, 4])).rejects.toThrow(/3\.00 times as far from the base/);
   });
 
   test("model stock with θ0 as partner is refused before anything is trained", async () => {
