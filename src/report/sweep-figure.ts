@@ -62,8 +62,8 @@ const size = { width: 820, left: 48, right: 220, top: 20, bottom: 44 } as const;
 const apart = 16;
 
 /** Where each spot's number stands: at the spot, or beside it where others are near. In the axes' units. */
-function labelled(
-  spots: readonly Spot[],
+function labelled<S extends Spot>(
+  spots: readonly S[],
   { x, y, height }: { readonly x: readonly number[]; readonly y: readonly number[]; readonly height: number },
 ) {
   const perX = (size.width - size.left - size.right) / ((x[1] ?? 1) - (x[0] ?? 0));
@@ -89,7 +89,7 @@ function drawSpots(title: string, all: readonly Spot[], start: readonly Spot[]):
   const x = airy(near.flatMap(({ zsLow, zsHigh }) => [zsLow, zsHigh]));
   const y = airy(near.flatMap(({ kaLow, kaHigh }) => [kaLow, kaHigh]));
   const height = Math.max(460, 120 + 18 * all.length);
-  const spots = labelled(near, { x, y, height }).map((spot, i) => ({ ...spot, number: near[i]?.number }));
+  const spots = labelled(near, { x, y, height });
   const shown = start.filter(({ zs, ka }) => zs >= x[0] && zs <= x[1] && ka >= y[0] && ka <= y[1]);
   const colour = ink("knowledge");
   const keyOf = (spot: Spot): string =>

@@ -51,3 +51,14 @@ test("the figure numbers the cells that have results and says which lack some", 
   expect(figure?.svg).not.toMatch(/>2 {2}time</);
   expect(sweepFigure({ name: "orders", axes: ["order"] }, sweepCells([trial("time", 0)]))).toBeUndefined();
 });
+
+test("a cell far below the others is told of in the key and not drawn; numbers of cells at one place stand apart", () => {
+  const alike = Array.from({ length: 8 }, (_, i) => trial(`alike-${i}`, 0, result(0.3 + i / 1e5, 0.6)));
+  const svg = sweepFigure({ name: "orders", axes: ["order"] }, sweepCells([...alike, trial("lost", 0, result(0.02, 0.03))]))?.svg ?? "";
+  expect(svg).toContain("9  lost ↙ 3, 2");
+  const numbers = svg.match(/<circle[^>]*r="7\.5"[^>]*>/g) ?? [];
+  const circles = numbers.map((mark) => ["cx", "cy"].map((at) => Number(new RegExp(`${at}="([\\d.]+)"`).exec(mark)?.[1])));
+  expect(circles).toHaveLength(8);
+  for (const [i, [x = 0, y = 0]] of circles.entries())
+    for (const [a = 0, b = 0] of circles.slice(i + 1)) expect(Math.hypot(x - a, y - b)).toBeGreaterThan(14);
+});
