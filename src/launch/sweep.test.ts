@@ -1,13 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { presetFolder } from "../pipeline/preset-folder.ts";
 import { readSpec } from "../runs/spec.ts";
 import { RunStore } from "../runs/store.ts";
 import { readSweep } from "../runs/sweep.ts";
 import { configKey } from "../runs/trial.ts";
-import { prepareTrials } from "./sweep.ts";
+import { prepareTrials, runTrials, type SweepAudience } from "./sweep.ts";
 
 const place = mkdtempSync(join(tmpdir(), "sweep-parts-"));
 afterAll(() => rmSync(place, { recursive: true }));
@@ -59,4 +59,17 @@ test("without parts of the user's own a trial's key is of its settings alone", (
   const { config } = prepared("plain.yaml");
   const set = ["seed=0", 'name="orders"', 'project="orders"'];
   expect(config).toBe(configKey(readSpec({ files: [join(place, "plain.yaml")], set, env: {}, cwd: place, presets: presetFolder })));
+});
+
+test("trials that run side by side do not spin while they wait, but where the user has chosen", async () => {
+  const spins = async (jobs: number, chosen?: string): Promise<string | undefined> => {
+    vi.stubEnv("GOMP_SPINCOUNT", chosen);
+    await runTrials([], { ...context, jobs }, {} as SweepAudience);
+    return process.env.GOMP_SPINCOUNT;
+  };
+  try {
+    expect([await spins(1), await spins(2), await spins(2, "7")]).toEqual([undefined, "0", "7"]);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
