@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { usualSpin } from "../util/idle-threads.ts";
 import { cacheRoot, dataFolder, type Env } from "../util/paths.ts";
 
 /** A variable that Evergreen or the libraries below it read. */
@@ -19,7 +20,7 @@ const ours: readonly (readonly [name: string, about: string, builtIn: (env: Env)
   ["EVERGREEN_ADDON", "the engine's file", () => "what npm run build made"],
   ["OMP_NUM_THREADS", "compute threads of libraries; a run's engine.threads decides", () => "not set"],
   ["OMP_WAIT_POLICY", "how idle threads wait", () => "PASSIVE"],
-  ["GOMP_SPINCOUNT", "turns for which an idle thread spins before it sleeps", () => "10000"],
+  ["GOMP_SPINCOUNT", "turns for which an idle thread spins before it sleeps", () => usualSpin],
   ["NO_COLOR", "no colours", () => "not set"],
   ["COLUMNS", "width of tables", () => "the terminal's"],
 ];

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { settleIdleThreads } from "../util/idle-threads.ts";
 import { EngineError } from "./engine-error.ts";
 
 /** A live tensor in the addon's table; a freed one is recognised for ever. */
@@ -63,16 +64,6 @@ export function checkEnvironment(env: Readonly<Record<string, string | undefined
     if (value !== undefined && value !== "" && lowers(value))
       throw new EngineError("environment", `${name}=${value} would silently lower the precision of fp32`, { fix: `unset ${name}` });
   }
-}
-
-/**
- * Threads that wait for work spin for about half a millisecond, then sleep: waking one costs more than a small model's operator, and one that spins for
- * longer keeps the thread it waits for from running where other work shares the processors. The user's own choice stands. Called before OpenMP loads.
- */
-export function settleIdleThreads(env: Record<string, string | undefined>): void {
-  if (env.OMP_WAIT_POLICY) return;
-  env.OMP_WAIT_POLICY = "PASSIVE";
-  env.GOMP_SPINCOUNT ||= "10000";
 }
 
 function load(): Binding {

@@ -13,6 +13,7 @@ import { configKey, readTrial, type TrialResult, trialResult, trialText } from "
 import { viewOf } from "../runs/view.ts";
 import { replaceFile } from "../util/atomic-file.ts";
 import { EvergreenError, exitCodes } from "../util/errors.ts";
+import { settleIdleThreads } from "../util/idle-threads.ts";
 import type { FromTrainer } from "./messages.ts";
 import { supervise } from "./supervisor.ts";
 
@@ -98,7 +99,7 @@ export async function runTrials(
   audience: SweepAudience,
 ): Promise<boolean> {
   // Processes that share the processors must not spin while they wait.
-  if (context.jobs > 1 && !process.env.OMP_WAIT_POLICY) process.env.GOMP_SPINCOUNT ??= "0";
+  if (context.jobs > 1) settleIdleThreads(process.env, "0");
   const waiting = trials.map((trial, index) => ({ trial, index })).filter(({ trial }) => !trial.result);
   let stopped = false;
   const worker = async (): Promise<void> => {
