@@ -14,6 +14,19 @@ export function withMethodRows(tasks: readonly TaskWork[], methods: Methods, fac
   }));
 }
 
+/** Steps at most that {@link meanAsked} looks at. */
+const lookedAt = 2000;
+
+/** How many rows methods ask for in a step: the mean over a run, of evenly spaced steps where it has many. A reservoir gives few until it is full, and a first task has nothing behind it. */
+export function meanAsked(tasks: readonly TaskWork[], methods: Methods, facts: RunFacts): number {
+  if (!methods.asksRows) return 0;
+  const seen = seenRows(tasks);
+  const places = tasks.flatMap(({ steps }, task) => Array.from({ length: steps }, (_, step) => ({ task, step })));
+  const stride = Math.ceil(places.length / lookedAt);
+  const chosen = places.filter((_, i) => i % stride === 0);
+  return chosen.reduce((sum, at) => sum + methods.rows(at, seen, facts).length, 0) / chosen.length;
+}
+
 /** The mixture's rows of any step of a run. */
 export function seenRows(tasks: readonly TaskWork[]): SeenRows {
   const within = ({ task, step }: { readonly task: number; readonly step: number }): TaskWork | undefined => {

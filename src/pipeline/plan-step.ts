@@ -6,7 +6,7 @@ import { distinctTexts } from "../models/texts.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { excludedPairs, rowInfo, type TrainingRow } from "../training/batches.ts";
 import { clipTokenizer, runFacts, stepOptions, taskWork } from "./assemble.ts";
-import { withMethodRows } from "./method-rows.ts";
+import { meanAsked, withMethodRows } from "./method-rows.ts";
 import { knownClosedForm, learningSides, meteredAtMost } from "./plan-cost.ts";
 import { fullBatch, type MeteredStep, meterStep, type PlannedBatch } from "./plan-meter.ts";
 import { workOf } from "./plan-shape.ts";
@@ -53,7 +53,7 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
     steps.push(await meterStep(config, options, batch, { methods, facts, rows: (sampled[i] ?? []).map(rowInfo) }));
   if (steps.length === 0) steps.push(await meteredAtMost(spec, resolved.model, methods));
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const metered = mean(steps.map(({ flops }) => flops));
+  const metered = mean(steps.map(({ flops }) => flops)) * ofAllSteps(resolved, facts, sampled);
   const closedForm = knownClosedForm(spec, config, methods);
   const differences =
     closedForm === undefined ? [] : explained(resolved, batches.length > 0 ? batches : [fullBatch(config, spec.data.batchSize)]);
@@ -81,6 +81,14 @@ function sampledRows(resolved: Resolved, facts: RunFacts): readonly (readonly Tr
     const work = works[place];
     return work ? [work.rowsAt(Math.floor(work.steps / 2))] : [];
   });
+}
+
+/** How large the mean step of a run is beside the sampled ones, by rows: methods ask for more in some steps than in others. */
+function ofAllSteps(resolved: Resolved, facts: RunFacts, sampled: readonly (readonly TrainingRow[])[]): number {
+  const { methods, plan } = resolved;
+  if (!methods.asksRows || sampled.length === 0) return 1;
+  const rows = sampled.reduce((sum, { length }) => sum + length, 0) / sampled.length;
+  return (plan.spec.data.batchSize + meanAsked(taskWork(resolved), methods, facts)) / rows;
 }
 
 function plannedBatch(spec: RunSpec, rows: readonly TrainingRow[], contextLength: number): PlannedBatch {
