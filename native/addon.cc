@@ -134,11 +134,15 @@ Value releaseMemory(const CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/** setKernels(rule, [product, rowClass, n, k, kernel, …]) with kernel 0 for MKL, 1 for oneDNN. */
+/** setKernels([rule of each product], [product, rowClass, n, k, kernel, …], widensBFloat16) with kernel 0 for MKL, 1 for oneDNN. */
 Value setKernels(const CallbackInfo& info) {
   const auto entries = numbers(info, 1);
   if (entries.size() % 5 != 0) throw EngineFailure("argument", "kernel table: expected five numbers an entry");
-  clearKernels(number(info, 0) == 0 ? Kernel::mkl : Kernel::oneDnn);
+  const auto rules = numbers(info, 0);
+  if (rules.size() != 3) throw EngineFailure("argument", "kernel table: expected a rule for each of three products");
+  const auto kernel = [&](size_t i) { return static_cast<Kernel>(static_cast<int>(rules[i])); };
+  clearKernels({kernel(0), kernel(1), kernel(2)});
+  widenBFloat16(info[2].ToBoolean().Value());
   for (size_t i = 0; i < entries.size(); i += 5)
     setKernel(static_cast<Product>(static_cast<int>(entries[i])), static_cast<int>(entries[i + 1]), static_cast<int64_t>(entries[i + 2]), static_cast<int64_t>(entries[i + 3]),
               static_cast<Kernel>(static_cast<int>(entries[i + 4])));
@@ -159,6 +163,7 @@ Value facts(const CallbackInfo& info) {
   result.Set("threads", Napi::Number::New(info.Env(), at::get_num_threads()));
   result.Set("instructions", at::get_cpu_capability());
   result.Set("config", at::show_config());
+  result.Set("bfloat16", Napi::Boolean::New(info.Env(), hasBFloat16Products()));
   result.Set("dynamicThreads", Napi::Boolean::New(info.Env(), omp_get_dynamic() != 0));
   return result;
 }

@@ -1,6 +1,7 @@
 #include "kernel-table.h"
 
 #include <bit>
+#include <cstddef>
 #include <map>
 #include <tuple>
 
@@ -12,7 +13,8 @@ std::map<Key, Kernel>& table() {
   static auto* map = new std::map<Key, Kernel>();
   return *map;
 }
-Kernel fixedRule = Kernel::mkl;
+std::array<Kernel, 3> fixedRules = {Kernel::mkl, Kernel::mkl, Kernel::mkl};
+bool widens = false;
 }  // namespace
 
 int rowClass(int64_t m) { return static_cast<int>(std::bit_width(static_cast<uint64_t>(m > 0 ? m - 1 : 0))); }
@@ -20,14 +22,17 @@ int rowClass(int64_t m) { return static_cast<int>(std::bit_width(static_cast<uin
 Kernel kernelFor(Product product, int64_t m, int64_t n, int64_t k) {
   const auto& map = table();
   const auto found = map.find({static_cast<int>(product), rowClass(m), n, k});
-  return found == map.end() ? fixedRule : found->second;
+  return found == map.end() ? fixedRules[static_cast<std::size_t>(product)] : found->second;
 }
 
 void setKernel(Product product, int rows, int64_t n, int64_t k, Kernel kernel) { table()[{static_cast<int>(product), rows, n, k}] = kernel; }
 
-void clearKernels(Kernel rule) {
+bool widensBFloat16() { return widens; }
+void widenBFloat16(bool asked) { widens = asked; }
+
+void clearKernels(const std::array<Kernel, 3>& rules) {
   table().clear();
-  fixedRule = rule;
+  fixedRules = rules;
 }
 
 }  // namespace evergreen

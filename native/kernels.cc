@@ -13,6 +13,12 @@
 
 namespace evergreen {
 
+bool hasBFloat16Products() {
+  static const bool found =
+      c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_is_mkldnn_bf16_supported", "").typed<bool()>().call();
+  return found;
+}
+
 namespace {
 
 using at::Tensor;
@@ -28,18 +34,36 @@ Tensor oneDnnProduct(const Tensor& a, const Tensor& b, const std::optional<Tenso
   return operation.call(a, b, bias, gelu ? "gelu" : "none", c10::List<std::optional<at::Scalar>>(), gelu ? "none" : "");
 }
 
-/** Whether oneDNN has bfloat16 products for this processor. */
-bool hasBFloat16Products() {
-  static const bool found =
-      c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_is_mkldnn_bf16_supported", "").typed<bool()>().call();
-  return found;
-}
-
 /** In bfloat16 libtorch asks oneDNN as well, but for a forward product with the bias written into the result first. */
 bool usesOneDnn(Product product, const Tensor& a, int64_t m, int64_t n, int64_t k) {
   if (!a.device().is_cpu() || m <= 0 || n <= 0 || k <= 0) return false;
   const bool ours = a.scalar_type() == at::kFloat || (a.scalar_type() == at::kBFloat16 && product == Product::forward && hasBFloat16Products());
   return ours && kernelFor(product, m, n, k) == Kernel::oneDnn;
+}
+
+/** Computed in float32, where the processor has no bfloat16 products of its own. */
+bool isWidened(const Tensor& a) { return widensBFloat16() && a.scalar_type() == at::kBFloat16 && (a.is_cpu() || a.is_meta()); }
+
+std::optional<Tensor> widened(const std::optional<Tensor>& bias) { return bias.has_value() && bias->defined() ? bias->to(at::kFloat) : std::optional<Tensor>(); }
+
+/** x [m, k] times weightᵀ with weight [n, k], plus bias, through GELU where asked. */
+Tensor forwardProduct(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, bool gelu = false) {
+  if (isWidened(x)) return forwardProduct(x.to(at::kFloat), weight.to(at::kFloat), widened(bias), gelu).to(at::kBFloat16);
+  if (usesOneDnn(Product::forward, x, x.size(0), weight.size(0), x.size(1))) return oneDnnProduct(x, weight, bias, gelu);
+  const auto result = at::linear(x, weight, bias);
+  return gelu ? at::gelu(result) : result;
+}
+
+/** g [m, n] times weight [n, k]. */
+Tensor inputGradient(const Tensor& g, const Tensor& weight) {
+  if (isWidened(g)) return inputGradient(g.to(at::kFloat), weight.to(at::kFloat)).to(at::kBFloat16);
+  return usesOneDnn(Product::inputGradient, g, g.size(0), g.size(1), weight.size(1)) ? oneDnnProduct(g, weight.t(), std::nullopt) : at::mm(g, weight);
+}
+
+/** gᵀ [n, m] times x [m, k]. */
+Tensor weightGradient(const Tensor& g, const Tensor& x) {
+  if (isWidened(g)) return weightGradient(g.to(at::kFloat), x.to(at::kFloat)).to(at::kBFloat16);
+  return usesOneDnn(Product::weightGradient, g, g.size(0), g.size(1), x.size(1)) ? oneDnnProduct(g.t(), x.t(), std::nullopt) : at::mm(g.t(), x);
 }
 
 class Linear : public torch::autograd::Function<Linear> {
@@ -49,28 +73,18 @@ class Linear : public torch::autograd::Function<Linear> {
     context->save_for_backward({weight.requires_grad() ? x : Tensor(), weight});
     context->saved_data["sizes"] = x.sizes().vec();
     context->saved_data["bias"] = bias.has_value() && bias->defined();
-    const auto rows = x.reshape({-1, x.size(-1)});
-    const int64_t m = rows.size(0), k = rows.size(1), n = weight.size(0);
     auto sizes = x.sizes().vec();
-    sizes.back() = n;
-    if (usesOneDnn(Product::forward, rows, m, n, k)) return oneDnnProduct(rows, weight, bias).view(sizes);
-    return at::linear(rows, weight, bias).view(sizes);
+    sizes.back() = weight.size(0);
+    return forwardProduct(x.reshape({-1, x.size(-1)}), weight, bias).view(sizes);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const auto& weight = saved[1];
     const auto g = gradients[0].reshape({-1, gradients[0].size(-1)});
-    const int64_t m = g.size(0), n = g.size(1), k = weight.size(1);
     Tensor dx, dw, db;
-    if (context->needs_input_grad(0)) {
-      dx = usesOneDnn(Product::inputGradient, g, m, n, k) ? oneDnnProduct(g, weight.t(), std::nullopt) : at::mm(g, weight);
-      dx = dx.view(context->saved_data["sizes"].toIntVector());
-    }
-    if (context->needs_input_grad(1)) {
-      const auto rows = saved[0].reshape({-1, k});
-      dw = usesOneDnn(Product::weightGradient, g, m, n, k) ? oneDnnProduct(g.t(), rows.t(), std::nullopt) : at::mm(g.t(), rows);
-    }
+    if (context->needs_input_grad(0)) dx = inputGradient(g, weight).view(context->saved_data["sizes"].toIntVector());
+    if (context->needs_input_grad(1)) dw = weightGradient(g, saved[0].reshape({-1, weight.size(1)}));
     if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) db = g.sum(0);
     return {dx, dw, db};
   }
@@ -97,11 +111,10 @@ Tensor linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>
 Tensor linearGelu(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
   checkLinear(x, weight, bias);
   const bool inGraph = at::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad() || (bias.has_value() && bias->requires_grad()));
-  const auto rows = x.reshape({-1, x.size(-1)});
-  if (inGraph || !usesOneDnn(Product::forward, rows, rows.size(0), weight.size(0), rows.size(1))) return at::gelu(evergreen::linear(x, weight, bias));
+  if (inGraph) return at::gelu(evergreen::linear(x, weight, bias));
   auto sizes = x.sizes().vec();
   sizes.back() = weight.size(0);
-  return oneDnnProduct(rows, weight, bias, true).view(sizes);
+  return forwardProduct(x.reshape({-1, x.size(-1)}), weight, bias, true).view(sizes);
 }
 
 constexpr int64_t kBlock = 16384;  // fixed, so that a sum has the same bits for any number of threads

@@ -5,7 +5,7 @@ import { performance } from "node:perf_hooks";
 import sharp from "sharp";
 import { createLoader } from "../data/loader.ts";
 import { engineInfo, setThreads } from "../engine/facts.ts";
-import { activeKernels, useKernels } from "../engine/kernels.ts";
+import { activeKernels, type KernelTable, useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit } from "../engine/memory.ts";
 import { linear } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
@@ -20,7 +20,6 @@ export function engineChecks(env: Env): readonly Check[] {
   setThreads();
   useKernels(kernelsFor(env));
   const { libtorch, instructions, threads } = engineInfo();
-  const { rule, entries } = activeKernels();
   const error = productError();
   const wrong = !(error < 1e-4);
   const limit = defaultMemoryLimit();
@@ -30,7 +29,7 @@ export function engineChecks(env: Env): readonly Check[] {
     {
       name: "kernels",
       state: wrong ? "problem" : "ok",
-      text: `float32 products by ${rule}${entries.length > 0 ? ` and ${entries.length} exceptions` : ""} (${from}); ${wrong ? `a product is off by ${error}` : `${speed().toFixed(0)} GFLOP/s`}`,
+      text: `${kernelsInWords(activeKernels())} (${from}); ${wrong ? `a product is off by ${error}` : `${speed().toFixed(0)} GFLOP/s`}`,
       ...(wrong ? { cure: "set EVERGREEN_KERNELS=reference, and report it with this page" } : {}),
     },
     limit < 1e9
@@ -42,6 +41,12 @@ export function engineChecks(env: Env): readonly Check[] {
         }
       : { name: "memory", state: "ok", text: `the engine may take ${formatBytes(limit)}, 90 % of the machine's or the container's` },
   ];
+}
+
+function kernelsInWords({ rule, products = {}, entries, bfloat16 }: KernelTable): string {
+  const others = Object.entries(products).map(([product, kernel]) => `${product} by ${kernel}`);
+  const exceptions = [...others, ...(entries.length > 0 ? [`${entries.length} exceptions`] : [])].map((each) => `, ${each}`).join("");
+  return `float32 products by ${rule}${exceptions}${bfloat16 ? "; bfloat16 products by the same kernels, as this processor has none of its own" : ""}`;
 }
 
 const side = 64;

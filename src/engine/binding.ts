@@ -31,9 +31,9 @@ export interface Binding {
   limitMemory(bytes: number): void;
   resetPeak(): void;
   releaseMemory(): void;
-  setKernels(rule: number, entries: readonly number[]): void;
+  setKernels(rules: readonly number[], entries: readonly number[], widensBFloat16: boolean): void;
   dieWithParent(): number;
-  facts(): { parallel: string; threads: number; instructions: string; config: string; dynamicThreads: boolean };
+  facts(): { parallel: string; threads: number; instructions: string; config: string; bfloat16: boolean; dynamicThreads: boolean };
   meterStart(): void;
   meterStop(): NativeMeter;
   openCuda(): { missing: string[]; devices: number };

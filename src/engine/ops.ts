@@ -1,8 +1,10 @@
 import { noGrad } from "./grad.ts";
 import { hostDevice } from "./host.ts";
 import { inPlace } from "./in-place.ts";
+import { isWidened } from "./kernels.ts";
 import { type Argument, one, operator } from "./operator.ts";
-import type { Device, DType, Tensor, Weights } from "./tensor.ts";
+import { scope } from "./scope.ts";
+import { type Device, type DType, Tensor, type Weights } from "./tensor.ts";
 
 // One line each: the operator's own schema converts and checks. Shapes broadcast as in PyTorch.
 
@@ -48,7 +50,16 @@ export const sumOver = (a: Tensor, dims: readonly number[], keepDims = false): T
 export const mean = (a: Tensor): Tensor => call("aten::mean", a);
 export const meanOver = (a: Tensor, dims: readonly number[], keepDims = false): Tensor => call("aten::mean.dim", a, dims, keepDims);
 
-export const matmul = (a: Tensor, b: Tensor): Tensor => call("aten::matmul", a, b);
+const isOnHost = ({ device }: Tensor): boolean => device === hostDevice || device === "meta";
+
+/** An operator of libtorch with products in it, which follows no kernel table: its tensors are widened here where the table says so. */
+function product(name: string, args: readonly Argument[]): Tensor {
+  const isAsked = (each: Argument): each is Tensor => each instanceof Tensor && isWidened(each.dtype) && isOnHost(each);
+  if (!args.some(isAsked)) return call(name, ...args);
+  return scope(() => to(call(name, ...args.map((each) => (isAsked(each) ? to(each, "float32") : each))), "bfloat16"));
+}
+
+export const matmul = (a: Tensor, b: Tensor): Tensor => product("aten::matmul", [a, b]);
 /** x [..., K] times weightᵀ with weight [N, K], plus bias [N]. Differentiable; the kernel follows the run's kernel table. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => call("evergreen::linear", x, weight, bias ?? null);
 /** Exact GELU of the same; one pass over memory where no graph is built. */
@@ -59,7 +70,13 @@ export const conv2d = (
   weight: Tensor,
   options: { readonly stride: number; readonly padding?: number; readonly bias?: Tensor },
 ): Tensor =>
-  call("aten::conv2d", x, weight, options.bias ?? null, [options.stride, options.stride], [options.padding ?? 0, options.padding ?? 0]);
+  product("aten::conv2d", [
+    x,
+    weight,
+    options.bias ?? null,
+    [options.stride, options.stride],
+    [options.padding ?? 0, options.padding ?? 0],
+  ]);
 export const avgPool2d = (x: Tensor, size: number): Tensor => call("aten::avg_pool2d", x, [size, size]);
 export const layerNorm = (x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor =>
   call("aten::layer_norm", x, weight.shape, weight, bias, epsilon);
@@ -73,12 +90,14 @@ export type Sight = "all" | "earlier" | Tensor;
 
 /**
  * Softmax(q kᵀ/√d) v over [B, heads, L, d].
- * In bfloat16 on the processor the products are asked for one by one: libtorch's fused kernel calls a matrix product for each head there and takes up to six times as long.
+ * In bfloat16 on the processor the products are asked for one by one: libtorch's fused kernel calls a matrix product for each head there and takes up to six times as long. Widened
+ * products are those of float32, whose fused kernel is the faster one.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, sight: Sight): Tensor {
   const isPlanned = q.device === "meta";
-  const onHost = isPlanned || q.device === hostDevice;
-  if (onHost && (q.dtype === "bfloat16" || typeof sight !== "string")) return attentionByProducts(q, k, v, sight);
+  if (isOnHost(q) && typeof sight === "string" && isWidened(q.dtype))
+    return scope(() => to(attention(to(q, "float32"), to(k, "float32"), to(v, "float32"), sight), q.dtype));
+  if (isOnHost(q) && (q.dtype === "bfloat16" || typeof sight !== "string")) return attentionByProducts(q, k, v, sight);
   const causal = sight === "earlier";
   // Left to itself libtorch plans the decomposed form, which is not what the processor runs.
   return isPlanned

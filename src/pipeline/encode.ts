@@ -1,6 +1,6 @@
 import { createLoader } from "../data/loader.ts";
 import { setThreads } from "../engine/facts.ts";
-import { defaultKernels, kernelsFromEnvironment, useKernels } from "../engine/kernels.ts";
+import { useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit, limitMemory } from "../engine/memory.ts";
 import { scope } from "../engine/scope.ts";
 import { readFloats, type Tensor } from "../engine/tensor.ts";
@@ -8,6 +8,7 @@ import { createEmbedder, type ImageBatches } from "../evaluation/embedder.ts";
 import { computeWeights, type Precision } from "../models/clip.ts";
 import { type LoadedModel, loadModel } from "../models/load.ts";
 import { clipTokenizer, imagePreprocess } from "./assemble.ts";
+import { kernelsFor } from "./kernel-choice.ts";
 
 export interface EncodeOptions {
   readonly precision: Precision;
@@ -34,7 +35,7 @@ export function loadForUse(
 ): Promise<LoadedModel> {
   limitMemory(defaultMemoryLimit());
   setThreads();
-  useKernels(kernelsFromEnvironment(env.EVERGREEN_KERNELS) ?? defaultKernels);
+  useKernels(kernelsFor(env));
   return loadModel(path, arch === undefined ? {} : { arch });
 }
 

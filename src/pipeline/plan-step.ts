@@ -1,6 +1,7 @@
 import { type Difference, engineDifferences } from "../budget/engine-form.ts";
 import { fusedAttention, unfusedAttention } from "../budget/step-flops.ts";
 import type { RunFacts } from "../continual/method.ts";
+import { isWidened } from "../engine/kernels.ts";
 import { pack } from "../models/text-transformer.ts";
 import { distinctTexts } from "../models/texts.ts";
 import type { RunSpec } from "../runs/spec.ts";
@@ -114,7 +115,7 @@ function explained({ plan, model, methods }: Resolved, batches: readonly Planned
         return { rows: packed.rows, tokens: packed.ids.length, longest: packed.length };
       }),
       // The kernel of bfloat16 keeps its scores.
-      attention: spec.model.precision === "bf16" ? unfusedAttention : fusedAttention,
+      attention: spec.model.precision === "bf16" && !isWidened("bfloat16") ? unfusedAttention : fusedAttention,
       extraForwards: Number(inParts) + Number(activationCheckpointing),
     });
     for (const { reason, flops } of found) sums.set(reason, (sums.get(reason) ?? 0) + flops / batches.length);
