@@ -65,7 +65,8 @@ export const methodCases = (kit) => ({
 });
 
 /** A step of ViT-B-32 with a method, ours beside OpenCLIP's, whichever of the peer's precisions is faster; first every term and the gradient's norm in fp32 on a small model. */
-async function methodSteps(kit, name, { atLeast, peers, sites }) {
+async function methodSteps(kit, name, { atLeast, peers: asked, sites }) {
+  const peers = [...new Set(asked.map(kit.better))];
   const exact = await stepsOf(kit, plans[name](false), {
     arch: "mini",
     precision: "fp32",
