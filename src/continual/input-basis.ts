@@ -2,7 +2,7 @@ import { noGrad } from "../engine/grad.ts";
 import { hostDevice } from "../engine/host.ts";
 import { addInto } from "../engine/in-place.ts";
 import { eigen, onOneThread } from "../engine/linear-algebra.ts";
-import { concat, matmul, normalize, reshape, slice, sub, sum, to, toDevice, transpose, zeros } from "../engine/ops.ts";
+import { concat, contiguous, matmul, normalize, reshape, slice, sub, sum, to, toDevice, transpose, zeros } from "../engine/ops.ts";
 import { keep, scope } from "../engine/scope.ts";
 import { item, readFloats, type Tensor, type Weights } from "../engine/tensor.ts";
 import { type ComputeWeights, computeWeights, imageTower, textTower } from "../models/clip.ts";
@@ -80,7 +80,7 @@ function directions(products: Tensor, outside: Tensor, share: number): Tensor {
     held += rising[width - 1 - count] ?? 0;
     count += 1;
   }
-  return toDevice(to(slice(vectors, 1, width - count, width), "float32"), products.device);
+  return toDevice(contiguous(to(slice(vectors, 1, width - count, width), "float32")), products.device);
 }
 
 /** Rows [N, K] less what of them lies in the span of a basis [K, r]. */

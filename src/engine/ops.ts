@@ -124,6 +124,8 @@ export const crossEntropy = (logits: Tensor, labels: Tensor): Tensor => call("at
 export const reshape = (a: Tensor, shape: readonly number[]): Tensor => call("aten::reshape", a, shape);
 export const transpose = (a: Tensor, first: number, second: number): Tensor => call("aten::transpose.int", a, first, second);
 export const permute = (a: Tensor, order: readonly number[]): Tensor => call("aten::permute", a, order);
+/** Whether the entries lie row by row, as a file holds them. */
+export const isContiguous = (a: Tensor): boolean => operator("aten::is_contiguous")(a)[0] === true;
 export const contiguous = (a: Tensor): Tensor => call("aten::contiguous", a);
 export const clone = (a: Tensor): Tensor => call("aten::clone", a);
 export const detach = (a: Tensor): Tensor => call("aten::detach", a);

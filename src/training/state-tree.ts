@@ -1,3 +1,4 @@
+import { isContiguous } from "../engine/ops.ts";
 import { type StateTree, Tensor, type Weights } from "../engine/tensor.ts";
 import type { Json } from "../util/json.ts";
 
@@ -13,6 +14,11 @@ export interface FlatState {
 export function flattenState(state: StateTree, prefix: string): FlatState {
   const tensors = new Map<string, Tensor>();
   const put = (value: Tensor, path: string): string => {
+    // Products of factors that lie otherwise have other bits, so what goes on with it would not end as what was never interrupted.
+    if (!isContiguous(value))
+      throw new Error(
+        `internal: a method's state holds a tensor at ${path} that does not lie row by row, as it will once it is read back: keep contiguous(…) of it`,
+      );
     tensors.set(path, value);
     return path;
   };
