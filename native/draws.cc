@@ -7,6 +7,10 @@
 #include "clones.h"
 #include "entries.h"
 
+#ifdef EVERGREEN_AVX2
+#include <immintrin.h>
+#endif
+
 namespace evergreen {
 
 namespace {
@@ -27,33 +31,70 @@ Place placeOf(const char* name, at::IntArrayRef key, at::IntArrayRef counter) {
   return {word(key[0]), word(key[1]), word(counter[0]), word(counter[1]), word(counter[2])};
 }
 
-/** Draws that go through the rounds side by side: their words stay in the first cache. */
-constexpr int64_t kLanes = 64;
+constexpr uint32_t kFactor0 = 0xD2511F53u, kFactor1 = 0xCD9E8D57u, kStep0 = 0x9E3779B9u, kStep1 = 0xBB67AE85u;
+
+uint32_t high(uint32_t a, uint32_t b) { return static_cast<uint32_t>(static_cast<uint64_t>(a) * b >> 32); }
+
+#ifdef EVERGREEN_AVX2
+/** Draws of one vector: a word in the lower half of each lane; what lies above it is never looked at. */
+struct Words {
+  __m256i c0, c1, c2, c3;
+};
+
+EVERGREEN_AVX2 __m256i all(uint32_t word) { return _mm256_set1_epi64x(word); }
+
+/** Rounds 3 to 10 for what the first two leave: `c0` is a word that all draws share, as c1; both rounds are taken once for all draws but for one product. */
+EVERGREEN_AVX2 __m256i firstWordsOf(__m256i entries, const Place at) {
+  const __m256i factor0 = all(kFactor0), factor1 = all(kFactor1);
+  uint32_t key0 = at.key0, key1 = at.key1;
+  const uint32_t shared1 = kFactor1 * at.step, shared2 = at.task ^ key1;
+  __m256i product = _mm256_mul_epu32(_mm256_xor_si256(entries, all(high(kFactor1, at.step) ^ key0)), factor0);
+  key0 += kStep0, key1 += kStep1;
+  const uint32_t c0 = high(kFactor1, shared2) ^ shared1 ^ key0;
+  Words words = {all(c0), all(kFactor1 * shared2), _mm256_xor_si256(_mm256_srli_epi64(product, 32), all(key1)), product};
+  for (int round = 2; round < 9; round++) {
+    key0 += kStep0, key1 += kStep1;
+    const __m256i p0 = _mm256_mul_epu32(words.c0, factor0), p1 = _mm256_mul_epu32(words.c2, factor1);
+    words = {_mm256_xor_si256(_mm256_srli_epi64(p1, 32), _mm256_xor_si256(words.c1, all(key0))), p1,
+             _mm256_xor_si256(_mm256_srli_epi64(p0, 32), _mm256_xor_si256(words.c3, all(key1))), p0};
+  }
+  return _mm256_xor_si256(_mm256_srli_epi64(_mm256_mul_epu32(words.c2, factor1), 32), _mm256_xor_si256(words.c1, all(key0 + kStep0)));
+}
+
+/** Eight draws a turn. The lanes of two vectors are such that their lower halves lie in order once they are put together. */
+EVERGREEN_AVX2 void eightsOfFirstWords(uint32_t* words, const Place at, int64_t n) {
+  const __m256i one = _mm256_setr_epi64x(0, 1, 4, 5), other = _mm256_setr_epi64x(2, 3, 6, 7);
+  for (int64_t from = 0; from + 8 <= n; from += 8) {
+    const __m256i entry = all(at.entry + static_cast<uint32_t>(from));
+    const __m256 a = _mm256_castsi256_ps(firstWordsOf(_mm256_add_epi64(entry, one), at)), b = _mm256_castsi256_ps(firstWordsOf(_mm256_add_epi64(entry, other), at));
+    const __m256i eight = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + from), eight);
+  }
+}
+#endif
 
 /** The first words at entries `at.entry` … + n − 1; entries count modulo 2³². */
-EVERGREEN_CLONES void firstWords(uint32_t* __restrict words, const Place at, int64_t n) {
-  // Words of 32 bits in memory between rounds: of a loop over whole draws compilers make 64-bit products, which are slower.
-  alignas(64) uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
-  for (int64_t from = 0; from < n; from += kLanes) {
-    for (int64_t i = 0; i < kLanes; i++) {
-      c0[i] = 0;
-      c1[i] = at.entry + static_cast<uint32_t>(from + i);
-      c2[i] = at.step;
-      c3[i] = at.task;
-    }
-    uint32_t key0 = at.key0, key1 = at.key1;
+void firstWords(uint32_t* words, const Place at, int64_t n) {
+  int64_t i = 0;
+#ifdef EVERGREEN_AVX2
+  static const bool wide = __builtin_cpu_supports("avx2");
+  if (wide) {
+    eightsOfFirstWords(words, at, n);
+    i = n / 8 * 8;
+  }
+#endif
+  for (; i < n; i++) {
+    uint32_t c0 = 0, c1 = at.entry + static_cast<uint32_t>(i), c2 = at.step, c3 = at.task, key0 = at.key0, key1 = at.key1;
     for (int round = 0; round < 10; round++) {
-      for (int64_t i = 0; i < kLanes; i++) {
-        const uint64_t p0 = static_cast<uint64_t>(0xD2511F53u) * c0[i], p1 = static_cast<uint64_t>(0xCD9E8D57u) * c2[i];
-        c0[i] = static_cast<uint32_t>(p1 >> 32) ^ c1[i] ^ key0;
-        c1[i] = static_cast<uint32_t>(p1);
-        c2[i] = static_cast<uint32_t>(p0 >> 32) ^ c3[i] ^ key1;
-        c3[i] = static_cast<uint32_t>(p0);
-      }
-      key0 += 0x9E3779B9u;
-      key1 += 0xBB67AE85u;
+      const uint32_t next0 = high(kFactor1, c2) ^ c1 ^ key0, next2 = high(kFactor0, c0) ^ c3 ^ key1;
+      c1 = kFactor1 * c2;
+      c3 = kFactor0 * c0;
+      c0 = next0;
+      c2 = next2;
+      key0 += kStep0;
+      key1 += kStep1;
     }
-    std::copy_n(c0, std::min(kLanes, n - from), words + from);
+    words[i] = c0;
   }
 }
 
