@@ -178,6 +178,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("fromBytes", guarded<fromBytes>);
   add("toBytes", guarded<toBytes>);
   add("mapFile", guarded<mapFile>);
+  add("readFile", guarded<readFile>);
   add("describe", guarded<describe>);
   add("free", guarded<freeTensors>);
   add("setRequiresGrad", guarded<setRequiresGrad>);

@@ -20,6 +20,7 @@ export interface Binding {
   call(id: number, args: readonly unknown[]): NativeResult[];
   fromBytes(data: ArrayBufferView, dtype: string, shape: readonly number[]): Handle;
   toBytes(tensor: Handle, into: ArrayBufferView): void;
+  readFile(descriptor: number, offset: number, dtype: string, shape: readonly number[]): Handle | null;
   mapFile(path: string, offset: number, dtype: string, shape: readonly number[]): Handle;
   describe(tensor: Handle): { shape: number[]; dtype: string; device: string; requiresGrad: boolean };
   free(tensors: readonly Handle[]): void;

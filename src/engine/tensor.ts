@@ -92,6 +92,15 @@ export function mapFile(path: string, at: { readonly offset: number; readonly dt
   return new Tensor(guard("mapFile", () => native.mapFile(path, at.offset, at.dtype, at.shape)));
 }
 
+/** Entries that are read from an open file; undefined where it ends before them. */
+export function readFile(
+  descriptor: number,
+  at: { readonly offset: number; readonly dtype: DType; readonly shape: readonly number[] },
+): Tensor | undefined {
+  const handle = guard("readFile", () => native.readFile(descriptor, at.offset, at.dtype, at.shape));
+  return handle === null ? undefined : new Tensor(handle);
+}
+
 /** A copy of the entries, row by row. float16 and bfloat16 come as their 16 bits. */
 export function read(value: Tensor): ArrayOf<DType> {
   const into = new arrays[value.dtype](value.size);

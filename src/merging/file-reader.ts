@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { concat, reshape, slice, transpose } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
-import { type Tensor, tensor } from "../engine/tensor.ts";
+import { read, readFile, type Tensor } from "../engine/tensor.ts";
 import { tensorTypes } from "../models/load.ts";
 import type { OpenedModel } from "../models/model-folder.ts";
 import { dtypeBytes, type TensorEntry } from "../models/safetensors.ts";
@@ -9,37 +9,27 @@ import type { Recipe } from "../models/weight-names.ts";
 import { WeightsFileError } from "../models/weights-file-error.ts";
 import { asStored, type EntryReader, sizeOf } from "./entry-reader.ts";
 
-/** Files that are read a run of entries at a time, all through one buffer. Close it when the merge is done. */
+/** Files that are read a run of entries at a time. Close it when the merge is done. */
 export class EntryFiles {
   private readonly open = new Map<string, number>();
-  private buffer = new Uint8Array(0);
   /** Bytes that were asked of the files. */
   bytesRead = 0;
 
-  /** `size` entries of a stored tensor from entry `offset` on, in its own type [size]. */
-  entries(entry: TensorEntry, offset: number, size: number): Tensor {
-    return tensor(this.bytes(entry, offset, size), [size], tensorTypes[entry.dtype]);
-  }
-
-  /** Their bytes; valid until the next call. @throws {WeightsFileError} when the file became shorter. */
-  bytes({ path, dtype, offset: begin }: TensorEntry, offset: number, size: number): Uint8Array {
-    const length = size * dtypeBytes[dtype];
-    if (this.buffer.length < length) this.buffer = new Uint8Array(length);
+  /** `size` entries of a stored tensor from entry `from` on, in its own type [size]. @throws {WeightsFileError} when the file became shorter. */
+  entries({ path, dtype, offset }: TensorEntry, from: number, size: number): Tensor {
     const file = this.open.get(path) ?? openSync(path, "r");
     this.open.set(path, file);
-    const from = begin + offset * dtypeBytes[dtype];
-    for (let done = 0; done < length; ) {
-      const read = readSync(file, this.buffer, done, Math.min(length - done, 2 ** 30), from + done);
-      if (read === 0) throw new WeightsFileError(path, "truncated", `the file ends at byte ${from + done}, expected ${from + length}`);
-      done += read;
-    }
+    const [begin, length] = [offset + from * dtypeBytes[dtype], size * dtypeBytes[dtype]];
+    const found = readFile(file, { offset: begin, dtype: tensorTypes[dtype], shape: [size] });
+    if (!found) throw new WeightsFileError(path, "truncated", `the file ends at byte ${fstatSync(file).size}, expected ${begin + length}`);
     this.bytesRead += length;
-    return this.buffer.subarray(0, length);
+    return found;
   }
 
   /** All bytes of a stored tensor, a copy. */
   whole(entry: TensorEntry): Uint8Array {
-    return Uint8Array.from(this.bytes(entry, 0, sizeOf(entry.shape)));
+    const { buffer, byteOffset, byteLength } = scope(() => read(this.entries(entry, 0, sizeOf(entry.shape))));
+    return new Uint8Array(buffer, byteOffset, byteLength);
   }
 
   close(): void {

@@ -130,6 +130,9 @@ async function writeTensor(path: string, out: Gathered, tensor: TensorSource): P
 /** Bytes of one write: a merge gives its result in blocks of some hundred kilobytes. */
 const gatheredBytes = 4 << 20;
 
+/** Written bytes that are sent on to the disk while more are made, so that syncing the whole at its end is short. */
+const sentOnBytes = 64 << 20;
+
 /** Gathers what is added into long writes; while one is under way the next is filled. */
 class Gathered {
   private readonly file: FileHandle;
@@ -137,6 +140,8 @@ class Gathered {
   private resting = new Uint8Array(gatheredBytes);
   private filled = 0;
   private writing: Promise<void> = Promise.resolve();
+  private unsent = 0;
+  private sending: Promise<void> | undefined;
 
   constructor(file: FileHandle) {
     this.file = file;
@@ -156,16 +161,26 @@ class Gathered {
   async end(): Promise<void> {
     await this.write();
     await this.writing;
+    await this.sending;
   }
 
   private async write(): Promise<void> {
     await this.writing;
+    if (this.unsent >= sentOnBytes) await this.sendOn();
+    this.unsent += this.filled;
     const full = this.filling.subarray(0, this.filled);
     [this.filling, this.resting] = [this.resting, this.filling];
     this.filled = 0;
     this.writing = writeAll(this.file, full);
     // Told by the await above; without this a failure before it would end the process.
     this.writing.catch(() => undefined);
+  }
+
+  private async sendOn(): Promise<void> {
+    await this.sending;
+    this.unsent = 0;
+    this.sending = this.file.datasync();
+    this.sending.catch(() => undefined);
   }
 }
 
