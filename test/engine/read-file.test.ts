@@ -30,7 +30,7 @@ test("a file that became shorter while it is merged is told by its name and wher
   const path = join(folder, "model.safetensors");
   writeFileSync(path, new Uint8Array(64));
   const files = new EntryFiles();
-  const entry = { name: "w", path, dtype: "F32", shape: [8], offset: 32 } as const;
+  const entry = { name: "w", path, dtype: "F32", shape: [8], offset: 32, bytes: 32 } as const;
   scope(() => {
     expect(files.entries(entry, 2, 3).shape).toEqual([3]);
     truncateSync(path, 48);
