@@ -43,16 +43,19 @@ struct Words {
 
 EVERGREEN_AVX2 __m256i all(uint32_t word) { return _mm256_set1_epi64x(word); }
 
-/** Rounds 3 to 10 for what the first two leave: `c0` is a word that all draws share, as c1; both rounds are taken once for all draws but for one product. */
+/**
+ * The first words of four draws that differ in their entries alone. The first two rounds leave c0 and c1 the same for all of them and cost one product; seven rounds are
+ * taken in full, the last one for its first word.
+ */
 EVERGREEN_AVX2 __m256i firstWordsOf(__m256i entries, const Place at) {
   const __m256i factor0 = all(kFactor0), factor1 = all(kFactor1);
   uint32_t key0 = at.key0, key1 = at.key1;
   const uint32_t shared1 = kFactor1 * at.step, shared2 = at.task ^ key1;
-  __m256i product = _mm256_mul_epu32(_mm256_xor_si256(entries, all(high(kFactor1, at.step) ^ key0)), factor0);
+  const __m256i product = _mm256_mul_epu32(_mm256_xor_si256(entries, all(high(kFactor1, at.step) ^ key0)), factor0);
   key0 += kStep0, key1 += kStep1;
   const uint32_t c0 = high(kFactor1, shared2) ^ shared1 ^ key0;
   Words words = {all(c0), all(kFactor1 * shared2), _mm256_xor_si256(_mm256_srli_epi64(product, 32), all(key1)), product};
-  for (int round = 2; round < 9; round++) {
+  for (int round = 3; round < 10; round++) {
     key0 += kStep0, key1 += kStep1;
     const __m256i p0 = _mm256_mul_epu32(words.c0, factor0), p1 = _mm256_mul_epu32(words.c2, factor1);
     words = {_mm256_xor_si256(_mm256_srli_epi64(p1, 32), _mm256_xor_si256(words.c1, all(key0))), p1,

@@ -29,9 +29,8 @@ CASES = {
     "tiny-vit-accumulate-exact": {"model": "tiny-vit", "lr": LR, "parts": 3, "dividedScaleGradient": True},
     "tiny-vit-bf16": {"model": "tiny-vit", "lr": LR, "steps": 3, "precision": "amp_bf16"},
     # batch norm over 24 rows and ReLU kinks: PyTorch with one thread and with two differ by 3e-3 of a tensor's movement here, and by 4.5e-5 of
-    # the norm at step 5, where one thread and float64 agree; between processors ours differ by 2.5e-4 of the norm and 9e-6 of the loss there, by a
-    # kink that one of them passes at step 3
-    "tiny-resnet": {"model": "tiny-resnet", "lr": LR, "gradients": {}, "steps": 5, "tolerance": {"loss": 1e-5, "normRelative": 5e-4, "movementRelative": 2e-2}},
+    # the norm at step 5, where one thread and float64 agree
+    "tiny-resnet": {"model": "tiny-resnet", "lr": LR, "gradients": {}, "steps": 5, "tolerance": {"movementRelative": 2e-2, "normRelative": 1e-4}},
     # at 1e-4 these weights overshoot and rounding grows to 8e-6 of a loss in ten steps
     "ViT-S-32": {"model": "ViT-S-32", "lr": 1e-5},
 }

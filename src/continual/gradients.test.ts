@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { tinyBatch, tinyModel, tinyOptions } from "../../test/fixtures/training/tiny.ts";
+import { engineInfo } from "../engine/facts.ts";
 import { requireGrad } from "../engine/grad.ts";
 import { mulNumber } from "../engine/ops.ts";
 import { release, scope } from "../engine/scope.ts";
@@ -55,10 +56,13 @@ function worst(a: Result, b: Result): { readonly name: string; readonly error: n
   return errors.reduce((largest, each) => (each.error > largest.error || Number.isNaN(each.error) ? each : largest));
 }
 
-/** Within 1e-6 as a whole, but for what roundings of float32 add on some processors, and each parameter within a few of them. */
+/** Roundings of MKL's AVX2 kernels reach 1.004e-6 where the text tower alone learns. */
+const whole = engineInfo().instructions === "AVX2" ? 1.1e-6 : 1e-6;
+
+/** Within that as a whole, and each parameter within a few roundings of float32 sums. */
 function expectSame(a: Result, b: Result): void {
   expect(Math.abs(a.loss - b.loss) / b.loss).toBeLessThan(1e-6);
-  expect(distance(a, b)).toBeLessThan(1.2e-6);
+  expect(distance(a, b)).toBeLessThan(whole);
   const { name, error } = worst(a, b);
   expect(error, name).toBeLessThan(3e-6);
 }

@@ -6,6 +6,7 @@ import { pack } from "../models/text-transformer.ts";
 import { distinctTexts } from "../models/texts.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { excludedPairs, rowInfo, type TrainingRow } from "../training/batches.ts";
+import type { TaskWork } from "../training/loop.ts";
 import { clipTokenizer, runFacts, stepOptions, taskWork } from "./assemble.ts";
 import { meanAsked, withMethodRows } from "./method-rows.ts";
 import { knownClosedForm, learningSides, meteredAtMost } from "./plan-cost.ts";
@@ -47,14 +48,15 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
   const options = await stepOptions(spec, resolved);
   const facts = runFacts({ spec, tasks: resolved.plan.tasks.length }, options);
   const { methods } = resolved;
-  const sampled = captionsAreHere(resolved.data) ? sampledRows(resolved, facts) : [];
+  const works = captionsAreHere(resolved.data) ? taskWork(resolved) : [];
+  const sampled = sampledRows(works, resolved, facts);
   const batches = sampled.map((rows) => plannedBatch(spec, rows, config.text.contextLength));
   const steps: MeteredStep[] = [];
   for (const [i, batch] of batches.entries())
     steps.push(await meterStep(config, options, batch, { methods, facts, rows: (sampled[i] ?? []).map(rowInfo) }));
   if (steps.length === 0) steps.push(await meteredAtMost(spec, resolved.model, methods));
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const metered = mean(steps.map(({ flops }) => flops)) * ofAllSteps(resolved, facts, sampled);
+  const metered = mean(steps.map(({ flops }) => flops)) * ofAllSteps(works, resolved, { facts, sampled });
   const closedForm = knownClosedForm(spec, config, methods);
   const differences =
     closedForm === undefined ? [] : explained(resolved, batches.length > 0 ? batches : [fullBatch(config, spec.data.batchSize)]);
@@ -75,8 +77,8 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
 }
 
 /** Rows of steps in the middle of tasks, spread over the stream. */
-function sampledRows(resolved: Resolved, facts: RunFacts): readonly (readonly TrainingRow[])[] {
-  const works = withMethodRows(taskWork(resolved), resolved.methods, facts);
+function sampledRows(tasks: readonly TaskWork[], { methods }: Resolved, facts: RunFacts): readonly (readonly TrainingRow[])[] {
+  const works = withMethodRows(tasks, methods, facts);
   const places = Array.from({ length: Math.min(sampled, works.length) }, (_, i) => Math.floor((i * works.length) / sampled));
   return [...new Set(places)].flatMap((place) => {
     const work = works[place];
@@ -85,11 +87,14 @@ function sampledRows(resolved: Resolved, facts: RunFacts): readonly (readonly Tr
 }
 
 /** How large the mean step of a run is beside the sampled ones, by rows: methods ask for more in some steps than in others. */
-function ofAllSteps(resolved: Resolved, facts: RunFacts, sampled: readonly (readonly TrainingRow[])[]): number {
-  const { methods, plan } = resolved;
+function ofAllSteps(
+  works: readonly TaskWork[],
+  { methods, plan }: Resolved,
+  { facts, sampled }: { readonly facts: RunFacts; readonly sampled: readonly (readonly TrainingRow[])[] },
+): number {
   if (!methods.asksRows || sampled.length === 0) return 1;
   const rows = sampled.reduce((sum, { length }) => sum + length, 0) / sampled.length;
-  return (plan.spec.data.batchSize + meanAsked(taskWork(resolved), methods, facts)) / rows;
+  return (plan.spec.data.batchSize + meanAsked(works, methods, facts)) / rows;
 }
 
 function plannedBatch(spec: RunSpec, rows: readonly TrainingRow[], contextLength: number): PlannedBatch {
