@@ -46,7 +46,13 @@ const ways = { alone: [], shared: ["--share"] };
 
 /** Trains and evaluates one run from its start; seconds from its process's start to its end. */
 function train(operator, way) {
-  const method = { name: "temporal-merging", start: "zs", deploy: "unrolled", operator: { name: operator, ...operators[operator] } };
+  const method = {
+    name: "temporal-merging",
+    start: "zs",
+    deploy: "unrolled",
+    weight: 0.9,
+    operator: { name: operator, ...operators[operator] },
+  };
   const set = [
     `project=${project}`,
     `stream.tasks=${options.tasks}`,

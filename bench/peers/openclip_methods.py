@@ -182,12 +182,13 @@ class MethodPeer(Peer):
         self.net.train()
         begin = time.perf_counter()
         self.sums = {name: torch.zeros_like(value) for name, value in self.net.named_parameters()}
-        with torch.no_grad():
-            images, texts = self.net.encode_image(pixels, normalize=True), self.net.encode_text(ids, normalize=True)
+        with torch.no_grad(), self.autocast():
+            images, texts = self.net.encode_image(pixels, normalize=True).float(), self.net.encode_text(ids, normalize=True).float()
         for i in range(count):
             self.net.zero_grad()
-            own = self.net(pixels[i : i + 1], ids[i : i + 1])
-            image, text, scale = own["image_features"], own["text_features"], own["logit_scale"]
+            with self.autocast():
+                own = self.net(pixels[i : i + 1], ids[i : i + 1])
+            image, text, scale = own["image_features"].float(), own["text_features"].float(), own["logit_scale"]
             all_images = torch.cat([images[:i], image, images[i + 1 :]])
             all_texts = torch.cat([texts[:i], text, texts[i + 1 :]])
             label = torch.tensor([i])

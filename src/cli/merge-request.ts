@@ -15,6 +15,7 @@ export interface MergeFlags {
   readonly "include-base"?: boolean;
   readonly set?: readonly string[];
   readonly lines?: boolean;
+  readonly "no-clamp"?: boolean;
   readonly dtype?: string;
   readonly seed?: string;
 }
@@ -79,6 +80,7 @@ function withFlags(file: MergeFile, models: readonly string[], flags: MergeFlags
       ? {}
       : { weights: { by_age: age ?? "uniform", reverse: flags.reverse ?? file.weights?.reverse ?? false, include_base: isBaseIn } }),
     ...(flags.lines ? { lines: file.lines ?? {} } : {}),
+    ...(flags["no-clamp"] ? { clamp_logit_scale: false } : {}),
     ...(flags.dtype === undefined ? {} : { dtype: flags.dtype as MergeFile["dtype"] }),
     ...(flags.seed === undefined ? {} : { seed: wholeNumber("seed", flags.seed, 0) }),
   };

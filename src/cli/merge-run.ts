@@ -143,7 +143,7 @@ function baseNotes({ request, files: { base, models }, settings: { towers } }: R
 function growthWarnings(growth: readonly TowerGrowth[]): readonly string[] {
   return growth.flatMap(({ tower, growth: ratio }) => {
     const warning = ratio === undefined ? undefined : growthWarning([ratio]);
-    return warning === undefined ? [] : [`${tower} tower: ${warning}`];
+    return warning === undefined ? [] : [`${tower} tower: ${warning.message}`];
   });
 }
 

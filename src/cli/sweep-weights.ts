@@ -57,7 +57,7 @@ export async function sweepWeights(plan: SweepPlan, sweep: WeightSweep): Promise
     for (const weight of sweep.weights) {
       current = weight;
       const { tower, hasBase } = plan.mergeAt(weight);
-      const digest = hashOf([format, models, tower, hasBase]);
+      const digest = hashOf([format, models, tower, hasBase, plan.clampsLogitScale]);
       const file = join(folder, `${hashOf([digest, scorer.digest])}.json`);
       const known = stored(file);
       const found = known ?? (await pair.score(weight, { scorer, digest }));
@@ -105,7 +105,8 @@ class LoadedPair {
     const states = this.models.map(({ weights, buffers }) => new Map([...weights, ...buffers]));
     const [old, fresh] = states as [Map<string, Tensor>, Map<string, Tensor>];
     const { config } = this.described;
-    const settings = await resolveMerge({ towers: { image: tower, text: tower }, count: hasBase ? 1 : 2, hasBase });
+    const { clampsLogitScale } = this.plan;
+    const settings = await resolveMerge({ towers: { image: tower, text: tower }, count: hasBase ? 1 : 2, hasBase, clampsLogitScale });
     const { weights: merged } = scope(() =>
       keep(mergeWeights({ config, ...(hasBase ? { base: old, models: [fresh] } : { models: [old, fresh] }) }, settings)),
     );

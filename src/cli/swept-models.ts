@@ -22,6 +22,8 @@ interface SweptModel {
 export interface SweepPlan {
   readonly old: SweptModel;
   readonly fresh: SweptModel;
+  /** As the run's training does; where the weights are no run's, as training does by default. */
+  readonly clampsLogitScale: boolean;
   /** What a share of the old weights means as a merge: its operator, whether the old weights are its base or its first model, and the flags that say so. */
   mergeAt(weight: number): { readonly tower: TowerChoice; readonly hasBase: boolean; readonly argv: readonly string[] };
 }
@@ -37,15 +39,17 @@ interface FreshModel extends SweptModel {
 export function interpolations(reference: string, from: string, runs: string | undefined): SweepPlan {
   const fresh = freshModel(reference, runs);
   const old = oldModel(fresh, from, runs);
+  const clamps = clampsLogitScale(fresh);
   return {
     old,
     fresh,
+    clampsLogitScale: clamps,
     mergeAt(weight) {
       const shares = [weight, rounded(1 - weight)];
       return {
         tower: { operator: { name: "linear" }, weights: { each: shares } },
         hasBase: false,
-        argv: [old.name, fresh.name, "--weights", shares.join(",")],
+        argv: [old.name, fresh.name, "--weights", shares.join(","), ...clamping(clamps)],
       };
     },
   };
@@ -60,19 +64,26 @@ export function lastFolds(reference: string, runs: string | undefined): SweepPla
   const fresh = freshModel(reference, runs);
   const weight = foldWeight(fresh);
   const old = oldModel(fresh, "previous", runs);
+  const clamps = clampsLogitScale(fresh);
   return {
     old,
     fresh,
+    clampsLogitScale: clamps,
     mergeAt(share) {
       const lambda = rounded((1 - share) / (1 - weight));
       return {
         tower: { operator: { name: "task-arithmetic", lambda } },
         hasBase: true,
-        argv: [fresh.name, "--base", old.name, "--method", "task-arithmetic", "--set", `lambda=${lambda}`],
+        argv: [fresh.name, "--base", old.name, "--method", "task-arithmetic", "--set", `lambda=${lambda}`, ...clamping(clamps)],
       };
     },
   };
 }
+
+const clampsLogitScale = ({ run }: FreshModel): boolean => run === undefined || specOf(run).loss.clampLogitScale;
+const specOf = (run: string) => readRunSpec(run, { env: process.env, presets: presetFolder }).spec;
+
+const clamping = (clamps: boolean): readonly string[] => (clamps ? [] : ["--no-clamp"]);
 
 const rounded = (value: number): number => Number(value.toPrecision(12));
 
@@ -108,7 +119,7 @@ const isBorder = (checkpoint: ReturnType<typeof verifyCheckpoint>): checkpoint i
   !("reason" in checkpoint) && (checkpoint.kind === "task_end" || checkpoint.kind === "finish");
 
 function firstWeights(run: string): SweptModel {
-  const { init } = readRunSpec(run, { env: process.env, presets: presetFolder }).spec.model;
+  const { init } = specOf(run).model;
   if (init === "random")
     throw new UsageError(
       `${run} began with random weights, which no merge should go back to`,
@@ -145,12 +156,13 @@ const checkpointOf = ({ run, path }: { readonly run: string; readonly path: stri
 function foldWeight({ run, path, name }: FreshModel): number {
   const refuse = (why: string): UsageError => new UsageError(`--unfold: ${why}`, "leave --unfold away to go between whole weights");
   if (run === undefined) throw refuse(`${name} is no run's`);
-  const { methods } = readRunSpec(run, { env: process.env, presets: presetFolder }).spec;
+  const { methods } = specOf(run);
   const merging = methods.find((method) => method.name === "temporal-merging");
   if (!merging) throw refuse("the run does not merge over time");
-  const { deploy = "unrolled", operator = "linear", weight = 0.9, base = "theta0", modifier } = merging;
+  // Runs of before the weight had to be given merged by 0.9.
+  const { deploy = "unrolled", operator = "linear", weight = 0.9, base = "theta0", modifier, towers } = merging;
   const operatorName = typeof operator === "string" ? operator : (operator as { readonly name?: unknown }).name;
-  if (deploy !== "unrolled" || operatorName !== "linear" || modifier !== undefined)
+  if (deploy !== "unrolled" || operatorName !== "linear" || modifier !== undefined || towers !== undefined)
     throw refuse("what the run ships is no linear fold of its last expert, and the expert lies in no file");
   if (weight === 1) throw refuse("the run keeps nothing of its experts");
   if (base === "first" && tasksDone({ path, name }) === 1) throw refuse("nothing was folded before the second expert");

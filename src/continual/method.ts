@@ -51,6 +51,8 @@ export interface RunFacts {
   readonly batchSize: number;
   /** Pairs embedded at a time; all when absent. */
   readonly microBatch?: number;
+  /** Whether training keeps the logit scale within [0, ln 100]. */
+  readonly clampsLogitScale: boolean;
   readonly seed: number;
   readonly random: Random;
 }

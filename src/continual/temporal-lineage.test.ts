@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import linear from "../merging/operators/linear.ts";
+import ties from "../merging/operators/ties.ts";
 import { type Lineage, lineageGraph } from "../runs/lineage.ts";
-import type { TemporalRule } from "./temporal.ts";
 import { temporalLineage } from "./temporal-lineage.ts";
+import type { TemporalRule } from "./temporal-rule.ts";
 
 const rule = (over: Partial<TemporalRule>): TemporalRule => ({
   start: "unrolled",
@@ -15,8 +17,9 @@ const rule = (over: Partial<TemporalRule>): TemporalRule => ({
   guard: "warn",
   ...over,
 });
+const means = { operators: { image: linear, text: linear }, measures: new Map() };
 const told = (of: TemporalRule, tasks: number): Map<number, Lineage> =>
-  new Map(Array.from({ length: tasks }, (_, task) => [task, temporalLineage(of, task, true)]));
+  new Map(Array.from({ length: tasks }, (_, task) => [task, temporalLineage(of, task, means)]));
 
 /** What was shipped last, as shares of what training left and of the first weights. */
 function expanded(of: TemporalRule, tasks: number): Readonly<Record<string, number>> {
@@ -65,7 +68,17 @@ describe.each(["zs", "latest", "unrolled", "all", "anchored"] as const)("from %s
   });
 });
 
-test("an operator without shares has none, and a modifier is told", () => {
-  const { made } = temporalLineage(rule({ operator: { name: "ties" }, modifier: "lines" }), 1, false);
-  expect(made).toEqual([{ name: "unrolled-2", by: "ties with lines", of: [{ weights: "task-2" }, { weights: "unrolled-1" }] }]);
+test("an operator without shares has none, and a modifier is told; so are measures", () => {
+  const towers = { image: { distance: 2, growth: 0.5, cosine: 0.25 }, text: { distance: 1 } };
+  const of = { operators: { image: ties, text: ties }, measures: new Map([["unrolled" as const, towers]]) };
+  const { made } = temporalLineage(rule({ operator: { name: "ties" }, modifier: "lines" }), 1, of);
+  expect(made).toEqual([{ name: "unrolled-2", by: "ties with lines", of: [{ weights: "task-2" }, { weights: "unrolled-1" }], towers }]);
+});
+
+test("towers that are merged otherwise are told apart, and have no shares in common", () => {
+  const of = { operators: { image: linear, text: linear }, measures: new Map() };
+  const { made } = temporalLineage(rule({ towers: { text: { weight: 0.5, modifier: "lines" } } }), 1, of);
+  expect(made).toEqual([
+    { name: "unrolled-2", by: "linear (image), linear with lines (text)", of: [{ weights: "task-2" }, { weights: "unrolled-1" }] },
+  ]);
 });

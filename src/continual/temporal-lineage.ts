@@ -1,13 +1,17 @@
 import { recencyShares } from "../merging/shares.ts";
-import { type Descent, firstWeights, type Lineage, taskWeights } from "../runs/lineage.ts";
-import type { Source, TemporalRule } from "./temporal.ts";
+import { type Descent, firstWeights, type Lineage, type TowerMeasures, taskWeights } from "../runs/lineage.ts";
+import { operatorName, type Source, type TemporalRule, type TowerOperators, towerRule } from "./temporal-rule.ts";
 
-/**
- * How the merges after a task came about. `hasShares` tells whether the operator takes them: others count all models alike, and their results are no means.
- */
-export function temporalLineage(rule: TemporalRule, task: number, hasShares: boolean): Lineage {
+/** What is told of a task's merges beside the rule. */
+export interface MergesOf {
+  readonly operators: TowerOperators;
+  readonly measures: ReadonlyMap<Source, TowerMeasures>;
+}
+
+/** How the merges after a task came about. Operators that take no shares count all models alike, and their results are no means. */
+export function temporalLineage(rule: TemporalRule, task: number, of: MergesOf): Lineage {
   const asked = [...new Set([rule.deploy, rule.start])];
-  const made = asked.flatMap((source) => descentOf(rule, source, task, hasShares) ?? []);
+  const made = asked.flatMap((source) => descentOf(rule, { source, task }, of) ?? []);
   return { deploy: nameOf(rule, rule.deploy, task), start: nameOf(rule, rule.start, task), made };
 }
 
@@ -21,22 +25,28 @@ function nameOf(rule: TemporalRule, source: Source, task: number): string {
 const isExpertAlone = ({ base, includeBase }: TemporalRule, source: Source, task: number): boolean =>
   task === 0 && ((source === "unrolled" && base === "first") || (source === "all" && !includeBase));
 
-function descentOf(rule: TemporalRule, source: Source, task: number, hasShares: boolean): Descent | undefined {
+interface Place {
+  readonly source: Source;
+  readonly task: number;
+}
+
+function descentOf(rule: TemporalRule, { source, task }: Place, { operators, measures }: MergesOf): Descent | undefined {
   if (source === "zs" || source === "latest" || isExpertAlone(rule, source, task)) return undefined;
-  const operator = typeof rule.operator === "string" ? rule.operator : rule.operator.name;
-  const by =
-    rule.modifier === undefined ? operator : `${operator} with ${typeof rule.modifier === "string" ? rule.modifier : rule.modifier.name}`;
   const { of, shares } = source === "all" ? allOf(rule, task) : pairOf(rule, source, task);
+  const towers = measures.get(source);
+  const hasShares = operators.image.weights === "shares" && operators.text.weights === "shares" && shares !== undefined;
   return {
     name: nameOf(rule, source, task),
-    by,
+    by: operatorName(rule),
     of: of.map((weights, i) => ({ weights, ...(hasShares ? { share: shares[i] as number } : {}) })),
+    ...(towers ? { towers } : {}),
   };
 }
 
 interface Parts {
   readonly of: readonly string[];
-  readonly shares: readonly number[];
+  /** Undefined where the towers' shares differ. */
+  readonly shares: readonly number[] | undefined;
 }
 
 function allOf({ includeBase, recency, reverse }: TemporalRule, task: number): Parts {
@@ -46,5 +56,6 @@ function allOf({ includeBase, recency, reverse }: TemporalRule, task: number): P
 
 function pairOf(rule: TemporalRule, source: "unrolled" | "anchored", task: number): Parts {
   const old = source === "anchored" || task === 0 ? firstWeights : nameOf(rule, source, task - 1);
-  return { of: [taskWeights(task), old], shares: [1 - rule.weight, rule.weight] };
+  const [image, text] = [towerRule(rule, "image").weight, towerRule(rule, "text").weight];
+  return { of: [taskWeights(task), old], shares: image === undefined || image !== text ? undefined : [1 - image, image] };
 }

@@ -3,33 +3,27 @@ import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { StateTree, Weights } from "../engine/tensor.ts";
 import { growthWarning, type TowerGrowth } from "../merging/guard.ts";
 import { mergeWeights } from "../merging/merge-weights.ts";
-import { MergeError, type MergeOperator, operators } from "../merging/operator.ts";
-import { resolveMerge, type TowerChoice, type WeightChoice } from "../merging/settings.ts";
-import { type Recency, runningShare } from "../merging/shares.ts";
-import type { ComponentSpec } from "../util/component.ts";
+import type { TowerName } from "../merging/placement.ts";
+import type { WeightChoice } from "../merging/settings.ts";
+import { runningShare } from "../merging/shares.ts";
+import type { TowerMeasures } from "../runs/lineage.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { expertStatistic } from "./expert-statistics.ts";
+import { towerCosines } from "./merge-measures.ts";
 import type { TaskContext } from "./method.ts";
-
-/** Where weights of a task come from, by the experts so far. */
-export type Source = "zs" | "latest" | "unrolled" | "all" | "anchored";
-
-/** How experts are merged over time. */
-export interface TemporalRule {
-  readonly start: Source;
-  readonly deploy: Exclude<Source, "zs">;
-  readonly operator: string | ComponentSpec;
-  /** Share of the old weights where two are merged. */
-  readonly weight: number;
-  readonly base: "theta0" | "first";
-  readonly recency: Recency;
-  readonly reverse: boolean;
-  readonly includeBase: boolean;
-  readonly modifier?: string | ComponentSpec;
-  readonly guard: "warn" | "stop";
-  /** Samples of each task whose statistics go into the merge, for the operators that need them. */
-  readonly maxSamples?: number;
-}
+import {
+  ageShares,
+  checkRule,
+  isRunning,
+  mergeSettings,
+  neededOf,
+  operatorsOf,
+  pairShares,
+  type Source,
+  type TemporalRule,
+  type TowerOperators,
+  uses,
+} from "./temporal-rule.ts";
 
 /** What is remembered of the merges so far. */
 export type Chain = {
@@ -41,7 +35,7 @@ export type Chain = {
   readonly mean: Weights | null;
   /** What the operator needs of the expert beside its weights, from its task's end until it is merged. */
   readonly statistic: Weights | null;
-  /** How far each merge led, by tower: see {@link growthWarning}. */
+  /** How far each merge led, by `source/tower`: see {@link growthWarning}. */
   readonly growth: { readonly [tower: string]: readonly number[] };
   /** Of the experts in the chain, by tower: the sum of their distances from the first weights, and their number. */
   readonly moved: { readonly [tower: string]: readonly number[] };
@@ -57,72 +51,61 @@ interface Border {
 export const modelsKept = (rule: TemporalRule): number =>
   Number(uses(rule, "unrolled")) + Number(uses(rule, "all") && rule.modifier === undefined && !rule.reverse);
 
-/** The state before the first expert; refuses what cannot be merged, before anything is trained. @throws {MergeError} */
-export async function unmerged(rule: TemporalRule, task: TaskContext): Promise<Chain> {
-  const operator = await operators.load(specOf(rule.operator).name);
-  checkStatistics(rule, operator);
-  const isPairwise = uses(rule, "unrolled") || uses(rule, "anchored");
-  if (isPairwise) await settings(rule, task, { count: 2, weights: pairWeights(rule, operator) });
-  // A difference from the first weights: theirs is none.
-  if (operator.usesBase && operator.models[0] > 1 && (uses(rule, "anchored") || (uses(rule, "unrolled") && rule.base === "theta0")))
-    throw new MergeError(
-      `${specOf(rule.operator).name} would count the first weights as an expert, and never leave them`,
-      "set base: first, or another operator",
-    );
+/** The state before the first expert; refuses what cannot be merged in some task, before anything is trained. @throws {MergeError} */
+export async function unmerged(rule: TemporalRule, { run }: TaskContext): Promise<Chain> {
+  await checkRule(rule, run);
   return { count: 0, unrolled: null, mean: null, statistic: null, growth: {}, moved: {} };
 }
 
-/** Statistics are an expert's: there are none of a merge, nor of the first weights. @throws {MergeError} */
-function checkStatistics(rule: TemporalRule, { needs }: MergeOperator): void {
-  const { name } = specOf(rule.operator);
-  const has = rule.maxSamples !== undefined;
-  if (needs === undefined && has) throw new MergeError(`${name} takes no statistics of experts`, "leave max_samples away");
-  if (needs === undefined) return;
-  if (!has) throw new MergeError(`${name} needs statistics (${needs}) of every expert`, "say of how many samples a task: max_samples: 512");
-  if (uses(rule, "unrolled") || uses(rule, "anchored") || rule.includeBase)
-    throw new MergeError(
-      `${name} needs statistics (${needs}) of all that it merges, and there are none of merges and of the first weights`,
-      "deploy: all, start: zs, latest or all, without include_base",
-    );
-}
-
-/** What the operator needs of the task that has ended. */
+/** What the operators need of the task that has ended. */
 export async function measured(rule: TemporalRule, task: TaskContext, chain: Chain): Promise<Chain> {
-  const { needs } = await operators.load(specOf(rule.operator).name);
+  const needs = neededOf(await operatorsOf(rule));
   if (needs === undefined || rule.maxSamples === undefined) return chain;
   return { ...chain, statistic: await expertStatistic(needs, task, rule.maxSamples) };
 }
 
+/** What a rule's merges after a task gave. */
+export interface Deployed {
+  readonly state: Chain;
+  merged(source: Source): Weights;
+  /** How far each merge led, by what it is called in the rule. */
+  readonly measures: ReadonlyMap<Source, TowerMeasures>;
+}
+
 /** All merges that the rule asks for after a task: each is made once. */
-export async function deployed(
-  rule: TemporalRule,
-  border: Border,
-): Promise<{ readonly state: Chain; readonly merged: (source: Source) => Weights }> {
+export async function deployed(rule: TemporalRule, border: Border): Promise<Deployed> {
   const { expert, task, chain } = border;
-  const count = chain.count + 1;
+  const of = await operatorsOf(rule);
+  const origin = await task.origin();
   const made = new Map<Source, Weights>([["latest", expert]]);
   const growth: Record<string, readonly number[]> = { ...chain.growth };
-  const note = (found: Merged): Weights => {
-    for (const { tower, growth: now } of found.growth) if (now !== undefined) growth[tower] = [...(growth[tower] ?? []), now].slice(-4);
-    return found.weights;
+  const measures = new Map<Source, TowerMeasures>();
+  // Copies of what is the expert's: what is gone on from under another rule than `latest` is no task's own weights.
+  const note = (source: Source, found: Merged): void => {
+    made.set(source, own(found.weights, expert));
+    for (const { tower, growth: now } of found.growth) {
+      const key = `${source}/${tower}`;
+      if (now !== undefined) growth[key] = [...(growth[key] ?? []), now].slice(-4);
+    }
+    if (found.growth.length > 0)
+      measures.set(source, measuresOf(found.growth, found.old && cosines(task, { origin, ...border, old: found.old })));
   };
   let { mean, moved } = chain;
   if (uses(rule, "unrolled")) {
-    const found = againstExperts(await unroll(rule, border), moved);
-    made.set("unrolled", note(found));
+    const found = againstExperts(await unroll(rule, of, border), moved);
+    note("unrolled", found);
     moved = found.moved;
   }
-  if (uses(rule, "anchored")) made.set("anchored", note(await pair(rule, task, [expert, await task.origin()])));
+  if (uses(rule, "anchored")) note("anchored", await pair(rule, of, { task, models: [expert, origin] }));
   if (uses(rule, "all")) {
-    const all = await mergeAll(rule, border);
-    made.set("all", note(all));
-    mean = all.mean ?? null;
+    note("all", await mergeAll(rule, of, border));
+    mean = isRunning(rule, of) ? (made.get("all") as Weights) : null;
   }
   warn(rule, task, growth);
-  const unrolled = uses(rule, "unrolled") ? own(made.get("unrolled") as Weights, expert) : null;
-  if (unrolled) made.set("unrolled", unrolled);
+  const unrolled = made.get("unrolled") ?? null;
   return {
-    state: { count, unrolled, mean, statistic: null, growth, moved },
+    state: { count: chain.count + 1, unrolled, mean, statistic: null, growth, moved },
+    measures,
     merged: (source) => {
       const found = made.get(source);
       if (!found) throw new Error(`internal: temporal merging made no ${source}`);
@@ -131,9 +114,19 @@ export async function deployed(
   };
 }
 
-/** Whether the rule's operator merges by shares. */
-export const takesShares = async ({ operator }: TemporalRule): Promise<boolean> =>
-  (await operators.load(specOf(operator).name)).weights === "shares";
+const cosines = ({ model }: TaskContext, { origin, expert, old }: { origin: Weights; expert: Weights; old: Weights }) =>
+  towerCosines({ config: model.config, origin, fresh: expert, old });
+
+const measuresOf = (growth: readonly TowerGrowth[], cosine: ReturnType<typeof towerCosines> | undefined): TowerMeasures =>
+  Object.fromEntries(
+    growth.map(({ tower, merged, growth: ratio }) => {
+      const angle = cosine?.[tower as TowerName];
+      return [
+        tower,
+        { distance: merged, ...(ratio === undefined ? {} : { growth: ratio }), ...(angle === undefined ? {} : { cosine: angle }) },
+      ];
+    }),
+  );
 
 /** What the next task starts from. */
 export async function started(
@@ -146,6 +139,8 @@ export async function started(
 interface Merged {
   readonly weights: Weights;
   readonly growth: readonly TowerGrowth[];
+  /** The merge before, where the expert was merged with one. */
+  readonly old?: Weights;
 }
 
 /** A chain's growth is held against its experts: the merge before is no expert, and grows with it. */
@@ -161,34 +156,29 @@ function againstExperts(found: Merged, before: Chain["moved"]): Merged & { reado
 }
 
 const nothingGrew = { growth: [] } as const;
-const uses = ({ start, deploy }: TemporalRule, source: Source): boolean => start === source || deploy === source;
-const specOf = (part: string | ComponentSpec): ComponentSpec => (typeof part === "string" ? { name: part } : part);
 
 /** r_t of [θ_t, r_{t−1}]. */
-async function unroll(rule: TemporalRule, { expert, task, chain }: Border): Promise<Merged> {
-  if (chain.unrolled) return pair(rule, task, [expert, chain.unrolled]);
-  return rule.base === "first" ? { weights: expert, ...nothingGrew } : pair(rule, task, [expert, await task.origin()]);
+async function unroll(rule: TemporalRule, of: TowerOperators, { expert, task, chain }: Border): Promise<Merged> {
+  const { unrolled: old } = chain;
+  if (old) return { ...(await pair(rule, of, { task, models: [expert, old] })), old };
+  return rule.base === "first" ? { weights: expert, ...nothingGrew } : pair(rule, of, { task, models: [expert, await task.origin()] });
 }
 
-async function pair(rule: TemporalRule, task: TaskContext, models: readonly [fresh: Weights, old: Weights]): Promise<Merged> {
-  const operator = await operators.load(specOf(rule.operator).name);
-  return merge(rule, task, { models, weights: pairWeights(rule, operator) });
+interface Pair {
+  readonly task: TaskContext;
+  readonly models: readonly [fresh: Weights, old: Weights];
 }
 
 /** New and old by their shares; operators that take factors or nothing merge both alike. */
-const pairWeights = ({ weight }: TemporalRule, operator: MergeOperator): WeightChoice | undefined =>
-  operator.weights === "shares" ? { each: [1 - weight, weight] } : undefined;
+const pair = (rule: TemporalRule, of: TowerOperators, { task, models }: Pair): Promise<Merged> =>
+  merge(rule, task, { models, weights: pairShares(rule, of) });
 
 /** Every expert in one merge; the first one alone is itself. A plain mean is kept running, everything else needs the experts' files. */
-async function mergeAll(rule: TemporalRule, { expert, task, chain }: Border): Promise<Merged & { readonly mean?: Weights }> {
-  const operator = await operators.load(specOf(rule.operator).name);
-  const runs = operator.isMean && rule.modifier === undefined && !rule.reverse;
-  if (runs) {
+async function mergeAll(rule: TemporalRule, of: TowerOperators, { expert, task, chain }: Border): Promise<Merged> {
+  if (isRunning(rule, of)) {
     const n = chain.count + 1 + (rule.includeBase ? 1 : 0);
     const before = chain.mean ?? (rule.includeBase ? await task.origin() : undefined);
-    const found = before ? await running(rule, task, { fresh: expert, before, n }) : { weights: expert, ...nothingGrew };
-    const mean = own(found.weights, expert);
-    return { ...found, weights: mean, mean };
+    return before ? running(rule, task, { fresh: expert, before, n }) : { weights: expert, ...nothingGrew };
   }
   task.experts.put(expertName(chain.count), expert);
   if (chain.statistic) task.experts.put(statisticName(chain.count), chain.statistic);
@@ -199,11 +189,8 @@ async function mergeAll(rule: TemporalRule, { expert, task, chain }: Border): Pr
   const models = [...(rule.includeBase ? [await task.origin()] : []), ...earlier, expert];
   try {
     if (models.length === 1) return { weights: expert, ...nothingGrew };
-    return await merge(rule, task, {
-      models,
-      weights: operator.weights === "none" ? undefined : { recency: rule.recency, reverse: rule.reverse },
-      ...(chain.statistic ? { statistics: [...earlierStatistics, chain.statistic] } : {}),
-    });
+    const statistics = chain.statistic ? { statistics: [...earlierStatistics, chain.statistic] } : {};
+    return await merge(rule, task, { models, weights: ageShares(rule), ...statistics });
   } finally {
     release([earlier, earlierStatistics]);
   }
@@ -215,7 +202,8 @@ function running(
   { fresh, before, n }: { readonly fresh: Weights; readonly before: Weights; readonly n: number },
 ): Promise<Merged> {
   const share = runningShare(rule.recency, n);
-  return merge(rule, task, { models: [fresh, before], weights: { each: [share, 1 - share] } });
+  const weights = { each: [share, 1 - share] };
+  return merge(rule, task, { models: [fresh, before], weights: { image: weights, text: weights } });
 }
 
 const statisticName = (i: number): string => `${expertName(i)}-statistics`;
@@ -223,36 +211,24 @@ const expertName = (i: number): string => `expert-${String(i + 1).padStart(4, "0
 
 interface ToMerge {
   readonly models: readonly Weights[];
-  readonly weights: WeightChoice | undefined;
+  readonly weights: Readonly<Record<TowerName, WeightChoice | undefined>>;
   readonly statistics?: readonly Weights[];
 }
 
 async function merge(rule: TemporalRule, task: TaskContext, { models, weights, statistics }: ToMerge): Promise<Merged> {
-  const found = await settings(rule, task, { count: models.length, weights });
+  const found = await mergeSettings(rule, task.run, { count: models.length, weights, task: task.task });
   const base = await task.origin();
   return scope(() => mergeWeights({ config: task.model.config, base, models, ...(statistics ? { statistics } : {}) }, found));
 }
 
-function settings(
-  rule: TemporalRule,
-  task: TaskContext,
-  { count, weights }: { readonly count: number; readonly weights: WeightChoice | undefined },
-) {
-  const tower: TowerChoice = {
-    operator: specOf(rule.operator),
-    ...(weights ? { weights } : {}),
-    ...(rule.modifier === undefined ? {} : { modifier: specOf(rule.modifier) }),
-  };
-  return resolveMerge({ towers: { image: tower, text: tower }, count, hasBase: true, seed: task.run.seed, task: task.task });
-}
-
 function warn({ guard }: TemporalRule, task: TaskContext, growth: Chain["growth"]): void {
-  for (const [tower, history] of Object.entries(growth)) {
+  for (const [place, history] of Object.entries(growth)) {
     const said = growthWarning(history);
     if (said === undefined) continue;
-    const message = `task ${task.task + 1}, ${tower} tower: ${said}`;
+    const [source, tower] = place.split("/");
+    const message = `task ${task.task + 1}, ${source}, ${tower} tower: ${said.message}`;
     const fix = "lower the operator's lambda, or take another operator";
-    if (guard === "stop") throw new EvergreenError(`merge: ${message}`, { code: "EG-7151", exit: "numerics", fix });
+    if (guard === "stop" && said.isTooFar) throw new EvergreenError(`merge: ${message}`, { code: "EG-7151", exit: "numerics", fix });
     task.warn("EG-7151", `${message}; ${fix}`);
   }
 }

@@ -16,20 +16,29 @@ const growthLimit = 2;
 /** A rise that counts when it comes three merges in a row above 1. */
 const rise = 1.25;
 
+/** What is wrong with a chain of merges. */
+export interface GrowthWarning {
+  readonly message: string;
+  /** Beyond the limit, not only on the way there: what ends a run that is asked to stop. */
+  readonly isTooFar: boolean;
+}
+
 /**
  * What is wrong with a chain of merges, by the growth of one tower after each of them, the newest last; undefined when nothing is. Interpolation never
  * trips it: a mean is no longer than its longest vector.
  */
-export function growthWarning(history: readonly number[], limit = growthLimit): string | undefined {
+export function growthWarning(history: readonly number[], limit = growthLimit): GrowthWarning | undefined {
   const newest = history.at(-1);
   if (newest === undefined) return undefined;
-  if (newest > limit)
-    return `the merged weights lie ${newest.toPrecision(3)} times as far from the base as the models do, more than ${limit}`;
+  if (newest > limit) {
+    const message = `the merged weights lie ${newest.toPrecision(3)} times as far from the base as the models do, more than ${limit}`;
+    return { message, isTooFar: true };
+  }
   const recent = history.slice(-4);
   const rises = recent.slice(1).every((growth, i) => growth > rise * (recent[i] as number));
-  return recent.length === 4 && rises && newest > 1
-    ? `the distance from the base grew by more than 25 % in each of the last three merges, to ${newest.toPrecision(3)} times that of the models`
-    : undefined;
+  if (recent.length < 4 || !rises || newest <= 1) return undefined;
+  const message = `the distance from the base grew by more than 25 % in each of the last three merges, to ${newest.toPrecision(3)} times that of the models`;
+  return { message, isTooFar: false };
 }
 
 /** Entries that are no numbers; nothing of them is written. */

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { ComponentSpec } from "../util/component.ts";
 import { globPattern } from "../util/glob.ts";
 import { issueText } from "../util/issues.ts";
@@ -6,12 +7,12 @@ import { MergeError, type MergekitParameters, type MergeOperator, modifiers, ope
 import { type TowerName, towerNames } from "./placement.ts";
 import { type MergeSettings, usualBlock } from "./planned-merge.ts";
 import type { TowerSettings } from "./planned-tower.ts";
-import { checkShares, type Recency, recencyShares } from "./shares.ts";
+import { checkShares, type Recency, recencyFactors, recencyShares } from "./shares.ts";
 
 /** A model's weight: one number, or numbers by tensor, of which the first whose filter fits counts. `*` stands for any run of characters. */
 export type ModelWeight = number | readonly { readonly filter?: string; readonly value: number }[];
 
-/** Weights of all models: by age, or one a model. */
+/** Weights of all models: by age (factors of task vectors are then relative to an equal share), or one a model. */
 export type WeightChoice =
   | { readonly recency: Recency; readonly reverse?: boolean }
   | { readonly each: readonly ModelWeight[]; readonly normalize?: boolean };
@@ -64,7 +65,7 @@ async function resolveTower(choice: TowerChoice, { count, hasBase }: MergeChoice
       "name it: --base MODEL, or base_model in a merge file",
     );
   const asked = inOurWords(operator, given);
-  const options = parseOptions(name, operator, modifier?.replaces ? { ...asked, lambda: 1 } : asked);
+  const options = parseOptions(name, operator, modifier?.replaces && hasLambda(operator) ? { ...asked, lambda: 1 } : asked);
   return {
     operator,
     options,
@@ -99,6 +100,8 @@ function parseOptions(name: string, part: { readonly options: MergeOperator["opt
   throw new MergeError(`${name}: ${issueText(parsed.error, "parameters")}`, `see its options: evergreen merge ls ${name}`);
 }
 
+const hasLambda = ({ options }: MergeOperator): boolean => options instanceof z.ZodObject && Object.hasOwn(options.shape, "lambda");
+
 async function resolveModifier({ name, ...given }: ComponentSpec) {
   const part = await modifiers.load(name);
   const options = parseOptions(name, part, given);
@@ -111,10 +114,12 @@ function weightsFor(
   { choice, count }: { readonly choice: WeightChoice | undefined; readonly count: number },
 ): TowerSettings["weightsOf"] {
   if (choice === undefined) return () => undefined;
+  // Equal ones are what an operator without weights gives.
+  if (kind === "none" && "recency" in choice && choice.recency === "uniform") return () => undefined;
   if (kind === "none") throw new MergeError(`${name} takes no weights`, "leave them away");
   if ("recency" in choice) {
-    const shares = recencyShares(choice.recency, count, choice.reverse);
-    return () => shares;
+    const weights = (kind === "factors" ? recencyFactors : recencyShares)(choice.recency, count, choice.reverse);
+    return () => weights;
   }
   if (choice.each.length !== count)
     throw new MergeError(`${choice.each.length} weights for ${count} models`, "give every model a weight, or none");

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { furthest } from "../../test/engine/toy-merges.ts";
-import { type Recency, recencies, recencyShares, runningShare } from "./shares.ts";
+import { type Recency, recencies, recencyFactors, recencyShares, runningShare } from "./shares.ts";
 
 const ofFour: Readonly<Record<Recency, readonly number[]>> = {
   uniform: [0.25, 0.25, 0.25, 0.25],
@@ -35,5 +35,13 @@ describe.each(recencies)("%s", (recency) => {
       shares = [...shares.map((share) => share * (1 - newest)), newest];
     }
     expect(furthest(shares, recencyShares(recency, 30))).toBeLessThan(1e-12);
+  });
+
+  test("as factors of task vectors it is relative to an equal share", () => {
+    for (const n of [1, 3, 49]) {
+      const shares = recencyShares(recency, n, true).map((share) => share * n);
+      expect(furthest(recencyFactors(recency, n, true), shares)).toBeLessThan(1e-12);
+    }
+    expect(recencyFactors("uniform", 49)).toEqual(Array(49).fill(1));
   });
 });

@@ -33,6 +33,11 @@ export function recencyShares(recency: Recency, n: number, reverse = false): rea
   return reverse ? shares.reverse() : shares;
 }
 
+/** The same as factors of task vectors: how many times an equal share each one is, so that equal ones are 1 whatever n. */
+export function recencyFactors(recency: Recency, n: number, reverse = false): readonly number[] {
+  return recency === "uniform" ? Array<number>(n).fill(1) : recencyShares(recency, n, reverse).map((share) => share * n);
+}
+
 /**
  * The share of the n-th model in a running mean: m_n = (1 − r)·m_{n−1} + r·θ_n gives the merge of all n with {@link recencyShares},
  * with one model in memory.

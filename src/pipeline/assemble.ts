@@ -72,16 +72,17 @@ export async function stepOptions(spec: RunSpec, { model }: Pick<Resolved, "mode
 
 /** What methods may know of a run. */
 export function runFacts(
-  { spec, tasks }: { readonly spec: Pick<RunSpec, "data" | "seed">; readonly tasks: number },
+  { spec, tasks }: { readonly spec: Pick<RunSpec, "data" | "loss" | "seed">; readonly tasks: number },
   { precision, objective, microBatch }: StepOptions,
 ): RunFacts {
-  const { seed, data } = spec;
+  const { seed, data, loss } = spec;
   return {
     tasks,
     precision,
     objective,
     batchSize: data.batchSize,
     ...(microBatch === undefined ? {} : { microBatch }),
+    clampsLogitScale: loss.clampLogitScale,
     seed,
     random: createRandom(seed),
   };

@@ -1,5 +1,20 @@
 import type { LedgerRow } from "./rows.ts";
 
+/** How far a merge led in each tower. */
+export type TowerMeasures = Readonly<
+  Record<
+    string,
+    {
+      /** ‖r − θ0‖. */
+      readonly distance: number;
+      /** The same over the mean distance of what was merged. */
+      readonly growth?: number;
+      /** cos(θ_t − θ0, r_{t−1} − θ0), where an expert was merged with the merge before. */
+      readonly cosine?: number;
+    }
+  >
+>;
+
 /** How weights came about: by what, and of which others, with their shares where it is a mean of them. */
 export interface Descent {
   /** `theta0` are the weights that the run began with, `task-3` what task 3 left; others are named by who made them. */
@@ -7,6 +22,7 @@ export interface Descent {
   /** `training`, or an operator or method. */
   readonly by: string;
   readonly of: readonly { readonly weights: string; readonly share?: number }[];
+  readonly towers?: TowerMeasures;
 }
 
 /** What is made of a task's weights: what is shipped and what the next task starts from, by name. */

@@ -18,7 +18,15 @@ const model = shapesOf("ViT-B-32");
 const { config } = model;
 afterAll(() => release(model));
 
-const facts = { tasks: 2, precision: "fp32", objective: tinyOptions.objective, batchSize, seed: 0, random: createRandom(0) } as const;
+const facts = {
+  tasks: 2,
+  precision: "fp32",
+  objective: tinyOptions.objective,
+  batchSize,
+  clampsLogitScale: true,
+  seed: 0,
+  random: createRandom(0),
+} as const;
 const batch = (rows: number) => ({ ...fullBatch(config, rows), pixels: zeros([rows, 3, 224, 224], "float32", "meta") });
 
 /** What a step of the second task costs, whose rows have these roles. */
@@ -57,9 +65,9 @@ test("er costs what a batch does that is longer by the draw", async () => {
 
 test.each([
   ["checkpoint-averaging", { k: 4 }, 4],
-  ["temporal-merging", {}, 1],
+  ["temporal-merging", { weight: 0.9 }, 1],
   ["temporal-merging", { start: "zs", deploy: "all" }, 1],
-  ["temporal-merging", { start: "latest", deploy: "anchored" }, 0],
+  ["temporal-merging", { start: "latest", deploy: "anchored", weight: 0.9 }, 0],
 ] as const)("%s with %o keeps %i models beside the one in training", async (name, options, kept) => {
   const [more, plain] = [await plannedUnder(await methodsOf(name, options), mixture), await plannedUnder(compose([]), mixture)];
   const whole = [...model.weights.values()].reduce((sum, { size }) => sum + 4 * size, 0);

@@ -11,6 +11,7 @@ import type { RunEvent } from "../../src/runs/event.ts";
 import { ObjectStore } from "../../src/runs/objects.ts";
 import type { PlanContent } from "../../src/runs/plan.ts";
 import type { Training } from "../../src/training/loop.ts";
+import { leastOptions } from "../fixtures/training/method-runs.ts";
 import { digest, openWorld, run, stage, startModel, type World } from "../fixtures/training/stage.ts";
 
 // A task that a run learned before is taken by the next one of the same settings, to the same bits.
@@ -86,7 +87,7 @@ const without = (events: readonly RunEvent[]): unknown =>
 const rolesIn = (events: readonly RunEvent[]): readonly string[] =>
   events.flatMap((event) => (event.type === "shared" ? [event.role] : []));
 
-async function built(name: string, options: object = {}): Promise<Methods> {
+async function built(name: string, options: object = leastOptions[name] ?? {}): Promise<Methods> {
   const definition = await catalogue.load(name);
   return compose([{ name, method: definition.build(definition.options.parse(options)) }]);
 }

@@ -1,6 +1,6 @@
 // A merge modifier: it scales the merged task vector of any operator, tensor by tensor, by where the tensor lies.
 //
-//   methods: [{name: temporal-merging, modifier: {name: last-blocks, count: 4}}]
+//   methods: [{name: temporal-merging, weight: 0.9, modifier: {name: last-blocks, count: 4}}]
 
 import { z } from "evergreen/parts";
 

@@ -24,6 +24,7 @@ export const usage = {
     "include-base": { type: "boolean", help: "the base takes part as the oldest model" },
     set: { type: "string", value: "KEY=VALUE", multiple: true, help: "an option of the operator: --set lambda=0.3" },
     lines: { type: "boolean", help: "scale task vectors by depth (LiNeS)" },
+    "no-clamp": { type: "boolean", help: "do not hold the logit scale within [0, ln 100], as where training does not" },
     dtype: { type: "string", value: "TYPE", help: "type to write; default the base's own", choices: floatTypeNames },
     seed: { type: "string", value: "N", help: "seed of the operators that draw" },
     as: { type: "string", value: "FORM", help: "whose names and configs; default openclip", choices: ["openclip", "transformers"] },

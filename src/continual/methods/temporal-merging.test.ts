@@ -9,6 +9,7 @@ import { mergeWeights } from "../../merging/merge-weights.ts";
 import { resolveMerge } from "../../merging/settings.ts";
 import type { Clip } from "../../models/clip.ts";
 import clip from "../../nn/objectives/clip.ts";
+import type { Lineage } from "../../runs/lineage.ts";
 import { createRandom } from "../../util/random.ts";
 import { compose, type Methods } from "../compose.ts";
 import type { Method, TaskContext, WeightFlow } from "../method.ts";
@@ -25,15 +26,37 @@ const constant = (model: Clip, value: number): Weights =>
       .map(([name, weight]) => [name, full(weight.shape, value)]),
   );
 
+interface Told {
+  readonly deploy: number[];
+  readonly start: number[];
+  /** logit_scale of what is deployed. */
+  readonly scale: number[];
+  readonly lineage: Lineage[];
+  readonly warnings: string[];
+}
+
 /** What is deployed and started from after each of the experts 1, 2, …, all entries alike. */
-async function scalars(options: object, experts: readonly number[]): Promise<{ readonly deploy: number[]; readonly start: number[] }> {
+async function scalars(
+  options: object,
+  experts: readonly number[],
+  { clampsLogitScale = true }: { readonly clampsLogitScale?: boolean } = {},
+): Promise<Told> {
   const model = tinyModel();
   const origin = constant(model, 0);
   const files = new Map<string, number>();
+  const told: Told = { deploy: [], start: [], scale: [], lineage: [], warnings: [] };
   const context = (task: number): TaskContext => ({
     task,
     steps: 1,
-    run: { tasks: experts.length, precision: "fp32", objective: clip, batchSize: 1, seed: 0, random: createRandom(0) },
+    run: {
+      tasks: experts.length,
+      precision: "fp32",
+      objective: clip,
+      batchSize: 1,
+      clampsLogitScale,
+      seed: 0,
+      random: createRandom(0),
+    },
     model,
     learns: () => true,
     origin: async () => origin,
@@ -44,18 +67,19 @@ async function scalars(options: object, experts: readonly number[]): Promise<{ r
     },
     seen: Object.assign(() => [], { roles: () => [] }),
     tokens: () => ({ ids: new Int32Array(), rows: 0, length: 8 }),
-    warn: () => undefined,
+    warn: (_, message) => void told.warnings.push(message),
     batches: () => {
       throw new Error("merging asks for no batches");
     },
   });
   const method = methodOf(options);
   let state: StateTree = (await method.init?.(context(0))) ?? null;
-  const told = { deploy: [] as number[], start: [] as number[] };
   for (const [task, value] of experts.entries()) {
     const flow: WeightFlow<StateTree> | undefined = await method.flow?.(constant(model, value), context(task), state);
     state = flow?.state ?? null;
     told.deploy.push(readFloats(flow?.deploy?.get("ln_final.bias") as Tensor)[0] ?? Number.NaN);
+    told.scale.push(readFloats(flow?.deploy?.get("logit_scale") as Tensor)[0] ?? Number.NaN);
+    if (flow?.lineage) told.lineage.push(flow.lineage);
     told.start.push(readFloats(flow?.start?.get("ln_final.bias") as Tensor)[0] ?? Number.NaN);
   }
   return told;
@@ -102,6 +126,79 @@ describe("over scalars θ0 = 0, θ_i = i", () => {
     close((await scalars({ start: "latest", deploy: "all", recency: "linear" }, [1, 2, 3])).deploy, [1, 5 / 3, 14 / 6]);
   });
 
+  test("an operator over all task vectors takes each whole, however many there are, and by age relative to an equal share", async () => {
+    const all = (operator: object, over: object = {}) => ({ start: "zs", deploy: "all", operator, ...over });
+    close((await scalars(all({ name: "task-arithmetic" }), [1, 1, 1, 1])).deploy, [1, 2, 3, 4]);
+    close((await scalars(all({ name: "ties", remove: 0 }), [1, 2])).deploy, [1, 1.5]);
+    close((await scalars(all({ name: "magmax" }), [1, 2, 3, 4])).deploy, [1, 2, 3, 4]);
+    close((await scalars(all({ name: "magmax" }, { includeBase: true }), [1, 2])).deploy, [1, 2]);
+    close((await scalars(all({ name: "task-arithmetic", lambda: "mean" }, { recency: "linear" }), [1, 2, 3])).deploy, [1, 5 / 3, 14 / 6]);
+    // What takes no weights takes equal ones.
+    close((await scalars(all({ name: "opcm" }), [1, 2, 3])).deploy, [1, 1.5, 2]);
+    await expect(scalars(all({ name: "opcm" }, { recency: "linear" }), [1, 2])).rejects.toThrow(/opcm takes no weights/);
+  });
+
+  test("the logit scale of a merge is clamped where training clamps it, and only there", async () => {
+    const options = { start: "zs", weight: 0 };
+    expect((await scalars(options, [6, 7])).scale).toEqual([Math.fround(Math.log(100)), Math.fround(Math.log(100))]);
+    expect((await scalars(options, [6, 7], { clampsLogitScale: false })).scale).toEqual([6, 7]);
+  });
+
+  test("what no task could merge is refused before anything is trained", async () => {
+    const three = [1, 2, 3];
+    await expect(scalars({ deploy: "all", weight: 0.9, operator: "slerp" }, three)).rejects.toThrow(/slerp takes 2 models, got 3/);
+    await expect(scalars({ start: "zs", deploy: "all", operator: "model-stock", includeBase: true }, three)).rejects.toThrow(
+      /first weights/,
+    );
+    await expect(scalars({ operator: "opcm" }, three)).rejects.toThrow(/one after another itself/);
+    await expect(scalars({}, three)).rejects.toThrow(/linear merges new and old by their shares, and none is given/);
+    await expect(scalars({ weight: 0.5, towers: { text: { operator: "opcm" } } }, three)).rejects.toThrow(/opcm adds experts/);
+  });
+
+  test("each tower may have an operator, a weight and a modifier of its own", async () => {
+    // What is looked at is the text tower's.
+    const text = { operator: { name: "task-arithmetic", lambda: 0.5 } };
+    close((await scalars({ start: "zs", weight: 0.9, towers: { text } }, [1, 2])).deploy, [0.5, 1.25]);
+    close((await scalars({ start: "zs", weight: 0.9, towers: { image: text } }, [1, 2])).deploy, [0.1, 0.29]);
+    close((await scalars({ start: "zs", weight: 0.9, towers: { text: { weight: 0.5 } } }, [1, 2])).deploy, [0.5, 1.25]);
+  });
+
+  test("after its first task a rule over all goes on from a copy, as after every other", async () => {
+    const { start, deploy } = await scalars({ start: "all", deploy: "all", operator: "magmax" }, [1, 2]);
+    close(start, [1, 2]);
+    close(deploy, [1, 2]);
+    const model = tinyModel();
+    const expert = constant(model, 1);
+    const method = methodOf({ start: "all", deploy: "latest", operator: "magmax" });
+    const context = {
+      task: 0,
+      run: { tasks: 2, seed: 0, clampsLogitScale: true },
+      model,
+      origin: async () => constant(model, 0),
+      experts: { put: () => undefined },
+    } as unknown as TaskContext;
+    const flow = await method.flow?.(expert, context, (await method.init?.(context)) ?? null);
+    expect(flow?.start).not.toBe(expert);
+    expect([...(flow?.start ?? [])].every(([name, value]) => value !== expert.get(name))).toBe(true);
+    expect(flow?.deploy).toBe(expert);
+  });
+
+  test("how far a merge led and how much an expert goes the old way is told of each tower", async () => {
+    const { lineage } = await scalars({ start: "zs", weight: 0.5 }, [1, -2]);
+    const [first, second] = lineage.map(({ made }) => made[0]?.towers?.text);
+    expect(first?.cosine).toBeUndefined();
+    expect(second?.cosine).toBeCloseTo(-1, 12);
+    // r = 0.5, then −0.75: distances of vectors of alike entries.
+    expect((second?.distance ?? 0) / (first?.distance ?? 1)).toBeCloseTo(1.5, 6);
+    expect(second?.growth).toBeCloseTo(0.75 / 1.5, 6);
+  });
+
+  test("three merges that each lead a quarter farther are warned of, and end no run", async () => {
+    const operator = { name: "task-arithmetic", lambda: 0.7 };
+    const { warnings } = await scalars({ start: "zs", operator, guard: "stop" }, [1, 0, 0.5, 1]);
+    expect(warnings).toEqual([expect.stringMatching(/unrolled, text tower: the distance from the base grew by more than 25 %/)]);
+  });
+
   test("task arithmetic with λ = 0.1 in a chain from θ0 stays, with λ = 1 it runs away and says so", async () => {
     const operator = { name: "task-arithmetic", lambda: 0.1 };
     close((await scalars({ start: "zs", operator }, [1, 1, 1, 1])).deploy, [0.1, 0.11, 0.111, 0.1111]);
@@ -117,7 +214,8 @@ describe("over scalars θ0 = 0, θ_i = i", () => {
   });
 
   test("an operator of two models, no differences, chains from the first weights as the linear one does where all point one way", async () => {
-    expect(await scalars({ operator: "slerp", weight: 0.75 }, [1, 2])).toEqual(await scalars({ weight: 0.75 }, [1, 2]));
+    const { deploy, start } = await scalars({ weight: 0.75 }, [1, 2]);
+    expect(await scalars({ operator: "slerp", weight: 0.75 }, [1, 2])).toMatchObject({ deploy, start });
   });
 });
 

@@ -3,10 +3,13 @@ import type { Weights } from "../../engine/tensor.ts";
 import { recencies } from "../../merging/shares.ts";
 import { importanceBatches } from "../fisher.ts";
 import { defineMethod, type Method } from "../method.ts";
-import { type Chain, deployed, measured, modelsKept, started, type TemporalRule, takesShares, unmerged } from "../temporal.ts";
+import { type Chain, deployed, measured, modelsKept, started, unmerged } from "../temporal.ts";
 import { temporalLineage } from "../temporal-lineage.ts";
+import { operatorsOf, type TemporalRule } from "../temporal-rule.ts";
 
 const part = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })]);
+const weight = z.number().min(0).max(1);
+const tower = z.strictObject({ operator: part.optional(), weight: weight.optional(), modifier: part.optional() });
 
 /** The hooks of a rule whose operator needs more of an expert than its weights. */
 const measuring = (rule: TemporalRule, maxSamples: number): Pick<Method<Chain>, "budget" | "endTask"> => ({
@@ -29,34 +32,34 @@ export default defineMethod({
       .default("unrolled")
       .describe("what is evaluated and shipped, in the same words"),
     operator: part.default("linear").describe("a merge operator, by its name or as a map of its name and options"),
-    weight: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.9)
-      .describe("share of the old weights where two are merged: 0 ships the last expert, 1 the first weights"),
+    weight: weight
+      .optional()
+      .describe(
+        "share of the old weights where two are merged, which operators of shares must be given: 0 ships the last expert, 1 the first weights; published: 0.85, 0.9, 0.95",
+      ),
     base: z.enum(["theta0", "first"]).default("theta0").describe("what the chain begins with: the first weights, or the first expert"),
     recency: z.enum(recencies).default("uniform").describe("shares of a merge of all experts, by age"),
     reverse: z.boolean().default(false).describe("true to favour the oldest"),
     includeBase: z.boolean().default(false).describe("true where a merge of all experts counts the first weights as the oldest of them"),
     modifier: part.optional().describe("a merge modifier, as lines"),
+    towers: z
+      .strictObject({ image: tower.optional(), text: tower.optional() })
+      .optional()
+      .describe("operator, weight or modifier of one tower alone, as {text: {operator: ties}}"),
     maxSamples: z.int().min(1).optional().describe("samples of each task that fisher and regmean measure what they need on; only for them"),
     guard: z.enum(["warn", "stop"]).default("warn").describe("what happens when merges lead ever farther away"),
   }),
-  build({ modifier, maxSamples, ...options }) {
-    const rule: TemporalRule = {
-      ...options,
-      ...(modifier === undefined ? {} : { modifier }),
-      ...(maxSamples === undefined ? {} : { maxSamples }),
-    };
+  build(rule: TemporalRule) {
+    const { maxSamples } = rule;
     return {
       modelsKept: modelsKept(rule),
       init: (task): Promise<Chain> => unmerged(rule, task),
       ...(maxSamples === undefined ? {} : measuring(rule, maxSamples)),
       async flow(expert: Weights, task, chain: Chain) {
-        const { state, merged } = await deployed(rule, { expert, task, chain });
+        const { state, merged, measures } = await deployed(rule, { expert, task, chain });
         const start = await started(rule, { expert, task, merged });
-        return { deploy: merged(rule.deploy), start, state, lineage: temporalLineage(rule, task.task, await takesShares(rule)) };
+        const operators = await operatorsOf(rule);
+        return { deploy: merged(rule.deploy), start, state, lineage: temporalLineage(rule, task.task, { operators, measures }) };
       },
     };
   },

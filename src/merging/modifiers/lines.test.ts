@@ -57,3 +57,11 @@ test("the task vector of each tensor is scaled by its depth; lambda multiplies, 
   expect(await merged("combine")).toEqual({ first: Float32Array.of(2), last: Float32Array.of(3) });
   expect(await merged("replace")).toEqual({ first: Float32Array.of(3), last: Float32Array.of(5) });
 });
+
+test("where an operator has no lambda there is none to replace", async () => {
+  const toy = { models: [entries(30, 3), entries(30, 4)], base: entries(30, 5) };
+  for (const name of ["linear", "slerp", "model-stock"])
+    expect(await mergeToy({ operator: { name }, ...toy, modifier: { name: "lines", lambda: "replace" } })).toEqual(
+      await mergeToy({ operator: { name }, ...toy, modifier: { name: "lines" } }),
+    );
+});

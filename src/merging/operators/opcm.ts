@@ -27,6 +27,7 @@ export default {
   options,
   models: [1, Number.POSITIVE_INFINITY],
   weights: "none",
+  isSequential: true,
   usesBase: true,
   whole: ({ layers }) => layers > 0,
   passes: () => 2,
