@@ -137,6 +137,15 @@ describe("a task's Fisher", () => {
   });
 });
 
+test("a Fisher for each task is refused what only the online one has", () => {
+  const { options } = definition;
+  for (const over of [{ gamma: 0.5 }, { accumulate: "rolling", gamma: 0.5 }])
+    expect(options.safeParse({ memory: "separate", ...over })).toMatchObject({
+      error: { issues: [{ path: ["memory"], message: expect.stringContaining("online") }] },
+    });
+  expect(options.safeParse({ memory: "separate" }).success).toBe(true);
+});
+
 test("rolling with γ 1 is refused: it would never learn a second task", () => {
   expect(definition.options.safeParse({ accumulate: "rolling" }).success).toBe(false);
 });

@@ -29,6 +29,10 @@ const options = z
   .refine(({ accumulate, gamma }) => accumulate === "sum" || gamma < 1, {
     path: ["gamma"],
     message: "expected below 1 with accumulate: rolling, which would learn nothing of any task after the first",
+  })
+  .refine(({ memory, accumulate, gamma }) => memory === "online" || (accumulate === "sum" && gamma === 1), {
+    path: ["memory"],
+    message: "expected online where gamma or accumulate is given: separate keeps each task's Fisher as it is",
   });
 
 export default defineMethod({
