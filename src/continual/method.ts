@@ -61,7 +61,7 @@ export interface RunFacts {
 export interface ExpertLibrary {
   /** Durable when it returns; a name that is there already is replaced. */
   put(name: string, weights: Weights): void;
-  /** Mapped from the file and not read until used; outside of a scope they are the caller's to release. */
+  /** Mapped from the file; outside of a scope they are the caller's to release. A file that is no longer what was put is refused. */
   get(name: string): Promise<Weights>;
 }
 

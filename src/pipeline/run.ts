@@ -145,9 +145,9 @@ const fromBeginning =
   async (): Promise<Start> => ({ loaded: await model.load(), from: beginning });
 
 async function fromCheckpoint({ folder, state }: Checkpoint): Promise<Start> {
-  const { methods, ...position } = state as unknown as StoredState;
+  const { methods, experts, ...position } = state as unknown as StoredState;
   const { loaded, ...found } = await readState(folder, methods);
-  return { loaded, from: { position, ...found } };
+  return { loaded, from: { position, ...found, ...(experts ? { experts } : {}) } };
 }
 
 const memoryLimitOf = ({ engine }: RunSpec): number =>

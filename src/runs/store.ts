@@ -271,7 +271,7 @@ function named(folder: string, name: string): { readonly checkpoint?: Checkpoint
 
 /** Makes the folder what it was when the checkpoint was complete, or when the run began. */
 function cutBack(folder: string, checkpoint: Checkpoint | undefined): void {
-  for (const inner of [".", "checkpoints", "eval/items"]) sweepTemporary(join(folder, inner));
+  for (const inner of [".", "checkpoints", "eval/items", "experts"]) sweepTemporary(join(folder, inner));
   const later = checkpointNames(folder).filter((name) => !checkpoint || compareAge(name, checkpoint.name) > 0);
   setAside(folder, later);
   if (checkpoint) {

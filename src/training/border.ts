@@ -35,11 +35,13 @@ export async function* border(course: Course, task: number): AsyncGenerator<RunE
   course.assertFinite(at);
   course.rest();
   failpoint("phase:evaluate");
+  const experts = run.experts.index();
   const outcome = task < 0 ? undefined : await outcomeOf(course, task);
   const warnings = course.takeWarnings();
   const events = await evaluate(course, task, outcome);
   if (!events) {
     if (outcome) discard(course, outcome);
+    run.experts.restore(experts);
     yield* course.stop(at);
     return;
   }

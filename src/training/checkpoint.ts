@@ -32,8 +32,13 @@ export interface Position {
   readonly unevaluated?: true;
 }
 
+/** SHA-256 of the file of each expert that is kept, by the expert's name. */
+export type ExpertIndex = Readonly<Record<string, string>>;
+
 /** What a checkpoint's own JSON holds. */
 export interface StoredState extends Position {
+  /** Absent where no expert is kept. */
+  readonly experts?: ExpertIndex;
   /** The methods' states, tensors aside; absent before any method has one. */
   readonly methods?: Json;
 }
@@ -52,8 +57,12 @@ export interface TrainingState {
 }
 
 /** The JSON of a state, for a checkpoint at `position`. */
-export function storedState(position: Position, states: MethodStates): StoredState {
-  return { ...position, ...(states.length > 0 ? { methods: flattenState(states, "state").json } : {}) };
+export function storedState(position: Position, states: MethodStates, experts: ExpertIndex): StoredState {
+  return {
+    ...position,
+    ...(Object.keys(experts).length > 0 ? { experts } : {}),
+    ...(states.length > 0 ? { methods: flattenState(states, "state").json } : {}),
+  };
 }
 
 /** Writes weights, moments and states into a checkpoint's folder. `path` gives the place of a file. */

@@ -40,6 +40,7 @@ export class Course {
       for (const [name, value] of from.adapters) copyInto(this.model.adapters?.weights.get(name) as Tensor, value);
     }
     this.states = from.states;
+    run.experts.restore(from.experts ?? {});
     release([from.start, from.adapters]);
     this.learner = this.createLearner(from.moments);
     this.isFresh = from.moments === undefined;
@@ -201,7 +202,7 @@ export class Course {
       step: this.stepOf(position),
       kind,
       bytes: checkpointBytes(state),
-      state: { ...storedState(position, state.states) },
+      state: { ...storedState(position, state.states, run.experts.index()) },
       write: (path) => writeTensors(path, state),
     });
     if (!shipped) this.releaseFolded(weights);

@@ -16,7 +16,7 @@ import type { Schedule } from "../schedules/schedule.ts";
 import { failpoint } from "../util/failpoint.ts";
 import { assembleBatch, type BatchOptions, rowInfo, type TrainingRow } from "./batches.ts";
 import { border } from "./border.ts";
-import type { Position } from "./checkpoint.ts";
+import type { ExpertIndex, Position } from "./checkpoint.ts";
 import { Course } from "./course.ts";
 import { NonFiniteLossError } from "./non-finite.ts";
 import { digestOf, refusedWarning, type TaskSharing, unsharedWarning } from "./sharing.ts";
@@ -38,6 +38,14 @@ export interface TaskWork {
 interface ArtifactSink {
   save(request: CheckpointRequest): Checkpoint;
   draw(row: LedgerRow): void;
+}
+
+/** A library whose index is a part of the run's state. */
+export interface ExpertStore extends ExpertLibrary {
+  /** What has been put, for a checkpoint. */
+  index(): ExpertIndex;
+  /** Goes back to what a checkpoint knew. */
+  restore(index: ExpertIndex): void;
 }
 
 /** Which weights are evaluated, and where the run stands. */
@@ -66,7 +74,7 @@ export interface Training {
   origin(): Promise<Weights>;
   /** Tensors that the run was lent and that are not its own to free. */
   borrowed(): unknown;
-  readonly experts: ExpertLibrary;
+  readonly experts: ExpertStore;
   /** Whether the weights are evaluated after so many steps of each task, in its midst. Training is the same with and without. */
   evaluatesAfter?(step: number): boolean;
   /** Events of one evaluation, made whole before any is told; undefined when it was interrupted. */
@@ -86,6 +94,8 @@ export interface Training {
 export interface StartingPoint {
   readonly position: Position;
   readonly moments?: OptimizerState;
+  /** Absent where none is kept. */
+  readonly experts?: ExpertIndex;
   /** What the methods remember; absent before they began. */
   readonly states?: MethodStates;
   /** Weights to go on with, where the checkpoint's model is not they. */

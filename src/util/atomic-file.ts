@@ -58,17 +58,24 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, point: 
  * writing has failpoints of its own.
  */
 export function replaceFile(path: string, write: (temporary: string) => void): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+  writeThenName(`${path}.${process.pid}.tmp`, (temporary) => {
+    write(temporary);
+    return path;
+  });
+}
+
+/** As {@link replaceFile}, for a file whose name follows from what was written: `write` gives it. Both names are of one folder. */
+export function writeThenName(temporary: string, write: (temporary: string) => string): void {
   rmSync(temporary, { force: true });
   try {
-    write(temporary);
+    const path = write(temporary);
     syncFile(temporary);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
   }
-  syncFolder(dirname(path));
+  syncFolder(dirname(temporary));
 }
 
 /** Writes a file and flushes it, without the rename: for names that are temporary already. */
