@@ -36,7 +36,7 @@ const single = ["adapt", "expert", "flow"] as const;
 
 /**
  * Methods listed together. Losses and penalties add; gradients, states and rewritten weights go through in the listed order.
- * @throws {EvergreenError} for two methods that both decide what a task leaves, where the weights go, or what stands beside the layers.
+ * @throws {EvergreenError} for two methods that both decide what a task leaves, where the weights go, or what stands beside the layers; and for one that asks for rows without limit.
  */
 export function compose(list: readonly NamedMethod[]): Methods {
   for (const hook of single) {
@@ -51,8 +51,18 @@ export function compose(list: readonly NamedMethod[]): Methods {
         },
       );
   }
+  const endless = list.find(({ method }) => method.rows && !method.mostRows);
+  if (endless) throw rowsError(`method ${endless.name} asks for rows of its own (\`rows\`) and does not say how many at most`);
   return new Methods(list);
 }
+
+/** Told to who wrote a method: loaders hold room for as many rows as it says. */
+const rowsError = (message: string): EvergreenError =>
+  new EvergreenError(message, {
+    code: "EG-3113",
+    exit: "config",
+    fix: "give the method `mostRows: (batchSize) => …`, the most that `rows` returns in any step (docs/add-a-method.md)",
+  });
 
 /** Hooks of a method that acts between tasks alone. */
 const betweenTasks: ReadonlySet<string> = new Set([
@@ -184,8 +194,16 @@ export class Methods {
     return states;
   }
 
+  /** @throws {EvergreenError} where a method asks for more than it said. */
   rows(at: StepIndex, seen: SeenRows, run: RunFacts): readonly MethodRow[] {
-    return this.parts.flatMap((part) => part.rows?.(at, seen, run) ?? []);
+    return this.list.flatMap(({ name, method }) => {
+      const asked = method.rows?.(at, seen, run) ?? [];
+      const most = method.mostRows?.(run.batchSize) ?? 0;
+      if (asked.length <= most) return asked;
+      throw rowsError(
+        `method ${name}: \`rows\` asks for ${asked.length} in step ${at.step} of task ${at.task + 1}, \`mostRows\` says ${most}`,
+      );
+    });
   }
 
   /** Whether a row takes part in the run's contrastive loss. */

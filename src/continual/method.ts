@@ -194,7 +194,7 @@ export interface Method<State extends StateTree = StateTree> {
   /** What is remembered, before the first task. The trainer stores it. */
   init?(task: TaskContext): State | Promise<State>;
   startTask?(task: TaskContext, state: State): State | Promise<State>;
-  /** Most rows of {@link rows} beside a mixture's batch of so many. */
+  /** Most rows of {@link rows} beside a mixture's batch of so many; a method with `rows` has to say. */
   mostRows?(batchSize: number): number;
   /** Rows a step needs beside the mixture's. A function of what was drawn alone, so loaders ask ahead. */
   rows?(at: StepIndex, seen: SeenRows, run: RunFacts): readonly MethodRow[];
