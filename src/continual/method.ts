@@ -204,7 +204,7 @@ export interface Method<State extends StateTree = StateTree> {
   loss?(batch: FeatureContext, state: State): Readonly<Record<string, Tensor>>;
   /** A pull on one weight, in closed form: value, a scalar, and gradient, of the weight's shape. */
   penalty?(name: string, weight: Tensor, state: State): { readonly value: Tensor; readonly gradient: Tensor } | undefined;
-  /** Gradients as the optimizer will see them, before clipping. */
+  /** Gradients as the optimizer will see them: every penalty's is in them, clipping comes after. */
   gradients?(gradients: Weights, batch: GradientContext, state: State): Weights;
   /** Asks for {@link AppliedStep.before}. */
   readonly needsBefore?: boolean;

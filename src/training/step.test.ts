@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { tinyBatch, tinyModel, tinyOptions } from "../../test/fixtures/training/tiny.ts";
+import { compose } from "../continual/compose.ts";
 import { memory, resetPeak } from "../engine/memory.ts";
-import { mulNumber } from "../engine/ops.ts";
+import { addNumber, mulNumber, sum, zerosLike } from "../engine/ops.ts";
 import { release, scope } from "../engine/scope.ts";
 import { item, read, type Tensor } from "../engine/tensor.ts";
 import { type Clip, computeType } from "../models/clip.ts";
@@ -74,6 +75,21 @@ describe("a step", () => {
     expect(() => step(frozen, 0)).toThrowError(
       expect.objectContaining({ code: "EG-3112", message: expect.stringContaining("model.train freeze") }),
     );
+  });
+
+  test("lets an edit of the gradients see penalties: a projection takes the pull's direction away as well", () => {
+    const pulling = compose([
+      { name: "pull", method: { penalty: (_, weight) => ({ value: zerosLike(sum(weight)), gradient: addNumber(zerosLike(weight), 7) }) } },
+      {
+        name: "edit",
+        method: { gradients: (gradients) => new Map([...gradients].map(([name, gradient]) => [name, zerosLike(gradient)])) },
+      },
+    ]);
+    const one = createLearner(tinyModel(), { ...tinyOptions, group: () => ({ learningRate: 1e-2, decay: 0 }) }, { methods: pulling });
+    made.push(one);
+    const before = bytesOf(one.model);
+    expect(step(one, 0).gradientNorm).toBe(0);
+    expect(bytesOf(one.model)).toEqual(before);
   });
 
   test("at multiplier 0 moves nothing", () => {

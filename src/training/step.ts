@@ -150,9 +150,11 @@ function takeStep(learner: Learner, batch: PairBatch, input: StepInput): StepRes
   const plan = lossPlan(learner, batch, input);
   const found = withGrad(() => lossAndGradients(compute, batch, leaves, { ...options, ...(plan ? { plan } : {}) }));
   const task = new Map(slots.flatMap(({ name }, i) => (found.gradients[i] ? [[name, found.gradients[i] as Tensor] as const] : [])));
-  const pulled = penalised(learner, edited(learner, batch, task, input), states);
+  // Pulls are a part of what is minimised: an edit that only saw the task's gradient would let them undo what it is for.
+  const pulled = penalised(learner, task, states);
+  const gradients = edited(learner, batch, pulled.gradients, input);
   const moved = slots.flatMap((slot): Moved[] => {
-    const gradient = pulled.gradients.get(slot.name);
+    const gradient = gradients.get(slot.name);
     return gradient ? [{ slot: { ...slot, learningRate: slot.learningRate * input.multiplier }, gradient }] : [];
   });
   const terms = { ...found.terms, ...pulled.terms };
@@ -222,14 +224,14 @@ const withBias = ({ weights }: ComputeWeights, seen: Features): Features & { rea
   return bias ? { ...seen, bias } : seen;
 };
 
-function edited({ methods, compute, leaves, slots, options }: Learner, batch: PairBatch, task: Weights, input: StepInput): Weights {
-  if (!methods.editsGradients) return task;
+function edited({ methods, compute, leaves, slots, options }: Learner, batch: PairBatch, whole: Weights, input: StepInput): Weights {
+  if (!methods.editsGradients) return whole;
   const gradientsOf = (over: readonly number[]): Weights => {
     const { gradients } = withGrad(() => lossAndGradients(compute, batch, leaves, { ...options, plan: { contrastive: over } }));
     return new Map(slots.flatMap(({ name }, i) => (gradients[i] ? [[name, gradients[i] as Tensor] as const] : [])));
   };
   const at = input.at ?? { task: 0, step: input.step };
-  return methods.gradients(task, { at, rows: input.rows ?? [], gradientsOf }, input.states ?? []);
+  return methods.gradients(whole, { at, rows: input.rows ?? [], gradientsOf }, input.states ?? []);
 }
 
 /** Gradients with every pull on a weight added, and the pulls' value. */
