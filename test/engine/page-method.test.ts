@@ -34,6 +34,16 @@ test("it is a method: described, at work, repeatable, leaving nothing behind, pl
     expect(await judge(clause, runs), clause.title).toEqual([]);
 });
 
+test("the page lists every hook and fact of a method, and none that there is not", () => {
+  const source = readFileSync(new URL("../../src/continual/method.ts", import.meta.url), "utf8");
+  const [, own = ""] = /^export interface Method<.*?\{\n(.*?)^\}/ms.exec(source) ?? [];
+  const keys = [...own.matchAll(/^ {2}(?:readonly )?(\w+)\?[(:]/gm)].map(([, key]) => key);
+  const rows = [...page.matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)];
+  const listed = rows.flatMap(([, names = ""]) => names.replaceAll("`", "").split(", "));
+  expect(keys.length).toBeGreaterThan(20);
+  expect(listed.toSorted()).toEqual(keys.toSorted());
+});
+
 test("the page of all kinds tells of each with its example", () => {
   const kinds = readFileSync(new URL("../../docs/add-a-part.md", import.meta.url), "utf8");
   const told = [...kinds.matchAll(/^\| `(\w+)` \|.*\| `([a-z-]+)` \|$/gm)];
