@@ -1,4 +1,6 @@
+import { fromHost, isAway } from "../engine/offload.ts";
 import { add, mul, mulNumber, sub, sum } from "../engine/ops.ts";
+import { scope } from "../engine/scope.ts";
 import type { Tensor, Weights } from "../engine/tensor.ts";
 
 /** A pull on one weight: its value, a scalar, and its gradient, of the weight's shape. */
@@ -7,12 +9,20 @@ export interface Pull {
   readonly gradient: Tensor;
 }
 
-/** A pull k/2 · Σ F (θ − θ*)² on a weight and its gradient k · F (θ − θ*); F is 1 everywhere when absent. */
-export function spring(
-  weight: Tensor,
-  anchor: Tensor,
-  { stiffness, importance }: { readonly stiffness: number; readonly importance?: Tensor | undefined },
-): Pull {
+/** How stiff a spring is; F is 1 everywhere when absent. */
+interface Stiffness {
+  readonly stiffness: number;
+  readonly importance?: Tensor | undefined;
+}
+
+/** A pull k/2 · Σ F (θ − θ*)² on a weight and its gradient k · F (θ − θ*). Anchor and F may lie elsewhere than the weight: copies of them stay no longer than this. */
+export function spring(weight: Tensor, anchor: Tensor, { stiffness, importance }: Stiffness): Pull {
+  const { device } = weight;
+  if (![anchor, importance].some((each) => each && isAway(each, device))) return springHere(weight, anchor, { stiffness, importance });
+  return scope(() => springHere(weight, fromHost(anchor, device), { stiffness, importance: importance && fromHost(importance, device) }));
+}
+
+function springHere(weight: Tensor, anchor: Tensor, { stiffness, importance }: Stiffness): Pull {
   const distance = sub(weight, anchor);
   const pull = importance ? mul(importance, distance) : distance;
   return { value: mulNumber(sum(mul(pull, distance)), stiffness / 2), gradient: mulNumber(pull, stiffness) };

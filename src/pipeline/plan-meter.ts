@@ -4,6 +4,7 @@ import type { RowInfo, RunFacts, TaskContext } from "../continual/method.ts";
 import { requireGrad } from "../engine/grad.ts";
 import { memory, resetPeak } from "../engine/memory.ts";
 import { meter, meterAsync } from "../engine/meter.ts";
+import { shapesOnHost } from "../engine/offload.ts";
 import { zeros } from "../engine/ops.ts";
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { Tensor, Weights } from "../engine/tensor.ts";
@@ -23,12 +24,14 @@ export interface MeteredStep {
   readonly flops: number;
   /** Entries that everything else reads or writes. */
   readonly elements: number;
-  /** Highest sum of the bytes of live tensors: weights, moments, gradients and activations. */
+  /** Highest sum of the bytes of live tensors on the compute device: weights, moments, gradients and activations. */
   readonly peakBytes: number;
   /** What the optimizer keeps between steps. */
   readonly momentBytes: number;
   /** What methods keep between steps, adapters among it. */
   readonly stateBytes: number;
+  /** What of that lies in the host's memory, and in no peak. */
+  readonly hostBytes: number;
   /** What methods do around tasks: FLOPs of a task's end that looks at one batch, and the highest sum of live bytes in all of it. */
   readonly between: { readonly flops: number; readonly peakBytes: number };
 }
@@ -69,7 +72,8 @@ export async function meterStep(
       requireGrad(taken.leaves);
     }
     const bytes = (of: unknown): number => 4 * [...tensorsIn(of)].reduce((sum, { size }) => sum + size, 0);
-    const remembered = bytes(states);
+    const onDevice = (of: unknown): number => bytes(of) - bytes(shapesOnHost(of));
+    const remembered = onDevice(states);
     const { flops, elements, metaPeakBytes } = scope(() => {
       const rows = planned?.rows ?? [];
       const input = { multiplier: 1, step: 1, at: { task: 1, step: 1 }, rows, states };
@@ -81,13 +85,14 @@ export async function meterStep(
     });
     const kept = methods.modelsKept * bytes(model.weights);
     // What this step was the first to remember is there while the next one works.
-    const more = kept + Math.max(0, bytes(states) - remembered);
+    const more = kept + Math.max(0, onDevice(states) - remembered);
     return {
       flops,
       elements,
       peakBytes: metaPeakBytes - before + more,
       momentBytes: bytes(taken.moments),
       stateBytes: bytes([states, adapters?.weights]) + kept,
+      hostBytes: bytes(shapesOnHost(states)),
       between: { ...between, peakBytes: between.peakBytes + more },
     };
   } finally {

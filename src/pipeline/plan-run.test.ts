@@ -38,6 +38,18 @@ test("a plan reads no image and writes nothing; the engine's FLOPs are the close
   expect(readdirSync(folder).sort()).toEqual(["photos", "run.yaml"]);
 });
 
+test("state that a method offloads is told as the host's, and counts where the host computes; no multiplier has it", async () => {
+  const methods = (options: string): string => `methods=[{name: ewc${options}}]`;
+  const metered = ['budget.per_task="200 GMAF"', "budget.accounting.multipliers=metered"];
+  const [here, away] = [await forecast(methods(""), ...metered), await forecast(methods(", offload: true"), ...metered)];
+  expect(here.memory.hostBytes).toBe(0);
+  expect(away.memory.hostBytes).toBe(here.step.stateBytes);
+  expect(away.memory.peakBytes).toBe(Math.max(away.step.peakBytes, away.step.between.peakBytes) + away.memory.hostBytes);
+  expect(away.step.peakBytes).toBeLessThan(here.step.peakBytes);
+  expect(away.charge?.multiplier).toBeLessThan(here.charge?.multiplier ?? 0);
+  expect(away.disk).toEqual(here.disk);
+});
+
 test("the same MAFs are more steps for a locked image tower, and each is charged what its steps cost", async () => {
   const [whole, locked] = [
     await forecast('budget.per_task="200 GMAF"'),

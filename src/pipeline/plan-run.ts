@@ -1,6 +1,7 @@
 import { statfsSync } from "node:fs";
 import { chargedTotal } from "../budget/steps.ts";
 import { forwardFlops } from "../budget/tower.ts";
+import { hostDevice } from "../engine/host.ts";
 import { useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit } from "../engine/memory.ts";
 import { mixturesOf } from "../mixtures/course.ts";
@@ -45,7 +46,8 @@ export interface RunForecast {
   readonly taskEnds: { readonly batches: number; readonly scoredImages: number; readonly flops: number };
   /** Never charged. */
   readonly evaluation: { readonly times: number; readonly images: number; readonly flops: number };
-  readonly memory: { readonly peakBytes: number; readonly limitBytes: number };
+  /** Peak of the compute device; where that is the host, with what lies in the host's memory by a method's choice. */
+  readonly memory: { readonly peakBytes: number; readonly hostBytes: number; readonly limitBytes: number };
   /** At most: the checkpoints that are kept, and one that is being written. */
   readonly disk: { readonly checkpointBytes: number; readonly totalBytes: number };
   readonly time?: TimeForecast;
@@ -103,7 +105,8 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
     taskEnds: taskEndsOf(resolved, step),
     evaluation,
     memory: {
-      peakBytes: Math.max(step.peakBytes, step.between.peakBytes),
+      peakBytes: Math.max(step.peakBytes, step.between.peakBytes) + (plan.engine.device === hostDevice ? step.hostBytes : 0),
+      hostBytes: step.hostBytes,
       limitBytes: parseBytes(spec.engine.memoryLimit ?? "") ?? defaultMemoryLimit(),
     },
     disk: diskOf(resolved, step),

@@ -32,6 +32,8 @@ export interface StepForecast {
   readonly peakBytes: number;
   readonly momentBytes: number;
   readonly stateBytes: number;
+  /** See {@link MeteredStep.hostBytes}. */
+  readonly hostBytes: number;
   /** See {@link MeteredStep.between}. */
   readonly between: MeteredStep["between"];
 }
@@ -72,6 +74,7 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
     peakBytes: Math.max(...steps.map(({ peakBytes }) => peakBytes)),
     momentBytes: steps[0]?.momentBytes ?? 0,
     stateBytes: steps[0]?.stateBytes ?? 0,
+    hostBytes: steps[0]?.hostBytes ?? 0,
     between: steps[0]?.between ?? { flops: 0, peakBytes: 0 },
   };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { release } from "../../engine/scope.ts";
 import type { Weights } from "../../engine/tensor.ts";
-import { anchorOptions, learnedSnapshot } from "../anchor.ts";
+import { anchorOptions, learnedSnapshot, placed, placeOf } from "../anchor.ts";
 import { diagonalFisher, fisherOptions, importanceBatches } from "../fisher.ts";
 import { defineMethod } from "../method.ts";
 import { runningImportance } from "../running-importance.ts";
@@ -39,13 +39,17 @@ export default defineMethod({
   summary: "Elastic weight consolidation: a spring to where the task began, stiff where the Fisher information of earlier tasks is large.",
   source: "arXiv:1612.00796, eq. 3; one running Fisher as in arXiv:1805.06370",
   options,
-  build({ lambda, memory, gamma, accumulate, anchor, ...how }) {
+  build({ lambda, memory, gamma, accumulate, anchor, offload, ...how }) {
+    const place = placeOf({ offload });
     const share = accumulate === "sum" ? 1 : 1 - gamma;
     return {
       budget: { batchesAtTaskEnd: importanceBatches(how.maxSamples), ...(memory === "online" ? { published: "ewc" } : {}) },
       init: (): Memory => ({ ties: [] }),
       startTask: (task, { ties }: Memory): Memory => ({
-        ties: anchor === "expert" ? ties : ties.map((tie, i) => (i === ties.length - 1 ? { ...tie, anchor: learnedSnapshot(task) } : tie)),
+        ties:
+          anchor === "expert"
+            ? ties
+            : ties.map((tie, i) => (i === ties.length - 1 ? { ...tie, anchor: learnedSnapshot(task, place) } : tie)),
       }),
       penalty: (name, weight, { ties }: Memory) =>
         sumOfPulls(
@@ -54,9 +58,9 @@ export default defineMethod({
       async endTask(task, { ties }: Memory): Promise<Memory> {
         const fresh = await diagonalFisher(task, how);
         const last = ties.at(-1);
-        const tied = { anchor: anchor === "expert" ? learnedSnapshot(task) : null };
-        if (memory === "separate" || !last) return { ties: [...ties, { fisher: fresh, ...tied }] };
-        const fisher = runningImportance(last.fisher, fresh, { keep: gamma, share });
+        const tied = { anchor: anchor === "expert" ? learnedSnapshot(task, place) : null };
+        if (memory === "separate" || !last) return { ties: [...ties, { fisher: placed(fresh, place), ...tied }] };
+        const fisher = runningImportance(last.fisher, fresh, { keep: gamma, share, place });
         release(fresh);
         return { ties: [{ fisher, ...tied }] };
       },

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Weights } from "../../engine/tensor.ts";
-import { learnedSnapshot } from "../anchor.ts";
+import { learnedSnapshot, offloadOption, type Place, placeOf } from "../anchor.ts";
 import { learnedWeights } from "../learned.ts";
 import { defineMethod, type TaskContext } from "../method.ts";
 import { snapshot } from "../snapshot.ts";
@@ -19,24 +19,30 @@ export default defineMethod({
       .describe(
         "θ*: run, the weights that the run began with (adapters: as they were first made); task, those that the current task starts from",
       ),
+    ...offloadOption,
   }),
-  build: ({ lambda, to }) => ({
-    // Its copy of the weights is in no published table.
-    budget: {},
-    init: async (task): Promise<Memory> => ({
-      anchor: to === "run" ? snapshot(await task.origin(), (name) => task.learns(name)) : new Map(),
-    }),
-    startTask: (task, { anchor }: Memory): Memory => ({ anchor: to === "run" ? completed(anchor, task) : learnedSnapshot(task) }),
-    penalty: (name, weight, { anchor }: Memory) => {
-      const from = anchor.get(name);
-      return from && spring(weight, from, { stiffness: lambda });
-    },
-  }),
+  build({ lambda, to, offload }) {
+    const place = placeOf({ offload });
+    return {
+      // Its copy of the weights is in no published table.
+      budget: {},
+      init: async (task): Promise<Memory> => ({
+        anchor: to === "run" ? snapshot(await task.origin(), (name) => task.learns(name), place) : new Map(),
+      }),
+      startTask: (task, { anchor }: Memory): Memory => ({
+        anchor: to === "run" ? completed(anchor, task, place) : learnedSnapshot(task, place),
+      }),
+      penalty: (name, weight, { anchor }: Memory) => {
+        const from = anchor.get(name);
+        return from && spring(weight, from, { stiffness: lambda });
+      },
+    };
+  },
 });
 
 /** The anchor with what it does not hold yet: adapters, which are made after the run has begun. */
-function completed(anchor: Weights, task: TaskContext): Weights {
+function completed(anchor: Weights, task: TaskContext, place: Place): Weights {
   const all = learnedWeights(task);
-  const missing = snapshot(all, (name) => !anchor.has(name));
+  const missing = snapshot(all, (name) => !anchor.has(name), place);
   return new Map([...anchor, ...missing]);
 }

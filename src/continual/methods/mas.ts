@@ -2,7 +2,7 @@ import { z } from "zod";
 import { mulNumber } from "../../engine/ops.ts";
 import { release } from "../../engine/scope.ts";
 import type { Weights } from "../../engine/tensor.ts";
-import { anchorOptions, learnedSnapshot } from "../anchor.ts";
+import { anchorOptions, learnedSnapshot, placed, placeOf } from "../anchor.ts";
 import { importanceBatches, meanOverTask, sampleOptions } from "../fisher.ts";
 import { defineMethod, type TaskContext } from "../method.ts";
 import { runningImportance } from "../running-importance.ts";
@@ -21,23 +21,26 @@ export default defineMethod({
     ...anchorOptions,
     ...sampleOptions,
   }),
-  build: ({ lambda, alpha, anchor, maxSamples }) => ({
-    budget: { batchesAtTaskEnd: importanceBatches(maxSamples) },
-    init: (): Memory => ({ importance: null, anchor: null }),
-    startTask: (task, { importance, anchor: last }: Memory): Memory => ({
-      importance,
-      anchor: importance && anchor === "start" ? learnedSnapshot(task) : last,
-    }),
-    penalty: (name, weight, memory: Memory) => springOn(name, weight, { stiffness: 2 * lambda, ...memory }),
-    async endTask(task, { importance }: Memory): Promise<Memory> {
-      const fresh = await sensitivity(task, maxSamples);
-      const next = anchor === "expert" ? learnedSnapshot(task) : null;
-      if (!importance) return { importance: fresh, anchor: next };
-      const sum = runningImportance(importance, fresh, { keep: alpha, share: 1 - alpha });
-      release(fresh);
-      return { importance: sum, anchor: next };
-    },
-  }),
+  build({ lambda, alpha, anchor, offload, maxSamples }) {
+    const place = placeOf({ offload });
+    return {
+      budget: { batchesAtTaskEnd: importanceBatches(maxSamples) },
+      init: (): Memory => ({ importance: null, anchor: null }),
+      startTask: (task, { importance, anchor: last }: Memory): Memory => ({
+        importance,
+        anchor: importance && anchor === "start" ? learnedSnapshot(task, place) : last,
+      }),
+      penalty: (name, weight, memory: Memory) => springOn(name, weight, { stiffness: 2 * lambda, ...memory }),
+      async endTask(task, { importance }: Memory): Promise<Memory> {
+        const fresh = await sensitivity(task, maxSamples);
+        const next = anchor === "expert" ? learnedSnapshot(task, place) : null;
+        if (!importance) return { importance: placed(fresh, place), anchor: next };
+        const sum = runningImportance(importance, fresh, { keep: alpha, share: 1 - alpha, place });
+        release(fresh);
+        return { importance: sum, anchor: next };
+      },
+    };
+  },
 });
 
 /** Mean over samples of |∂‖f‖²/∂θ|, f the features of the parameter's own tower before they are normalised: after that their length is 1 whatever the weights. */

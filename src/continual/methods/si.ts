@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { clampMin } from "../../engine/elementwise.ts";
+import { fromHost } from "../../engine/offload.ts";
 import { add, addNumber, div, mul, mulNumber, sub, to, zerosLike } from "../../engine/ops.ts";
 import { scope } from "../../engine/scope.ts";
 import type { Tensor, Weights } from "../../engine/tensor.ts";
-import { anchorOptions, learnedSnapshot } from "../anchor.ts";
+import { anchorOptions, learnedSnapshot, placeOf } from "../anchor.ts";
 import { allWeights, learnedWeights } from "../learned.ts";
 import { type AppliedStep, defineMethod } from "../method.ts";
 import { runningImportance } from "../running-importance.ts";
@@ -47,7 +48,8 @@ export default defineMethod({
       ),
     ...anchorOptions,
   }),
-  build({ c, xi, form, anchor }) {
+  build({ c, xi, form, anchor, offload }) {
+    const place = placeOf({ offload });
     const pull = (name: string, weight: Tensor, { importance, start, expert }: Memory) =>
       springOn(name, weight, { stiffness: 2 * c, anchor: expert ?? start, importance });
     const contribution = (name: string, { step, now, memory, gradient }: Move): Tensor => {
@@ -62,8 +64,8 @@ export default defineMethod({
       budget: { published: "si" },
       init: (): Memory => ({ path: new Map(), start: new Map(), importance: null, expert: null }),
       startTask: (task, { importance, expert }: Memory): Memory => ({
-        path: new Map([...learnedWeights(task)].map(([name, weight]) => [name, zerosLike(weight)])),
-        start: learnedSnapshot(task),
+        path: new Map([...learnedWeights(task)].map(([name, weight]) => [name, scope(() => place(zerosLike(weight)))])),
+        start: learnedSnapshot(task, place),
         importance,
         expert,
       }),
@@ -73,22 +75,22 @@ export default defineMethod({
         const now = allWeights(step.model);
         const path = [...memory.path].map(([name, sum]): readonly [string, Tensor] => {
           const gradient = step.gradients.get(name);
-          return [
-            name,
-            gradient ? scope(() => add(sum, contribution(name, { step, now, memory, gradient: to(gradient, "float32") }))) : sum,
-          ];
+          if (!gradient) return [name, sum];
+          const move = (): Tensor => contribution(name, { step, now, memory, gradient: to(gradient, "float32") });
+          return [name, scope(() => place(add(fromHost(sum, gradient.device), move())))];
         });
         return { ...memory, path: new Map(path) };
       },
       endTask(task, { path, start, importance }: Memory): Memory {
         const gained = (name: string, end: Tensor): Tensor =>
           scope(() => {
-            const moved = sub(end, start.get(name) as Tensor);
-            return div(clampMin(path.get(name) as Tensor, 0), addNumber(mul(moved, moved), xi));
+            const here = (of: Weights): Tensor => fromHost(of.get(name) as Tensor, end.device);
+            const moved = sub(end, here(start));
+            return place(div(clampMin(here(path), 0), addNumber(mul(moved, moved), xi)));
           });
         const fresh = new Map([...learnedWeights(task)].map(([name, end]) => [name, gained(name, end)]));
-        const sum = importance ? runningImportance(importance, fresh, { keep: 1, share: 1 }) : fresh;
-        return { path: new Map(), start: new Map(), importance: sum, expert: anchor === "expert" ? learnedSnapshot(task) : null };
+        const sum = importance ? runningImportance(importance, fresh, { keep: 1, share: 1, place }) : fresh;
+        return { path: new Map(), start: new Map(), importance: sum, expert: anchor === "expert" ? learnedSnapshot(task, place) : null };
       },
     };
   },
