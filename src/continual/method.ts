@@ -231,7 +231,10 @@ export interface GradientContext {
 export interface MethodBudget {
   /** What learns in both towers or in each, for the closed form of a step's FLOPs; `metered` where there is none, or where a step does more than the closed form knows of. */
   readonly learns?: Learning | LearningSides | "metered";
-  /** Batches that the end of a task works through, given the samples of a task and the rows of a batch; in closed form each costs what a step does. */
+  /**
+   * Batches that the end of a task works through, given the samples of a task and the rows of a batch; in closed form each costs what a step does. Of infinitely many
+   * samples, which the published charge asks about, it is a finite number too.
+   */
   batchesAtTaskEnd?(of: { readonly samples: number; readonly batchSize: number }): number;
   /** Row of arXiv:2408.14471, table 4, whose memory is this method's. */
   readonly published?: string;

@@ -34,7 +34,10 @@ export async function priceOf(spec: RunSpec, { model, methods, samples, scoringF
   const metered = accounting.stepsFrom === "metered" ? await meteredAtMost(spec, model, methods) : undefined;
   const step = metered?.flops ?? closedFormOf(spec, model.config, methods);
   const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
-  const taskEnd = batchesAtTaskEnd(methods, { samples, batchSize: spec.data.batchSize }) * (metered?.between.flops ?? step) + scoringFlops;
+  // The published charge is as for a pool of any size, at every number of tasks.
+  const pool = accounting.taskEnds === "published" ? Number.POSITIVE_INFINITY : samples;
+  const batches = batchesAtTaskEnd(methods, { samples: pool, batchSize: spec.data.batchSize });
+  const taskEnd = batches * (metered?.between.flops ?? step) + scoringFlops;
   return { ...chargeOf({ runStart: 0, taskStart: 0, step, taskEnd }, multiplier, accounting.taskEnds), strict: accounting.strict };
 }
 

@@ -111,7 +111,7 @@ test("memory is held against full fine-tuning by AdamW: SGD and GaLore keep less
 test("charged with every step as published, EWC's Fisher pass leaves it few of them", async () => {
   const steps = async (taskEnds: string): Promise<number> => {
     const accounting = `budget.accounting={steps_from: metered, multipliers: metered, task_ends: ${taskEnds}}`;
-    return (await forecast("budget.per_task=2000 GMAF", accounting, "methods=[{name: ewc}]")).tasks[0]?.steps ?? 0;
+    return (await forecast("budget.per_task=2000 GMAF", accounting, "methods=[{name: ewc, max_samples: 24}]")).tasks[0]?.steps ?? 0;
   };
   const [fair, published] = [await steps("fair"), await steps("published")];
   // 24 samples are three batches of Fisher information, each about a step.

@@ -80,6 +80,19 @@ test.each(Object.entries(byPreset))("preset:method-%s over preset:fomo-b16 has t
   expect(new Set(plan.tasks.map((task) => task.steps))).toEqual(new Set([steps]));
 });
 
+test.each([
+  ["published", { 20: 14, 50: 6, 100: 3, 200: 1 }],
+  ["fair", { 20: 1303, 50: 492, 100: 246, 200: 123 }],
+] as const)("EWC charged %s: the pool limits its Fisher batches in the fair charge alone", async (taskEnds, steps) => {
+  const files = ["fomo-b16", "method-ewc"].map((name) => join(presetFolder, `${name}.yaml`));
+  const found = Object.keys(steps).map(async (tasks) => {
+    const set = [`stream.tasks=${tasks}`, `budget.accounting={task_ends: ${taskEnds}}`];
+    const { plan } = await resolveRun(readSpec({ files, set, env: {}, cwd: root, presets: presetFolder }).spec, root, toPlan);
+    return [tasks, plan.tasks[0]?.steps] as const;
+  });
+  expect(Object.fromEntries(await Promise.all(found))).toEqual(steps);
+});
+
 test("GaLore has no row in the published table, and is not taken for AdamW", async () => {
   const files = ["fomo-b16", "method-galore-16"].map((name) => join(presetFolder, `${name}.yaml`));
   const { spec } = readSpec({ files, set: [], env: {}, cwd: root, presets: presetFolder });
