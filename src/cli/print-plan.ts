@@ -55,7 +55,7 @@ function tellTasks({ tasks }: RunForecast): void {
 type Fact = readonly [name: string, text: string | undefined];
 
 function factsOf(plan: RunForecast): readonly Fact[] {
-  const { model, step, taskEnds, memory, disk, evaluation, charge } = plan;
+  const { model, step, startFlops, taskEnds, memory, disk, evaluation, charge } = plan;
   return [
     ...withoutFacts(plan),
     ["model", `${model.arch}, ${millions(model.trainable)} of ${millions(model.parameters)} parameters learn, ${model.precision}`],
@@ -66,6 +66,7 @@ function factsOf(plan: RunForecast): readonly Fact[] {
     ],
     ...step.differences.map(({ reason, flops }): Fact => ["", `${flops < 0 ? "−" : "+"}${formatFlops(Math.abs(flops))}  ${reason}`]),
     ["all steps", formatFlops(plan.steps * step.metered)],
+    ["start of the run", startFlops > 0 ? formatFlops(startFlops) : undefined],
     ["ends of tasks", taskEndsText(taskEnds)],
     ["charged", charge && chargeText(charge)],
     ["evaluation", `${evaluation.times} times up to ${evaluation.images} images, ${formatFlops(evaluation.flops)}, never charged`],

@@ -236,6 +236,8 @@ export interface MethodBudget {
    * samples, which the published charge asks about, it is a finite number too.
    */
   batchesAtTaskEnd?(of: { readonly samples: number; readonly batchSize: number }): number;
+  /** Texts that are embedded once, as the run starts: at most, given the samples of the pretraining pool that the run may draw. */
+  textsAtRunStart?(pretraining: number): number;
   /** Row of arXiv:2408.14471, table 4, whose memory is this method's. */
   readonly published?: string;
 }

@@ -2,8 +2,10 @@ import { chargeOf, multiplierOf } from "../budget/cost.ts";
 import { publishedMethod, publishedMethods } from "../budget/published.ts";
 import { type Learning, type LearningSides, stepFlops } from "../budget/step-flops.ts";
 import type { Price } from "../budget/steps.ts";
+import { forwardFlops } from "../budget/tower.ts";
 import { compose, type Methods } from "../continual/compose.ts";
 import type { RowInfo, RunFacts, SeenRows, StepIndex } from "../continual/method.ts";
+import { type DataSource, sizeOf } from "../data/source.ts";
 import { largestShares, mixturesOf } from "../mixtures/course.ts";
 import { joinOrder, splitBatch } from "../mixtures/mixture.ts";
 import type { ClipConfig } from "../models/architecture.ts";
@@ -18,16 +20,18 @@ import { fullBatch, type MeteredStep, meterStep } from "./plan-meter.ts";
 import { workOf } from "./plan-shape.ts";
 import type { Resolved } from "./resolve.ts";
 
-/** What is priced: the methods on a model, and of an average task the samples and what scores on held-back ones take. */
+/** What is priced: the methods on a model with the pretraining pool's sets, and of an average task the samples and what scores on held-back ones take. */
 export interface Priced {
   readonly model: ModelSource;
   readonly methods: Methods;
+  readonly pretraining: readonly DataSource[];
   readonly samples: number;
   readonly scoringFlops: number;
 }
 
 /** What a step and what lies beside it cost in the unit of the run's budget; undefined where steps or samples are counted. */
-export async function priceOf(spec: RunSpec, { model, methods, samples, scoringFlops }: Priced): Promise<Price | undefined> {
+export async function priceOf(spec: RunSpec, priced: Priced): Promise<Price | undefined> {
+  const { model, methods, samples, scoringFlops } = priced;
   const { unit, accounting, stepMs } = spec.budget;
   if (unit === "time") return { runStart: 0, perTask: 0, perStep: stepMs ?? Number.NaN, strict: true };
   if (!accounting) return undefined;
@@ -38,13 +42,24 @@ export async function priceOf(spec: RunSpec, { model, methods, samples, scoringF
   const pool = accounting.taskEnds === "published" ? Number.POSITIVE_INFINITY : samples;
   const batches = batchesAtTaskEnd(methods, { samples: pool, batchSize: spec.data.batchSize });
   const taskEnd = batches * (metered?.between.flops ?? step) + scoringFlops;
-  return { ...chargeOf({ runStart: 0, taskStart: 0, step, taskEnd }, multiplier, accounting.taskEnds), strict: accounting.strict };
+  const flops = { runStart: runStartFlops(spec, priced), taskStart: 0, step, taskEnd };
+  return { ...chargeOf(flops, multiplier, accounting.taskEnds), strict: accounting.strict };
 }
 
 /** What a resolved run is priced by. */
-export function pricedOf({ plan: { tasks }, model, methods, scored }: Pick<Resolved, "plan" | "model" | "methods" | "scored">): Priced {
+export function pricedOf({ plan: { tasks }, model, methods, data, scored }: Resolved): Priced {
   const samples = tasks.reduce((sum, task) => sum + task.samples, 0) / tasks.length;
-  return { model, methods, samples, scoringFlops: meanScoringFlops(scored, model.config) };
+  return { model, methods, pretraining: data.pretraining, samples, scoringFlops: meanScoringFlops(scored, model.config) };
+}
+
+/** FLOPs of a run's start, at most: one forward pass, in closed form, of the texts that methods embed. */
+export function runStartFlops(
+  { data }: RunSpec,
+  { model, methods, pretraining }: Pick<Priced, "model" | "methods" | "pretraining">,
+): number {
+  const pool = largestShares(data.mixture).pretraining > 0 ? pretraining.reduce((sum, set) => sum + sizeOf(set, "train"), 0) : 0;
+  const texts = methods.budgets.reduce((sum, budget) => sum + (budget.textsAtRunStart?.(pool) ?? 0), 0);
+  return texts * forwardFlops(workOf(model.config).text);
 }
 
 /** FLOPs of each task's end: batches that methods look at, at what one costs, and scores on held-back samples. */

@@ -1,6 +1,6 @@
 import { compose, type MethodStates, type Methods, replaceStates } from "../continual/compose.ts";
 import type { PairBatch } from "../continual/gradients.ts";
-import type { RowInfo, RunFacts, TaskContext } from "../continual/method.ts";
+import type { RowInfo, RunFacts, SeenRows, TaskContext } from "../continual/method.ts";
 import { requireGrad } from "../engine/grad.ts";
 import { memory, resetPeak } from "../engine/memory.ts";
 import { meter, meterAsync } from "../engine/meter.ts";
@@ -32,6 +32,8 @@ export interface MeteredStep {
   readonly stateBytes: number;
   /** What of that lies in the host's memory, and in no peak. */
   readonly hostBytes: number;
+  /** FLOPs of what methods do before the first step of a run. */
+  readonly startFlops: number;
   /** What methods do around tasks: FLOPs of a task's end that looks at one batch, and the highest sum of live bytes in all of it. */
   readonly between: { readonly flops: number; readonly peakBytes: number };
 }
@@ -42,6 +44,15 @@ export interface PlannedMethods {
   readonly facts: RunFacts;
   /** Of the batch; all of the update pool when absent. */
   readonly rows?: readonly RowInfo[];
+  readonly course?: PlannedCourse;
+}
+
+/** Tasks and texts of a run, for methods that look at them; without them a task has two steps of the planned rows, and every text fills its context. */
+export interface PlannedCourse {
+  /** Steps of each task. */
+  readonly steps: readonly number[];
+  readonly seen: SeenRows;
+  tokens(texts: readonly string[]): TokenBatch;
 }
 
 /**
@@ -62,12 +73,13 @@ export async function meterStep(
   const origin = new ShapesOfOrigin(config);
   let states: MethodStates = [];
   let between = { flops: 0, peakBytes: 0 };
+  let startFlops = 0;
   const taken = createLearner(whole, options, { methods });
   try {
     if (planned) {
       requireGrad(taken.leaves, false);
       const steady = await steadyStates(methods, (task) => shapeContext(whole, { ...planned, origin, batch }, task));
-      states = steady.states;
+      ({ states, startFlops } = steady);
       between = { flops: steady.flops, peakBytes: steady.peakBytes - before };
       requireGrad(taken.leaves);
     }
@@ -93,6 +105,7 @@ export async function meterStep(
       momentBytes: bytes(taken.moments),
       stateBytes: bytes([states, adapters?.weights]) + kept,
       hostBytes: bytes(shapesOnHost(states)),
+      startFlops,
       between: { ...between, peakBytes: between.peakBytes + more },
     };
   } finally {
@@ -105,22 +118,27 @@ export async function meterStep(
 async function steadyStates(
   methods: Methods,
   contextOf: (task: number) => TaskContext,
-): Promise<{ readonly states: MethodStates; readonly flops: number; readonly peakBytes: number }> {
+): Promise<{ readonly states: MethodStates; readonly startFlops: number; readonly flops: number; readonly peakBytes: number }> {
   resetPeak();
-  let states = await methods.init(contextOf(0));
+  const start = await meterAsync(async () => {
+    const initial = await methods.init(contextOf(0));
+    const begun = await methods.startTask(contextOf(0), initial);
+    replaceStates(initial, begun);
+    return begun;
+  });
+  let states = start.result;
   const move = (next: MethodStates): void => {
     replaceStates(states, next);
     states = next;
   };
-  move(await methods.startTask(contextOf(0), states));
   move(await methods.endTask(contextOf(0), states));
   move(await methods.shipped(contextOf(0).model.weights, contextOf(0), states));
   move(await methods.startTask(contextOf(1), states));
-  const earlier = memory().metaPeak;
+  const earlier = Math.max(start.metaPeakBytes, memory().metaPeak);
   const end = await meterAsync(() => methods.endTask(contextOf(1), states));
   // Only what it takes was asked for.
   replaceStates(end.result, states);
-  return { states, flops: end.flops, peakBytes: Math.max(earlier, end.metaPeakBytes) };
+  return { states, startFlops: start.flops, flops: end.flops, peakBytes: Math.max(earlier, end.metaPeakBytes) };
 }
 
 /** The weights that a run began with, as shapes: a run holds them once a method has asked. */
@@ -141,14 +159,14 @@ class ShapesOfOrigin {
 /** A task of a model of shapes: one batch of its own, the planned rows in each of its steps, no files. */
 function shapeContext(
   model: Clip,
-  { facts, rows = [], origin, batch }: PlannedMethods & { readonly origin: ShapesOfOrigin; readonly batch: PlannedBatch },
+  { facts, rows = [], course, origin, batch }: PlannedMethods & { readonly origin: ShapesOfOrigin; readonly batch: PlannedBatch },
   task: number,
 ): TaskContext {
   return {
     task,
-    steps: 2,
-    seen: Object.assign(() => rows, { roles: () => rows.map(({ role }) => role) }),
-    tokens: (texts) => fullBatch(model.config, texts.length).texts,
+    steps: course?.steps[task] ?? 2,
+    seen: course?.seen ?? Object.assign(() => rows, { roles: () => rows.map(({ role }) => role) }),
+    tokens: (texts) => course?.tokens(texts) ?? fullBatch(model.config, texts.length).texts,
     run: facts,
     model,
     learns: () => true,

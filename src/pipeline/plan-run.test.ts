@@ -2,9 +2,12 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { writeUnreadRun } from "../../test/fixtures/data/unread-photos.ts";
+import { forwardFlops } from "../budget/tower.ts";
+import { architecture } from "../models/architecture.ts";
 import { readSpec } from "../runs/spec.ts";
 import { meanOfBlocks } from "./plan-calibrate.ts";
 import { forecastRun, type RunForecast } from "./plan-run.ts";
+import { workOf } from "./plan-shape.ts";
 
 const { folder, file } = writeUnreadRun(
   12,
@@ -117,4 +120,25 @@ test("charged with every step as published, EWC's Fisher pass leaves it few of t
   // 24 samples are three batches of Fisher information, each about a step.
   expect(fair / published).toBeGreaterThan(2.5);
   expect(fair / published).toBeLessThan(4.5);
+});
+
+test("ZSCL's pass of the reference texts is told as the run's start, and charged once under fair alone", async () => {
+  const zscl = async (taskEnds: string): Promise<RunForecast> =>
+    forecast(
+      "budget={total: 2000 GFLOP}",
+      "budget.per_task=null",
+      `budget.accounting={steps_from: metered, task_ends: ${taskEnds}}`,
+      "data.mixture={update: 0.5, buffer: 0, pretraining: 0.5}",
+      "data.pretraining={from: 'folder:./photos'}",
+      "methods=[{name: zscl, most_texts: 20}]",
+    );
+  const [fair, published] = [await zscl("fair"), await zscl("published")];
+  const steps = ({ charge, steps: count }: RunForecast): number => (charge?.perStep ?? Number.NaN) * count;
+  const text = forwardFlops(workOf(architecture("mini-flux")).text);
+  expect(((fair.charge?.total ?? Number.NaN) - steps(fair)) / text).toBeCloseTo(20, 6);
+  expect(published.charge?.total).toBe(steps(published));
+  // What the pool's captions really take: there are four, and they do not fill the context.
+  expect(fair.startFlops).toBe(published.startFlops);
+  expect(fair.startFlops).toBeGreaterThan(0);
+  expect(fair.startFlops).toBeLessThan(4 * text);
 });

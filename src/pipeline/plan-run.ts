@@ -42,6 +42,8 @@ export interface RunForecast {
   readonly step: StepForecast;
   /** Charged against the budget, in its own unit; absent where steps or samples are counted. */
   readonly charge?: { readonly unit: "mafs" | "flops"; readonly perStep: number; readonly multiplier: number; readonly total: number };
+  /** FLOPs of what methods do before the first step. */
+  readonly startFlops: number;
   /** What methods do when tasks end, over the run: batches looked at, held-back images scored, and the FLOPs of both. */
   readonly taskEnds: { readonly batches: number; readonly scoredImages: number; readonly flops: number };
   /** Never charged. */
@@ -102,6 +104,7 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
     samples: steps * spec.data.batchSize,
     step,
     ...(charge ? { charge } : {}),
+    startFlops: step.startFlops,
     taskEnds: taskEndsOf(resolved, step),
     evaluation,
     memory: {
@@ -154,9 +157,13 @@ function diskOf({ plan, methods }: Resolved, { momentBytes, stateBytes }: StepFo
 
 type Untimed = Omit<RunForecast, "time" | "warnings">;
 
-/** An image of an evaluation, and what tasks' ends take, have their share of a step by FLOPs. */
-function timeOf(measured: Calibration, { steps, step, taskEnds, evaluation }: Untimed, price: number | undefined): TimeForecast {
-  const trainMs = measured.stepMs * (steps + taskEnds.flops / step.metered);
+/** An image of an evaluation, and what methods take beside steps, have their share of a step by FLOPs. */
+function timeOf(
+  measured: Calibration,
+  { steps, step, startFlops, taskEnds, evaluation }: Untimed,
+  price: number | undefined,
+): TimeForecast {
+  const trainMs = measured.stepMs * (steps + (startFlops + taskEnds.flops) / step.metered);
   const evaluateMs = measured.stepMs * (evaluation.flops / step.metered);
   const totalMs = trainMs + evaluateMs;
   return { ...measured, trainMs, evaluateMs, totalMs, ...(price === undefined ? {} : { cost: (price * totalMs) / 3.6e6 }) };

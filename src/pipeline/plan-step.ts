@@ -8,9 +8,9 @@ import type { RunSpec } from "../runs/spec.ts";
 import { excludedPairs, rowInfo, type TrainingRow } from "../training/batches.ts";
 import type { TaskWork } from "../training/loop.ts";
 import { clipTokenizer, runFacts, stepOptions, taskWork } from "./assemble.ts";
-import { meanAsked, withMethodRows } from "./method-rows.ts";
-import { knownClosedForm, learningSides, meteredAtMost } from "./plan-cost.ts";
-import { fullBatch, type MeteredStep, meterStep, type PlannedBatch } from "./plan-meter.ts";
+import { meanAsked, seenRows, withMethodRows } from "./method-rows.ts";
+import { knownClosedForm, learningSides, meteredAtMost, runStartFlops } from "./plan-cost.ts";
+import { fullBatch, type MeteredStep, meterStep, type PlannedBatch, type PlannedCourse } from "./plan-meter.ts";
 import { workOf } from "./plan-shape.ts";
 import { captionsAreHere } from "./plan-unopened.ts";
 import type { Resolved } from "./resolve.ts";
@@ -34,6 +34,8 @@ export interface StepForecast {
   readonly stateBytes: number;
   /** See {@link MeteredStep.hostBytes}. */
   readonly hostBytes: number;
+  /** FLOPs of what methods do before the first step: at most, in closed form, where captions are not there. */
+  readonly startFlops: number;
   /** See {@link MeteredStep.between}. */
   readonly between: MeteredStep["between"];
 }
@@ -54,8 +56,9 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
   const sampled = sampledRows(works, resolved, facts);
   const batches = sampled.map((rows) => plannedBatch(spec, rows, config.text.contextLength));
   const steps: MeteredStep[] = [];
+  const course = courseOf(works, config.text.contextLength);
   for (const [i, batch] of batches.entries())
-    steps.push(await meterStep(config, options, batch, { methods, facts, rows: (sampled[i] ?? []).map(rowInfo) }));
+    steps.push(await meterStep(config, options, batch, { methods, facts, rows: (sampled[i] ?? []).map(rowInfo), course }));
   if (steps.length === 0) steps.push(await meteredAtMost(spec, resolved.model, methods));
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const metered = mean(steps.map(({ flops }) => flops)) * ofAllSteps(works, resolved, { facts, sampled });
@@ -75,9 +78,17 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
     momentBytes: steps[0]?.momentBytes ?? 0,
     stateBytes: steps[0]?.stateBytes ?? 0,
     hostBytes: steps[0]?.hostBytes ?? 0,
+    startFlops:
+      works.length > 0 ? (steps[0]?.startFlops ?? 0) : runStartFlops(spec, { ...resolved, pretraining: resolved.data.pretraining }),
     between: steps[0]?.between ?? { flops: 0, peakBytes: 0 },
   };
 }
+
+const courseOf = (works: readonly TaskWork[], contextLength: number): PlannedCourse => ({
+  steps: works.map(({ steps }) => steps),
+  seen: seenRows(works),
+  tokens: (texts) => distinctTexts(texts, clipTokenizer(), contextLength).batch,
+});
 
 /** Rows of steps in the middle of tasks, spread over the stream. */
 function sampledRows(tasks: readonly TaskWork[], { methods }: Resolved, facts: RunFacts): readonly (readonly TrainingRow[])[] {

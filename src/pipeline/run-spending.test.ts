@@ -40,7 +40,7 @@ async function spending(...set: readonly string[]): Promise<RunSpending> {
 
 const forecast = (...set: readonly string[]) => forecastRun(specOf(set), { folder, env: {}, runs: folder, calibrate: false });
 
-test("counted budgets are told at the meter's price, ends of tasks on top; planned evaluations are those of the plan", async () => {
+test("counted budgets are told at the meter's price, what lies beside them on top; planned evaluations are those of the plan", async () => {
   const ewc = "methods=[{name: ewc, max_samples: 16}]";
   const [found, plan] = [await spending(ewc), await forecast(ewc)];
   const step = plan.step.metered;
@@ -48,12 +48,12 @@ test("counted budgets are told at the meter's price, ends of tasks on top; plann
     [expect.closeTo(5, 9), expect.closeTo(5, 9)],
     [expect.closeTo(5, 9), expect.closeTo(2, 9)],
   ]);
-  const ends = found.tasks.reduce((sum, { end }) => sum + end.planned, 0);
+  const ends = found.tasks.reduce((sum, { beside }) => sum + beside.planned, 0);
   expect(ends).toBeGreaterThan(0);
   expect(ends / plan.taskEnds.flops).toBeCloseTo(1, 9);
-  expect(found.tasks.map(({ end }) => end.spent)).toEqual([found.tasks[0]?.end.planned, 0]);
+  expect(found.tasks.map(({ beside }) => beside.spent)).toEqual([found.tasks[0]?.beside.planned, 0]);
   expect(found.budget / (10 * step + ends)).toBeCloseTo(1, 9);
-  expect(found.given).toBe("5 steps a task, and the ends of tasks");
+  expect(found.given).toBe("5 steps a task, and what lies beside steps");
   // Before, after two tasks, and inside of each after its second step; its fifth is its last, it has no ninth.
   expect(plan.evaluation).toMatchObject({ times: 5, images: expect.any(Number) as number });
   const { images } = plan.evaluation;
@@ -72,7 +72,7 @@ test("a budget of MAFs is told in FLOPs at the method's memory: both sides of th
   const [found, plan] = [await spending(...set), await forecast(...set)];
   expect(found.multiplier).toBe(0.2551);
   expect((found.budget * 0.2551) / 400e9).toBeCloseTo(1, 12);
-  const planned = found.tasks.reduce((sum, { steps, end }) => sum + steps.planned + end.planned, 0);
+  const planned = found.tasks.reduce((sum, { steps, beside }) => sum + steps.planned + beside.planned, 0);
   expect((planned * 0.2551) / (plan.charge?.total ?? Number.NaN)).toBeCloseTo(1, 12);
   expect(found.given).toBe("200.0 GMAF a task");
 }, 30_000);

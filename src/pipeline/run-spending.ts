@@ -11,8 +11,9 @@ import { forecastStep } from "./plan-step.ts";
 import { plannedEvaluations } from "./planned-evaluations.ts";
 import { type Resolved, resolveRun, toPlan } from "./resolve.ts";
 
-/** FLOPs of a step and of each task's end; how many MAFs a FLOP is, where memory is charged. */
+/** FLOPs of the run's start, of a step and of each task's end; how many MAFs a FLOP is, where memory is charged. */
 interface Costs {
+  readonly start: number;
   readonly step: number;
   readonly ends: readonly number[];
   readonly multiplier?: number;
@@ -36,22 +37,23 @@ export async function spendingOfRun(
   const counted = { steps: costs.step, samples: costs.step / spec.data.batchSize, time: costs.step / stepMs } as const;
   const isPriced = unit === "mafs" || unit === "flops";
   const allowed = (isPriced ? 1 / multiplier : counted[unit]) * total * (scope === "task" ? plan.tasks.length : 1);
-  // Where steps are counted, what methods do between tasks comes on top of them.
-  const ends = isPriced ? 0 : costs.ends.reduce((sum, end) => sum + end, 0);
+  // Where steps are counted, what methods do beside them comes on top.
+  const others = isPriced ? 0 : costs.ends.reduce((sum, end) => sum + end, costs.start);
   const { before, tasks } = evaluationOf(resolved, view);
   return {
     before,
     tasks: plan.tasks.map(({ steps }, task) => {
       const end = costs.ends[task] ?? 0;
+      const start = task === 0 ? costs.start : 0;
       const { done = 0, state = "waiting" } = view.tasks[task] ?? {};
       return {
         steps: { planned: steps * costs.step, spent: done * costs.step },
-        end: { planned: end, spent: state === "done" ? end : 0 },
+        beside: { planned: start + end, spent: (state === "waiting" ? 0 : start) + (state === "done" ? end : 0) },
         evaluation: tasks[task] ?? { planned: 0, spent: 0 },
       };
     }),
-    budget: allowed + ends,
-    given: `${amountOf(spec)}${scope === "task" ? " a task" : ""}${ends > 0 ? ", and the ends of tasks" : ""}`,
+    budget: allowed + others,
+    given: `${amountOf(spec)}${scope === "task" ? " a task" : ""}${others > 0 ? ", and what lies beside steps" : ""}`,
     ...(costs.multiplier === undefined ? {} : { multiplier: costs.multiplier }),
   };
 }
@@ -65,13 +67,14 @@ async function costsOf(resolved: Resolved): Promise<Costs> {
     if (!price) throw new Error(`internal: a budget of ${unit} without a price`);
     const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
     return {
+      start: price.runStart / multiplier,
       step: price.perStep / multiplier,
       ends: tasks.map(() => price.perTask / multiplier),
       ...(unit === "mafs" ? { multiplier } : {}),
     };
   }
-  const { metered, between } = await forecastStep(resolved);
-  return { step: metered, ends: taskEndFlops(resolved, between.flops) };
+  const { metered, startFlops, between } = await forecastStep(resolved);
+  return { start: startFlops, step: metered, ends: taskEndFlops(resolved, between.flops) };
 }
 
 /** Evaluations by the images they embed; one counts as spent when it stands in the journal. */

@@ -8,8 +8,8 @@ const of = (planned: number, spent = planned): Spending => ({ planned, spent });
 const spending: RunSpending = {
   before: of(10e9),
   tasks: [
-    { steps: of(300e9), end: of(100e9), evaluation: of(20e9) },
-    { steps: of(300e9, 100e9), end: of(100e9, 0), evaluation: of(20e9, 0) },
+    { steps: of(300e9), beside: of(100e9), evaluation: of(20e9) },
+    { steps: of(300e9, 100e9), beside: of(100e9, 0), evaluation: of(20e9, 0) },
   ],
   budget: 1000e9,
   given: "400 GMAF a task",
@@ -19,14 +19,14 @@ const task = (index: number, done: number): RunView["tasks"][number] => ({ index
 const view: RunView = { ...emptyView(), tasks: [task(0, 3), task(1, 1)] };
 const figure = budgetFigure({ view, spending });
 
-test("steps and ends of tasks add up against the budget, evaluation stands apart", () => {
+test("steps and what lies beside them add up against the budget, evaluation stands apart", () => {
   expect(figure?.table.rows).toEqual([
     ["start", undefined, undefined, undefined, undefined, "10.00 GFLOP", "10.00 GFLOP", undefined, undefined],
     ["task 1", "300.0 GFLOP", "300.0 GFLOP", "100.0 GFLOP", "100.0 GFLOP", "20.00 GFLOP", "20.00 GFLOP", "400.0 GFLOP", "40.0"],
     ["task 2", "300.0 GFLOP", "100.0 GFLOP", "100.0 GFLOP", "0.000 FLOP", "20.00 GFLOP", "0.000 FLOP", "500.0 GFLOP", "50.0"],
   ]);
   expect(figure?.reading).toBe(
-    "500.0 GFLOP of the budget's 1.000 TFLOP are spent (50.0 %), 20.0 % of it when tasks ended, the plan's other 300.0 GFLOP are not spent; with memory × 0.8 that is 400.0 GMAF. Evaluation took 30.00 GFLOP beside it, 6.0 % of that.",
+    "500.0 GFLOP of the budget's 1.000 TFLOP are spent (50.0 %), 20.0 % of it beside steps, the plan's other 300.0 GFLOP are not spent; with memory × 0.8 that is 400.0 GMAF. Evaluation took 30.00 GFLOP beside it, 6.0 % of that.",
   );
   expect(figure?.legend).toContain("the dashed line is the budget (400 GMAF a task)");
 });
@@ -56,14 +56,12 @@ test("several runs are a line each, with their own budgets", () => {
     ["a", "400 GMAF a task", "400.0 GFLOP", "100.0 GFLOP", "30.00 GFLOP", "500.0 GFLOP", "50.0"],
     ["b", "4 steps", "300.0 GFLOP", "100.0 GFLOP", "30.00 GFLOP", "400.0 GFLOP", "100.0"],
   ]);
-  expect(both.reading).toContain(
-    "b: 400.0 GFLOP of the budget's 400.0 GFLOP are spent (100.0 %), 25.0 % of it when tasks ended, as planned.",
-  );
+  expect(both.reading).toContain("b: 400.0 GFLOP of the budget's 400.0 GFLOP are spent (100.0 %), 25.0 % of it beside steps, as planned.");
 });
 
 test("what is not known is not drawn, and a run that has spent nothing says so", () => {
   expect(budgetFigure({ view })).toBeUndefined();
-  const waiting = { ...spending, tasks: [{ steps: of(5e9, 0), end: of(0), evaluation: of(0) }] };
+  const waiting = { ...spending, tasks: [{ steps: of(5e9, 0), beside: of(0), evaluation: of(0) }] };
   expect(budgetFigure({ view: emptyView(), spending: waiting })?.reading).toBe(
     "Nothing of a budget of 1.000 TFLOP is spent; the plan is 5.000 GFLOP.",
   );

@@ -15,8 +15,8 @@ export interface Spending {
 /** Where the compute of one task goes. */
 interface TaskSpending {
   readonly steps: Spending;
-  /** What methods do when the task ends. */
-  readonly end: Spending;
+  /** What methods do when the task ends; in the first task also what they do as the run starts. */
+  readonly beside: Spending;
   /** In the task's midst and after it; never charged. */
   readonly evaluation: Spending;
 }
@@ -26,7 +26,7 @@ export interface RunSpending {
   /** The evaluation before the first task. */
   readonly before: Spending;
   readonly tasks: readonly TaskSpending[];
-  /** What the run's budget allows, ends of tasks too; with the words it is given in. */
+  /** What the run's budget allows, work beside steps too; with the words it is given in. */
   readonly budget: number;
   readonly given: string;
   /** MAFs of a FLOP: memory over that of full fine-tuning. Absent where memory is not charged. */
@@ -38,7 +38,7 @@ interface Piece {
   readonly column: string;
   readonly from: number;
   readonly to: number;
-  readonly part: "steps" | "end";
+  readonly part: "steps" | "beside";
 }
 
 /** A value above a column. */
@@ -48,7 +48,7 @@ interface Mark {
 }
 
 const right = { align: "right" } as const;
-const colours = { steps: ink("knowledge"), end: ink("mean") } as const;
+const colours = { steps: ink("knowledge"), beside: ink("mean") } as const;
 
 /** Where a run's compute went, task on task, against its budget; undefined where its costs are not known. */
 export function budgetFigure({ view, spending }: Pick<ReportContent, "view" | "spending">): Figure | undefined {
@@ -67,7 +67,7 @@ export function budgetFigure({ view, spending }: Pick<ReportContent, "view" | "s
     table: {
       columns: [{ title: "task" }, ...spendingColumns],
       rows: [
-        ["start", ...spendingCells({ steps: nothing, end: nothing, evaluation: before })],
+        ["start", ...spendingCells({ steps: nothing, beside: nothing, evaluation: before })],
         ...tasks.map((task, i) => [taskName(i, view), ...spendingCells(task, { so: spent[i] ?? 0, budget })]),
       ],
     },
@@ -117,12 +117,12 @@ const nothing: Spending = { planned: 0, spent: 0 };
 const plus = (a: Spending, b: Spending): Spending => ({ planned: a.planned + b.planned, spent: a.spent + b.spent });
 
 /** What counts against the budget. */
-const chargedOf = ({ steps, end }: TaskSpending): Spending => plus(steps, end);
+const chargedOf = ({ steps, beside }: TaskSpending): Spending => plus(steps, beside);
 
 /** All tasks as one, with the evaluation before them. */
 function wholeOf({ before, tasks }: RunSpending): TaskSpending {
   const sum = (part: keyof TaskSpending): Spending => tasks.map((task) => task[part]).reduce(plus, nothing);
-  return { steps: sum("steps"), end: sum("end"), evaluation: plus(before, sum("evaluation")) };
+  return { steps: sum("steps"), beside: sum("beside"), evaluation: plus(before, sum("evaluation")) };
 }
 
 function runningSums(values: readonly number[]): readonly number[] {
@@ -136,8 +136,8 @@ function runningSums(values: readonly number[]): readonly number[] {
 const spendingColumns: readonly Column[] = [
   { title: "steps, planned", ...right },
   { title: "steps, spent", ...right },
-  { title: "ends of tasks, planned", ...right },
-  { title: "ends of tasks, spent", ...right },
+  { title: "beside steps, planned", ...right },
+  { title: "beside steps, spent", ...right },
   { title: "evaluation, planned", ...right },
   { title: "evaluation, spent", ...right },
   { title: "charged so far", ...right },
@@ -145,18 +145,20 @@ const spendingColumns: readonly Column[] = [
 ];
 
 function spendingCells(
-  { steps, end, evaluation }: TaskSpending,
+  { steps, beside, evaluation }: TaskSpending,
   charged?: { readonly so: number; readonly budget: number },
 ): readonly Cell[] {
   const cells = ({ planned, spent }: Spending): readonly Cell[] =>
     planned === 0 && spent === 0 ? [undefined, undefined] : [formatFlops(planned), formatFlops(spent)];
   const so = charged ? [formatFlops(charged.so), score(charged.so / charged.budget)] : [undefined, undefined];
-  return [...cells(steps), ...cells(end), ...cells(evaluation), ...so];
+  return [...cells(steps), ...cells(beside), ...cells(evaluation), ...so];
 }
 
 function barsLegend(tasks: readonly TaskSpending[]): string {
-  const ends = tasks.some(({ end }) => end.planned > 0) ? "; the upper part of a bar is what methods did when tasks ended" : "";
-  return `FLOPs that count against the budget, as the run's journal has them${ends}. What was lost in a crash and done again counts once, what was taken from another run as if it had been done.`;
+  const others = tasks.some(({ beside }) => beside.planned > 0)
+    ? "; the upper part of a bar is what methods did beside steps, as the run began and when tasks ended"
+    : "";
+  return `FLOPs that count against the budget, as the run's journal has them${others}. What was lost in a crash and done again counts once, what was taken from another run as if it had been done.`;
 }
 
 /** What the numbers say of one run. */
@@ -165,7 +167,7 @@ function readingOf(run: RunSpending): string {
   const whole = wholeOf(run);
   const { planned, spent } = chargedOf(whole);
   if (spent === 0) return `Nothing of a budget of ${formatFlops(budget)} is spent; the plan is ${formatFlops(planned)}.`;
-  const ends = whole.end.spent > 0 ? `, ${score(whole.end.spent / spent)} % of it when tasks ended` : "";
+  const others = whole.beside.spent > 0 ? `, ${score(whole.beside.spent / spent)} % of it beside steps` : "";
   const left = spent < planned ? `the plan's other ${formatFlops(planned - spent)} are not spent` : "as planned";
   const memory =
     multiplier === undefined ? "" : `; with memory × ${Number(multiplier.toFixed(4))} that is ${formatFlops(spent * multiplier, "MAF")}`;
@@ -174,7 +176,7 @@ function readingOf(run: RunSpending): string {
     evaluation === 0
       ? "Nothing was evaluated."
       : `Evaluation took ${formatFlops(evaluation)} beside it, ${score(evaluation / spent)} % of that.`;
-  return `${formatFlops(spent)} of the budget's ${formatFlops(budget)} are spent (${score(spent / budget)} %)${ends}, ${left}${memory}. ${beside}`;
+  return `${formatFlops(spent)} of the budget's ${formatFlops(budget)} are spent (${score(spent / budget)} %)${others}, ${left}${memory}. ${beside}`;
 }
 
 /** The bar of what is charged, from where the one before it ended. */
@@ -182,7 +184,7 @@ function piecesOf(task: TaskSpending, { column, from }: Pick<Piece, "column" | "
   const middle = from + task.steps.spent;
   const pieces: readonly Piece[] = [
     { column, from, to: middle, part: "steps" },
-    { column, from: middle, to: from + chargedOf(task).spent, part: "end" },
+    { column, from: middle, to: from + chargedOf(task).spent, part: "beside" },
   ];
   return pieces.filter(({ from: low, to }) => to > low);
 }

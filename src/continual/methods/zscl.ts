@@ -6,7 +6,7 @@ import { learnedSnapshot } from "../anchor.ts";
 import { meanWith, refuseAdapters } from "../averaging.ts";
 import { distilled, rowsOf } from "../distil.ts";
 import { defineMethod, type TaskContext } from "../method.ts";
-import { captionsOfFile, captionsOfPretraining } from "../reference-texts.ts";
+import { captionsIn, captionsOfFile, captionsOfPretraining } from "../reference-texts.ts";
 import { spring } from "../spring.ts";
 import { asTeacher, embedTextsUnder, teacherWeights } from "../teacher.ts";
 
@@ -40,7 +40,11 @@ export default defineMethod({
     weFreq: z.int().min(1).default(100).describe("steps between two weights of the mean that the task leaves"),
   }),
   build: ({ texts, mostTexts, temperature, scaling, l2, weFreq }) => ({
-    budget: { learns: "metered" },
+    budget: {
+      learns: "metered",
+      textsAtRunStart: (pretraining) =>
+        pretraining === 0 ? 0 : Math.min(mostTexts, texts === undefined ? pretraining : captionsIn(texts).length),
+    },
     init: (): Memory => ({ references: null, anchor: new Map(), average: null, warned: false }),
     async startTask(task, { references, warned }: Memory): Promise<Memory> {
       refuseAdapters("zscl", task.model);
