@@ -72,7 +72,10 @@ function factsOf(plan: RunForecast): readonly Fact[] {
     ["evaluation", `${evaluation.times} times up to ${evaluation.images} images, ${formatFlops(evaluation.flops)}, never charged`],
     ["memory", `${formatBytes(memory.peakBytes)} at the peak, of ${formatBytes(memory.limitBytes)}`],
     ["", memory.hostBytes === 0 ? undefined : `${formatBytes(memory.hostBytes)} of state offloaded to the host's memory, in no multiplier`],
-    ["disk", `up to ${formatBytes(disk.totalBytes)}, ${formatBytes(disk.checkpointBytes)} a checkpoint`],
+    [
+      "disk",
+      `up to ${formatBytes(disk.totalBytes)}, ${formatBytes(disk.checkpointBytes)} a checkpoint${disk.expertBytes > 0 ? `, ${formatBytes(disk.expertBytes)} of experts` : ""}`,
+    ],
     ["time", timeText(plan)],
   ];
 }

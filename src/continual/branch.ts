@@ -18,7 +18,7 @@ export interface TaskLengths {
  */
 export function branchMethod(name: string, from: (steps: TaskLengths) => number | undefined): Method<Memory> {
   return {
-    modelsKept: 1,
+    holds: () => ({ models: 1 }),
     init: ({ steps }) => ({ first: steps }),
     startTask({ steps, model }, { first }) {
       const at = from({ first, own: steps });

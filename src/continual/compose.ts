@@ -9,6 +9,7 @@ import type {
   AppliedStep,
   FeatureContext,
   GradientContext,
+  Held,
   Method,
   MethodBudget,
   MethodRow,
@@ -67,7 +68,7 @@ const rowsError = (message: string): EvergreenError =>
 /** Hooks of a method that acts between tasks alone. */
 const betweenTasks: ReadonlySet<string> = new Set([
   "budget",
-  "modelsKept",
+  "holds",
   "scoring",
   "init",
   "startTask",
@@ -128,9 +129,9 @@ export class Methods {
     return this.parts.flatMap(({ budget }) => budget ?? []);
   }
 
-  /** Whole models that states hold and a plan's one step does not make. */
-  get modelsKept(): number {
-    return this.parts.reduce((total, { modelsKept = 0 }) => total + modelsKept, 0);
+  /** What each method holds beyond what a plan sees, in a run of so many tasks. */
+  held(tasks: number): Promise<readonly Held[]> {
+    return Promise.all(this.parts.map(async (part) => (await part.holds?.(tasks)) ?? {}));
   }
 
   /** What all methods together ask to be scored; undefined where none does. */

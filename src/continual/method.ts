@@ -179,8 +179,8 @@ export interface DrawnAt extends StepIndex {
 export interface Method<State extends StateTree = StateTree> {
   /** How closed forms and the published table know it; nothing where it costs what plain fine-tuning does. */
   readonly budget?: MethodBudget;
-  /** Whole models that its state holds, at most, and that neither a single step nor a hook around tasks but {@link flow} makes: a plan runs those alone. */
-  readonly modelsKept?: number;
+  /** What is held at the most in a run of so many tasks, beyond what its state holds as the second task starts. A plan sees that start, the second step and the task's end, and no {@link flow}. */
+  holds?(tasks: number): Held | Promise<Held>;
   /** Present where weights are scored on held-back samples. */
   readonly scoring?: Scoring;
   /** The architecture that learns: the model's, or one that has more parameters, which are drawn as the run begins. What is evaluated before the first task is the model without them. */
@@ -225,6 +225,20 @@ export interface GradientContext {
   readonly rows: readonly RowInfo[];
   /** Gradients of the run's objective over some rows of the batch alone: a pass of its own. */
   gradientsOf(rows: readonly number[]): Weights;
+}
+
+/** What a method holds beyond what a plan sees; nothing of what is absent. */
+export interface Held {
+  /** Whole models in its state. */
+  readonly models?: number;
+  /** Sets of the run's adapters in its state. */
+  readonly adapterSets?: number;
+  /** Those models and sets lie in the host's memory. */
+  readonly isAway?: boolean;
+  /** Whole models in files: see {@link ExpertLibrary}. */
+  readonly experts?: number;
+  /** Files beside them, each of what the method's state holds when a task has ended. */
+  readonly statistics?: number;
 }
 
 /** What a plan takes from a method that it cannot meter on shapes. */

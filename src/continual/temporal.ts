@@ -10,7 +10,7 @@ import type { TowerMeasures } from "../runs/lineage.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { expertStatistic } from "./expert-statistics.ts";
 import { towerCosines } from "./merge-measures.ts";
-import type { TaskContext } from "./method.ts";
+import type { Held, TaskContext } from "./method.ts";
 import {
   ageShares,
   checkRule,
@@ -47,9 +47,14 @@ interface Border {
   readonly chain: Chain;
 }
 
-/** Models that a {@link Chain} holds at most: the chain of merges, and a running mean where the operator may be one. */
-export const modelsKept = (rule: TemporalRule): number =>
-  Number(uses(rule, "unrolled")) + Number(uses(rule, "all") && rule.modifier === undefined && !rule.reverse);
+/** What a rule holds in a run of so many tasks: the chain of merges and, of all experts, a running mean, or else a file of each with its statistics. */
+export async function holdings(rule: TemporalRule, tasks: number): Promise<Held> {
+  const of = await operatorsOf(rule);
+  const chain = Number(uses(rule, "unrolled"));
+  if (!uses(rule, "all")) return { models: chain };
+  if (isRunning(rule, of)) return { models: chain + 1 };
+  return { models: chain, experts: tasks, statistics: neededOf(of) !== undefined && rule.maxSamples !== undefined ? tasks : 0 };
+}
 
 /** The state before the first expert; refuses what cannot be merged in some task, before anything is trained. @throws {MergeError} */
 export async function unmerged(rule: TemporalRule, { run }: TaskContext): Promise<Chain> {

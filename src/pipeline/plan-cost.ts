@@ -20,10 +20,15 @@ import { fullBatch, type MeteredStep, meterStep } from "./plan-meter.ts";
 import { workOf } from "./plan-shape.ts";
 import type { Resolved } from "./resolve.ts";
 
-/** What is priced: the methods on a model with the pretraining pool's sets, and of an average task the samples and what scores on held-back ones take. */
-export interface Priced {
+/** What is metered: a step of the methods on a model, in a run of so many tasks. */
+export interface Metered {
   readonly model: ModelSource;
   readonly methods: Methods;
+  readonly tasks: number;
+}
+
+/** What is priced beside the step: the texts of a run's start, which are the pretraining pool's; of an average task the samples, and what scores on held-back ones take. */
+export interface Priced extends Metered {
   readonly pretraining: readonly DataSource[];
   readonly samples: number;
   readonly scoringFlops: number;
@@ -35,9 +40,9 @@ export async function priceOf(spec: RunSpec, priced: Priced): Promise<Price | un
   const { unit, accounting, stepMs } = spec.budget;
   if (unit === "time") return { runStart: 0, perTask: 0, perStep: stepMs ?? Number.NaN, strict: true };
   if (!accounting) return undefined;
-  const metered = accounting.stepsFrom === "metered" ? await meteredAtMost(spec, model, methods) : undefined;
+  const metered = accounting.stepsFrom === "metered" ? await meteredAtMost(spec, priced) : undefined;
   const step = metered?.flops ?? closedFormOf(spec, model.config, methods);
-  const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
+  const multiplier = unit === "mafs" ? await chargedMultiplier(spec, priced, accounting) : 1;
   // The published charge is as for a pool of any size, at every number of tasks.
   const pool = accounting.taskEnds === "published" ? Number.POSITIVE_INFINITY : samples;
   const batches = batchesAtTaskEnd(methods, { samples: pool, batchSize: spec.data.batchSize });
@@ -49,7 +54,14 @@ export async function priceOf(spec: RunSpec, priced: Priced): Promise<Price | un
 /** What a resolved run is priced by. */
 export function pricedOf({ plan: { tasks }, model, methods, data, scored }: Resolved): Priced {
   const samples = tasks.reduce((sum, task) => sum + task.samples, 0) / tasks.length;
-  return { model, methods, pretraining: data.pretraining, samples, scoringFlops: meanScoringFlops(scored, model.config) };
+  return {
+    model,
+    methods,
+    tasks: tasks.length,
+    pretraining: data.pretraining,
+    samples,
+    scoringFlops: meanScoringFlops(scored, model.config),
+  };
 }
 
 /** FLOPs of a run's start, at most: one forward pass, in closed form, of the texts that methods embed. */
@@ -78,15 +90,18 @@ export const batchesAtTaskEnd = (methods: Methods, of: { readonly samples: numbe
 /** Memory of the run's step over that of full fine-tuning by AdamW, by the table or by the meter. */
 export async function chargedMultiplier(
   spec: RunSpec,
-  { model, methods }: Pick<Priced, "model" | "methods">,
+  { model, methods, tasks }: Metered,
   { multipliers }: AccountingSpec,
 ): Promise<number> {
   if (multipliers === "published") return publishedMultiplier(spec, methods);
-  const own = await meteredAtMost(spec, model, methods);
+  const own = await meteredAtMost(spec, { model, methods, tasks });
   const train: RunSpec["model"]["train"] = { image: "all", text: "all", logitScale: true };
   const { lr, wd, clipGradNorm, decayAppliesTo } = spec.optim;
   const optim: RunSpec["optim"] = { name: "adamw", lr, wd, clipGradNorm, decayAppliesTo, betas: [0.9, 0.999], eps: 1e-8 };
-  return multiplierOf(own, await meteredAtMost({ ...spec, optim, model: { ...spec.model, train } }, model, compose([])));
+  return multiplierOf(
+    own,
+    await meteredAtMost({ ...spec, optim, model: { ...spec.model, train } }, { model, methods: compose([]), tasks }),
+  );
 }
 
 /** The table is of AdamW. @throws {EvergreenError} for what it has no row of. */
@@ -159,9 +174,9 @@ function sideOf(part: RunSpec["model"]["train"]["image"]): Learning | undefined 
 }
 
 /** Texts that fill the context: what a run is charged must not depend on its captions. The rows are those of a step whose buffer and reservoirs are full. */
-export async function meteredAtMost(spec: RunSpec, model: ModelSource, methods: Methods): Promise<MeteredStep> {
+export async function meteredAtMost(spec: RunSpec, { model, methods, tasks }: Metered): Promise<MeteredStep> {
   const options = await stepOptions(spec, { model });
-  const facts = runFacts({ spec, tasks: 2 }, options);
+  const facts = runFacts({ spec, tasks }, options);
   const rows = fullRows(spec, methods, facts);
   return meterStep(model.config, options, fullBatch(model.config, rows.length), { methods, facts, rows });
 }

@@ -1,6 +1,6 @@
 import { compose, type MethodStates, type Methods, replaceStates } from "../continual/compose.ts";
 import type { PairBatch } from "../continual/gradients.ts";
-import type { RowInfo, RunFacts, SeenRows, TaskContext } from "../continual/method.ts";
+import type { Held, RowInfo, RunFacts, SeenRows, TaskContext } from "../continual/method.ts";
 import { requireGrad } from "../engine/grad.ts";
 import { memory, resetPeak } from "../engine/memory.ts";
 import { meter, meterAsync } from "../engine/meter.ts";
@@ -24,14 +24,16 @@ export interface MeteredStep {
   readonly flops: number;
   /** Entries that everything else reads or writes. */
   readonly elements: number;
-  /** Highest sum of the bytes of live tensors on the compute device: weights, moments, gradients and activations. */
+  /** Highest sum of the bytes of live tensors: weights, moments, gradients and activations. */
   readonly peakBytes: number;
   /** What the optimizer keeps between steps. */
   readonly momentBytes: number;
-  /** What methods keep between steps, adapters among it. */
+  /** What methods keep between steps at the most, adapters among it. */
   readonly stateBytes: number;
   /** What of that lies in the host's memory, and in no peak. */
   readonly hostBytes: number;
+  /** What methods leave in files beside the checkpoints. */
+  readonly expertBytes: number;
   /** FLOPs of what methods do before the first step of a run. */
   readonly startFlops: number;
   /** What methods do around tasks: FLOPs of a task's end that looks at one batch, and the highest sum of live bytes in all of it. */
@@ -57,7 +59,7 @@ export interface PlannedCourse {
 
 /**
  * The step of a run with every part of it, on tensors that have shapes and no data: no weights, no images, however large the model. The methods are those of a second task, whose
- * memories are filled. The peak of memory is exact where the engine's kernels are those of the run.
+ * memories are filled, where the run has one. The peak of memory is exact where the engine's kernels are those of the run.
  */
 export async function meterStep(
   config: ClipConfig,
@@ -71,42 +73,40 @@ export async function meterStep(
   const adapters = methods.adapt(model, { task: 0, random: createRandom(0) });
   const whole = adapters ? { ...model, adapters } : model;
   const origin = new ShapesOfOrigin(config);
+  const task = Math.min(2, planned?.facts.tasks ?? 2) - 1;
+  let steady: SteadyStates = { states: [], ended: [], startFlops: 0, flops: 0, peakBytes: before };
   let states: MethodStates = [];
-  let between = { flops: 0, peakBytes: 0 };
-  let startFlops = 0;
   const taken = createLearner(whole, options, { methods });
   try {
     if (planned) {
       requireGrad(taken.leaves, false);
-      const steady = await steadyStates(methods, (task) => shapeContext(whole, { ...planned, origin, batch }, task));
-      ({ states, startFlops } = steady);
-      between = { flops: steady.flops, peakBytes: steady.peakBytes - before };
+      steady = await steadyStates(methods, task, (at) => shapeContext(whole, { ...planned, origin, batch }, at));
+      ({ states } = steady);
       requireGrad(taken.leaves);
     }
-    const bytes = (of: unknown): number => 4 * [...tensorsIn(of)].reduce((sum, { size }) => sum + size, 0);
-    const onDevice = (of: unknown): number => bytes(of) - bytes(shapesOnHost(of));
-    const remembered = onDevice(states);
-    const { flops, elements, metaPeakBytes } = scope(() => {
+    const started = states.map(sizesOf);
+    const { flops, elements, metaPeakBytes, result } = scope(() => {
       const rows = planned?.rows ?? [];
-      const input = { multiplier: 1, step: 1, at: { task: 1, step: 1 }, rows, states };
-      return meter(() => {
-        const next = learn(taken, { ...batch, pixels: pixelsOfShape(config, batch.textOf.length) }, input).states;
-        replaceStates(states, next);
-        states = next;
-      });
+      const input = { multiplier: 1, step: 1, at: { task, step: 1 }, rows, states };
+      return meter(() => learn(taken, { ...batch, pixels: pixelsOfShape(config, batch.textOf.length) }, input));
     });
-    const kept = methods.modelsKept * bytes(model.weights);
-    // What this step was the first to remember is there while the next one works.
-    const more = kept + Math.max(0, onDevice(states) - remembered);
+    replaceStates(states, result.states);
+    states = result.states;
+    const held = await methods.held(planned?.facts.tasks ?? 1);
+    const found = memoryOf({ started, stepped: states.map(sizesOf), ended: steady.ended }, held, {
+      model: bytesOf(model.weights),
+      adapters: bytesOf(adapters?.weights),
+    });
     return {
       flops,
       elements,
-      peakBytes: metaPeakBytes - before + more,
-      momentBytes: bytes(taken.moments),
-      stateBytes: bytes([states, adapters?.weights]) + kept,
-      hostBytes: bytes(shapesOnHost(states)),
-      startFlops,
-      between: { ...between, peakBytes: between.peakBytes + more },
+      peakBytes: metaPeakBytes - before + found.more,
+      momentBytes: bytesOf(taken.moments),
+      stateBytes: found.stateBytes,
+      hostBytes: found.hostBytes,
+      expertBytes: found.expertBytes,
+      startFlops: steady.startFlops,
+      between: { flops: steady.flops, peakBytes: steady.peakBytes - before + found.more },
     };
   } finally {
     closeLearner(taken);
@@ -114,11 +114,60 @@ export async function meterStep(
   }
 }
 
-/** The methods' states in a second task, where what they remember is there: the caller's to release. With what it took to get there. */
-async function steadyStates(
-  methods: Methods,
-  contextOf: (task: number) => TaskContext,
-): Promise<{ readonly states: MethodStates; readonly startFlops: number; readonly flops: number; readonly peakBytes: number }> {
+const bytesOf = (of: unknown): number => 4 * [...tensorsIn(of)].reduce((sum, { size }) => sum + size, 0);
+
+/** Bytes of a state: all of it, and what of it lies on the device. */
+interface Sizes {
+  readonly all: number;
+  readonly device: number;
+}
+
+function sizesOf(state: unknown): Sizes {
+  const all = bytesOf(state);
+  return { all, device: all - bytesOf(shapesOnHost(state)) };
+}
+
+const nothing: Sizes = { all: 0, device: 0 };
+
+/** Each method's state as the planned task starts, after its step, and after its end. */
+interface StateSizes {
+  readonly started: readonly Sizes[];
+  readonly stepped: readonly Sizes[];
+  readonly ended: readonly Sizes[];
+}
+
+/** What states take at the most, what of it the host's memory, how much more of the device's that is than as the task starts, and what lies in files. */
+function memoryOf(
+  { started, stepped, ended }: StateSizes,
+  held: readonly Held[],
+  each: { readonly model: number; readonly adapters: number },
+): { readonly stateBytes: number; readonly hostBytes: number; readonly more: number; readonly expertBytes: number } {
+  let [stateBytes, hostBytes, more, expertBytes] = [each.adapters, 0, 0, 0];
+  for (const [i, { models = 0, adapterSets = 0, experts = 0, statistics = 0, isAway = false }] of held.entries()) {
+    const [before, after, end] = [started[i] ?? nothing, stepped[i] ?? nothing, ended[i] ?? nothing];
+    const beyond = models * each.model + adapterSets * each.adapters;
+    // What the step was the first to remember is there while the next one works.
+    more += Math.max(isAway ? 0 : beyond, after.device - before.device);
+    stateBytes += Math.max(before.all + Math.max(beyond, after.all - before.all), end.all + beyond);
+    hostBytes += after.all - after.device + (isAway ? beyond : 0);
+    expertBytes += experts * each.model + statistics * end.all;
+  }
+  return { stateBytes, hostBytes, more, expertBytes };
+}
+
+/** What {@link steadyStates} gives; the states are the caller's to release. */
+interface SteadyStates {
+  readonly states: MethodStates;
+  /** Of each state after the end of the task. */
+  readonly ended: readonly Sizes[];
+  readonly startFlops: number;
+  /** Of the end of the task. */
+  readonly flops: number;
+  readonly peakBytes: number;
+}
+
+/** The methods' states in a task, the run's first or second: there what they remember is there. With what it took to get there and takes to end it. */
+async function steadyStates(methods: Methods, task: number, contextOf: (task: number) => TaskContext): Promise<SteadyStates> {
   resetPeak();
   const start = await meterAsync(async () => {
     const initial = await methods.init(contextOf(0));
@@ -131,14 +180,17 @@ async function steadyStates(
     replaceStates(states, next);
     states = next;
   };
-  move(await methods.endTask(contextOf(0), states));
-  move(await methods.shipped(contextOf(0).model.weights, contextOf(0), states));
-  move(await methods.startTask(contextOf(1), states));
+  if (task > 0) {
+    move(await methods.endTask(contextOf(0), states));
+    move(await methods.shipped(contextOf(0).model.weights, contextOf(0), states));
+    move(await methods.startTask(contextOf(1), states));
+  }
   const earlier = Math.max(start.metaPeakBytes, memory().metaPeak);
-  const end = await meterAsync(() => methods.endTask(contextOf(1), states));
+  const end = await meterAsync(() => methods.endTask(contextOf(task), states));
+  const ended = end.result.map(sizesOf);
   // Only what it takes was asked for.
   replaceStates(end.result, states);
-  return { states, startFlops: start.flops, flops: end.flops, peakBytes: Math.max(earlier, end.metaPeakBytes) };
+  return { states, ended, startFlops: start.flops, flops: end.flops, peakBytes: Math.max(earlier, end.metaPeakBytes) };
 }
 
 /** The weights that a run began with, as shapes: a run holds them once a method has asked. */

@@ -50,8 +50,8 @@ export interface RunForecast {
   readonly evaluation: { readonly times: number; readonly images: number; readonly flops: number };
   /** Peak of the compute device; where that is the host, with what lies in the host's memory by a method's choice. */
   readonly memory: { readonly peakBytes: number; readonly hostBytes: number; readonly limitBytes: number };
-  /** At most: the checkpoints that are kept, and one that is being written. */
-  readonly disk: { readonly checkpointBytes: number; readonly totalBytes: number };
+  /** At most: the checkpoints that are kept and one that is being written, and the files of experts that methods keep. */
+  readonly disk: { readonly checkpointBytes: number; readonly expertBytes: number; readonly totalBytes: number };
   readonly time?: TimeForecast;
   /** What was not there. Counts and shapes stand for it; to train it must be there. */
   readonly without: PlannedWithout;
@@ -128,12 +128,12 @@ function taskEndsOf(resolved: Resolved, { between }: StepForecast): RunForecast[
 }
 
 async function chargeOfRun(resolved: Resolved): Promise<RunForecast["charge"]> {
-  const { plan, model, methods } = resolved;
-  const { spec, tasks } = plan;
+  const { spec, tasks } = resolved.plan;
   const { unit, accounting } = spec.budget;
-  const price = await priceOf(spec, pricedOf(resolved));
+  const priced = pricedOf(resolved);
+  const price = await priceOf(spec, priced);
   if (!price || !accounting || (unit !== "mafs" && unit !== "flops")) return undefined;
-  const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
+  const multiplier = unit === "mafs" ? await chargedMultiplier(spec, priced, accounting) : 1;
   const counts = tasks.map(({ steps }) => steps);
   return { unit, perStep: price.perStep, multiplier, total: chargedTotal(counts, price) };
 }
@@ -148,11 +148,11 @@ function evaluationOf(resolved: Resolved): RunForecast["evaluation"] {
 }
 
 /** A checkpoint holds the shipped weights; those in training too where they are others; moments inside of a task alone. */
-function diskOf({ plan, methods }: Resolved, { momentBytes, stateBytes }: StepForecast): RunForecast["disk"] {
+function diskOf({ plan, methods }: Resolved, { momentBytes, stateBytes, expertBytes }: StepForecast): RunForecast["disk"] {
   const { everyMs, keepLast } = plan.spec.checkpoint;
   const models = methods.decidesWeights || methods.hasAdapters ? 2 : 1;
   const checkpointBytes = 4 * plan.model.parameters * models + (everyMs === undefined ? 0 : momentBytes) + stateBytes;
-  return { checkpointBytes, totalBytes: (keepLast + 1) * checkpointBytes };
+  return { checkpointBytes, expertBytes, totalBytes: (keepLast + 1) * checkpointBytes + expertBytes };
 }
 
 type Untimed = Omit<RunForecast, "time" | "warnings">;
@@ -196,7 +196,7 @@ function warningsOf(spec: RunSpec, forecast: Untimed, runs: string): readonly st
     );
   const free = freeBytes(runs);
   if (free !== undefined && disk.totalBytes > free)
-    warnings.push(`checkpoints need up to ${formatBytes(disk.totalBytes)}, the disk has ${formatBytes(free)} left`);
+    warnings.push(`checkpoints and experts need up to ${formatBytes(disk.totalBytes)}, the disk has ${formatBytes(free)} left`);
   return warnings;
 }
 

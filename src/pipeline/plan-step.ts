@@ -34,6 +34,8 @@ export interface StepForecast {
   readonly stateBytes: number;
   /** See {@link MeteredStep.hostBytes}. */
   readonly hostBytes: number;
+  /** See {@link MeteredStep}. */
+  readonly expertBytes: number;
   /** FLOPs of what methods do before the first step: at most, in closed form, where captions are not there. */
   readonly startFlops: number;
   /** See {@link MeteredStep.between}. */
@@ -59,7 +61,7 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
   const course = courseOf(works, config.text.contextLength);
   for (const [i, batch] of batches.entries())
     steps.push(await meterStep(config, options, batch, { methods, facts, rows: (sampled[i] ?? []).map(rowInfo), course }));
-  if (steps.length === 0) steps.push(await meteredAtMost(spec, resolved.model, methods));
+  if (steps.length === 0) steps.push(await meteredAtMost(spec, { model: resolved.model, methods, tasks: resolved.plan.tasks.length }));
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const metered = mean(steps.map(({ flops }) => flops)) * ofAllSteps(works, resolved, { facts, sampled });
   const closedForm = knownClosedForm(spec, config, methods);
@@ -78,6 +80,7 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
     momentBytes: steps[0]?.momentBytes ?? 0,
     stateBytes: steps[0]?.stateBytes ?? 0,
     hostBytes: steps[0]?.hostBytes ?? 0,
+    expertBytes: steps[0]?.expertBytes ?? 0,
     startFlops:
       works.length > 0 ? (steps[0]?.startFlops ?? 0) : runStartFlops(spec, { ...resolved, pretraining: resolved.data.pretraining }),
     between: steps[0]?.between ?? { flops: 0, peakBytes: 0 },

@@ -74,7 +74,7 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   const samples = stream.tasks.reduce((sum, _, task) => sum + updatePool(stream, task).size, 0) / stream.tasks.length;
   const scored = heldOut && methods.scoring ? { heldOut, stream, scoring: methods.scoring, random: createRandom(spec.seed) } : undefined;
   const scoringFlops = meanScoringFlops(scored, model.config);
-  const price = await priceOf(spec, { model, methods, pretraining: data.pretraining, samples, scoringFlops });
+  const price = await priceOf(spec, { model, methods, tasks: stream.tasks.length, pretraining: data.pretraining, samples, scoringFlops });
   const steps = stepsPerTask(spec.budget, { batchSize: spec.data.batchSize, tasks: stream.tasks.length, ...(price ? { price } : {}) });
   const info = engineInfo();
   const plan = sealPlan({

@@ -59,13 +59,13 @@ export async function spendingOfRun(
 }
 
 async function costsOf(resolved: Resolved): Promise<Costs> {
-  const { plan, model, methods } = resolved;
-  const { spec, tasks } = plan;
+  const { spec, tasks } = resolved.plan;
   const { unit, accounting } = spec.budget;
   if ((unit === "mafs" || unit === "flops") && accounting) {
-    const price = await priceOf(spec, pricedOf(resolved));
+    const priced = pricedOf(resolved);
+    const price = await priceOf(spec, priced);
     if (!price) throw new Error(`internal: a budget of ${unit} without a price`);
-    const multiplier = unit === "mafs" ? await chargedMultiplier(spec, { model, methods }, accounting) : 1;
+    const multiplier = unit === "mafs" ? await chargedMultiplier(spec, priced, accounting) : 1;
     return {
       start: price.runStart / multiplier,
       step: price.perStep / multiplier,

@@ -19,7 +19,7 @@ export default defineMethod({
     start: z.enum(["mean", "latest"]).default("mean").describe("what the next task starts from: the mean, or the last weights"),
   }),
   build: ({ k, every, start }) => ({
-    modelsKept: k - 1,
+    holds: () => ({ models: k }),
     init: (): Memory => ({ kept: [], every: 1 }),
     startTask: ({ model, steps }): Memory => {
       refuseAdapters("checkpoint-averaging", model);

@@ -44,6 +44,8 @@ export default defineMethod({
     const share = accumulate === "sum" ? 1 : 1 - gamma;
     return {
       budget: { batchesAtTaskEnd: importanceBatches(how.maxSamples), ...(memory === "online" ? { published: "ewc" } : {}) },
+      // A Fisher and an anchor for each task behind the second.
+      holds: (tasks) => (memory === "separate" ? { models: 2 * Math.max(0, tasks - 2), isAway: offload } : {}),
       init: (): Memory => ({ ties: [] }),
       startTask: (task, { ties }: Memory): Memory => ({
         ties:

@@ -26,6 +26,7 @@ export default defineMethod({
     return {
       ...hooks,
       trainable,
+      holds: (tasks) => ({ adapterSets: Math.max(0, tasks - 2) }),
       init: (): Memory => ({ experts: [] }),
       endTask: ({ model }: TaskContext, { experts }: Memory): Memory => {
         return { experts: [...experts, snapshot(allWeights(model), trainable)] };

@@ -3,7 +3,7 @@ import type { Weights } from "../../engine/tensor.ts";
 import { recencies } from "../../merging/shares.ts";
 import { importanceBatches } from "../fisher.ts";
 import { defineMethod, type Method } from "../method.ts";
-import { type Chain, deployed, measured, modelsKept, started, unmerged } from "../temporal.ts";
+import { type Chain, deployed, holdings, measured, started, unmerged } from "../temporal.ts";
 import { temporalLineage } from "../temporal-lineage.ts";
 import { operatorsOf, type TemporalRule } from "../temporal-rule.ts";
 
@@ -52,7 +52,7 @@ export default defineMethod({
   build(rule: TemporalRule) {
     const { maxSamples } = rule;
     return {
-      modelsKept: modelsKept(rule),
+      holds: (tasks) => holdings(rule, tasks),
       init: (task): Promise<Chain> => unmerged(rule, task),
       ...(maxSamples === undefined ? {} : measuring(rule, maxSamples)),
       async flow(expert: Weights, task, chain: Chain) {

@@ -35,6 +35,7 @@ export default defineMethod({
     every: z.int().min(1).default(10).describe("steps between two weights of the mean"),
   }),
   build: ({ keep, alpha, warm, every }) => ({
+    holds: () => ({ models: 1 }),
     init: (): Memory => ({ start: new Map(), mean: null, count: 0, warm: 0 }),
     startTask: (task): Memory => {
       refuseAdapters("weight-space-consolidation", task.model);
@@ -67,7 +68,8 @@ function reset(
         scope(() => {
           const blended = lerp(from, weight, alpha);
           const kept = Math.round((keep / 100) * weight.size);
-          if (kept === 0) return blended;
+          // Shapes alone have no largest entries.
+          if (kept === 0 || weight.device === "meta") return blended;
           const score = scoreOf(moments, name, weight.size);
           return where(greater(kthLargest(reshape(score, [weight.size]), kept), score), blended, weight);
         }),
