@@ -34,6 +34,8 @@ export interface MeteredStep {
   readonly hostBytes: number;
   /** What methods leave in files beside the checkpoints. */
   readonly expertBytes: number;
+  /** Parameters that learn and that no loss reaches, by name. */
+  readonly unreached: readonly string[];
   /** FLOPs of what methods do before the first step of a run. */
   readonly startFlops: number;
   /** What methods do around tasks: FLOPs of a task's end that looks at one batch, and the highest sum of live bytes in all of it. */
@@ -105,6 +107,7 @@ export async function meterStep(
       stateBytes: found.stateBytes,
       hostBytes: found.hostBytes,
       expertBytes: found.expertBytes,
+      unreached: result.unreached,
       startFlops: steady.startFlops,
       between: { flops: steady.flops, peakBytes: steady.peakBytes - before + found.more },
     };

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { writeUnreadRun } from "../../test/fixtures/data/unread-photos.ts";
@@ -141,4 +141,23 @@ test("ZSCL's pass of the reference texts is told as the run's start, and charged
   expect(fair.startFlops).toBe(published.startFlops);
   expect(fair.startFlops).toBeGreaterThan(0);
   expect(fair.startFlops).toBeLessThan(4 * text);
+});
+
+test("a learned tensor that no step uses is a warning, by its name", async () => {
+  mkdirSync(join(folder, "parts/methods"), { recursive: true });
+  writeFileSync(
+    join(folder, "parts/methods/idle-adapter.mjs"),
+    `import { defineMethod, ops, z } from "evergreen";
+    const name = "adapter.visual.transformer.resblocks.0.attn.out_proj.weight.lora_A";
+    export default defineMethod({
+      summary: "An adapter beside nothing.",
+      options: z.strictObject({}),
+      build: () => ({ adapt: ({ weights }) => ({ weights: new Map([[name, ops.zeros([2, 2], "float32", weights.get("logit_scale").device)]]), sites: new Map() }) }),
+    });`,
+  );
+  const [idle, plain] = [await forecast("plugins=[./parts]", "methods=[{name: idle-adapter}]"), await forecast()];
+  expect(idle.step.metered).toBe(plain.step.metered);
+  expect(idle.warnings.join()).toContain("no step uses adapter.visual.transformer.resblocks.0.attn.out_proj.weight.lora_A:");
+  expect(plain.warnings.join()).not.toContain("no step uses");
+  rmSync(join(folder, "parts"), { recursive: true });
 });

@@ -187,6 +187,7 @@ function warningsOf(spec: RunSpec, forecast: Untimed, runs: string): readonly st
     warnings.push(
       `a step needs ${formatBytes(memory.peakBytes)}, the limit is ${formatBytes(memory.limitBytes)}: lower data.batch_size, or set engine.micro_batch or engine.activation_checkpointing`,
     );
+  if (step.unreached.length > 0) warnings.push(unreachedText(step.unreached));
   if (!step.agrees)
     warnings.push(`${(100 * step.unexplained).toFixed(1)} % of the metered FLOPs are not explained by the closed form; up to 2 % may be`);
   const budget = spec.budget.scope === "run" ? spec.budget.total : spec.budget.total * tasks.length;
@@ -198,6 +199,12 @@ function warningsOf(spec: RunSpec, forecast: Untimed, runs: string): readonly st
   if (free !== undefined && disk.totalBytes > free)
     warnings.push(`checkpoints and experts need up to ${formatBytes(disk.totalBytes)}, the disk has ${formatBytes(free)} left`);
   return warnings;
+}
+
+function unreachedText(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(", ");
+  const which = names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+  return `no step uses ${which}: counted as learning, and nothing of the loss reaches it`;
 }
 
 /** Free space where a folder is, or will be. */

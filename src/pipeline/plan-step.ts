@@ -36,6 +36,7 @@ export interface StepForecast {
   readonly hostBytes: number;
   /** See {@link MeteredStep}. */
   readonly expertBytes: number;
+  readonly unreached: readonly string[];
   /** FLOPs of what methods do before the first step: at most, in closed form, where captions are not there. */
   readonly startFlops: number;
   /** See {@link MeteredStep.between}. */
@@ -81,6 +82,7 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
     stateBytes: steps[0]?.stateBytes ?? 0,
     hostBytes: steps[0]?.hostBytes ?? 0,
     expertBytes: steps[0]?.expertBytes ?? 0,
+    unreached: steps[0]?.unreached ?? [],
     startFlops:
       works.length > 0 ? (steps[0]?.startFlops ?? 0) : runStartFlops(spec, { ...resolved, pretraining: resolved.data.pretraining }),
     between: steps[0]?.between ?? { flops: 0, peakBytes: 0 },

@@ -59,6 +59,8 @@ export interface StepResult {
   readonly terms: Readonly<Record<string, number>>;
   readonly gradientNorm: number;
   readonly logitScale: number;
+  /** Parameters that learn and that the loss does not reach, by name. */
+  readonly unreached: readonly string[];
   /** The methods' states after the step. */
   readonly states: MethodStates;
 }
@@ -161,7 +163,8 @@ function takeStep(learner: Learner, batch: PairBatch, input: StepInput): StepRes
   const loss = found.loss + Object.values(pulled.terms).reduce((sum, value) => sum + value, 0);
   const logitScale = (): number => knownValue(learner.model.weights.get("logit_scale") as Tensor);
   const gradientNorm = moved.length > 0 ? knownValue(globalNorm(moved.map(({ gradient }) => gradient))) : Number.NaN;
-  const result = { loss, terms, gradientNorm };
+  const unreached = slots.flatMap(({ name }) => (task.has(name) ? [] : [name]));
+  const result = { loss, terms, gradientNorm, unreached };
   if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return { ...result, applied: false, logitScale: logitScale(), states };
   const seenScale = Math.exp(logitScale());
   const before = methods.needsBefore ? new Map(slots.map(({ name, weight }) => [name, clone(weight)])) : undefined;

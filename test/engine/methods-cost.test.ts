@@ -6,6 +6,7 @@ import { meter } from "../../src/engine/meter.ts";
 import { zeros } from "../../src/engine/ops.ts";
 import { release, scope } from "../../src/engine/scope.ts";
 import { computeWeights } from "../../src/models/clip.ts";
+import { adapterName } from "../../src/nn/adapter.ts";
 import { fullBatch, type MeteredStep, meterStep } from "../../src/pipeline/plan-meter.ts";
 import { createRandom } from "../../src/util/random.ts";
 import { methodsOf, shapesOf } from "../fixtures/training/adapted.ts";
@@ -61,6 +62,18 @@ test("er costs what a batch does that is longer by the draw", async () => {
   const replayed = await stepUnder(await methodsOf("er"), [...mixture, ...Array<RowRole>(8).fill("reservoir")]);
   const longer = await stepUnder(compose([]), Array<RowRole>(batchSize + 8).fill("update"));
   expect(Math.abs(replayed / longer - 1)).toBeLessThan(0.001);
+});
+
+test("an adapter that is made and never used adds no FLOPs, and is named; a method of the catalogue has none", async () => {
+  const name = adapterName("visual.transformer.resblocks.0.attn.out_proj.weight", "lora_A");
+  const adapt = () => ({ weights: new Map([[name, zeros([4, 768], "float32", "meta")]]), sites: new Map() });
+  const [idle, plain] = [
+    await plannedUnder(compose([{ name: "idle", method: { adapt } }]), mixture),
+    await plannedUnder(compose([]), mixture),
+  ];
+  expect([idle.flops, idle.unreached]).toEqual([plain.flops, [name]]);
+  for (const used of ["lora", "dora", "vera", "oft", "lora-per-task", "lnfit", "bitfit"])
+    expect((await plannedUnder(await methodsOf(used), mixture)).unreached, used).toEqual([]);
 });
 
 test.each([
