@@ -13,6 +13,14 @@ import type { PairBatch } from "./gradients.ts";
 import type { TaskContext } from "./method.ts";
 import { usualSize } from "./sample-gradients.ts";
 
+/** Batches that {@link inputProducts} looks at: as short as the samples asked for, where these do not fill one. */
+export const inputBatches =
+  (maxSamples: number) =>
+  ({ samples, batchSize }: { readonly samples: number; readonly batchSize: number }): number => {
+    const most = Math.min(maxSamples, samples);
+    return most === 0 ? 0 : Math.floor(most / Math.min(batchSize, most));
+  };
+
 /** Σ x xᵀ [K, K] over all vectors that the task's samples put into each linear layer that learns, by its weight. They live until they are released. */
 export async function inputProducts(task: TaskContext, maxSamples: number): Promise<Weights> {
   const sums = new Map<string, Tensor>();

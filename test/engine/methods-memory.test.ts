@@ -36,6 +36,8 @@ class Watched extends Methods {
   stateBytes = 0;
   readonly starts: number[] = [];
   readonly ends: number[] = [];
+  /** Batches of each task that its end has asked for. */
+  readonly looks: number[] = [];
 
   private note(states: MethodStates, adapters: unknown): MethodStates {
     this.stateBytes = Math.max(this.stateBytes, bytesOf([states, adapters]));
@@ -48,7 +50,18 @@ class Watched extends Methods {
     return this.note(result, task.model.adapters?.weights);
   }
   override async endTask(task: TaskContext, states: MethodStates): Promise<MethodStates> {
-    const { result, flops } = await meterAsync(() => super.endTask(task, states));
+    let looks = 0;
+    const counting: TaskContext = {
+      ...task,
+      async *batches(request) {
+        for await (const batch of task.batches(request)) {
+          looks += 1;
+          yield batch;
+        }
+      },
+    };
+    const { result, flops } = await meterAsync(() => super.endTask(counting, states));
+    this.looks.push(looks);
     this.ends.push(flops);
     return this.note(result, task.model.adapters?.weights);
   }
@@ -128,6 +141,19 @@ test.each([
 ] as const)("temporal merging with %o leaves the files of experts that its plan says", async (options) => {
   const { fileBytes, planned } = await both("temporal-merging", options);
   expect(planned.expertBytes).toBe(fileBytes);
+});
+
+test.each([
+  // Half a batch of four, one and a half, two.
+  ["orthogonal", { maxSamples: 2 }],
+  ["orthogonal", { maxSamples: 6 }],
+  ["orthogonal", { maxSamples: 8 }],
+  ["temporal-merging", { start: "zs", deploy: "all", operator: "regmean", maxSamples: 2 }],
+  ["ewc", { maxSamples: 2 }],
+] as const)("%s with %o looks at as many batches when a task ends as its plan says", async (name, options) => {
+  const { real, planned, batches } = await both(name, options);
+  expect(real.looks).toEqual(Array(tasks).fill(batches));
+  for (const end of real.ends) expect(end).toBeLessThanOrEqual(batches * planned.between.flops * (1 + tolerance));
 });
 
 test("what ZSCL computes before the first step is what its plan says, and nothing of it later", async () => {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { reshape, to } from "../../engine/ops.ts";
 import { release, scope } from "../../engine/scope.ts";
 import type { Tensor, Weights } from "../../engine/tensor.ts";
-import { extendedBasis, inputProducts, withoutRows } from "../input-basis.ts";
+import { extendedBasis, inputBatches, inputProducts, withoutRows } from "../input-basis.ts";
 import { defineMethod } from "../method.ts";
 
 type Memory = { readonly bases: Weights };
@@ -23,7 +23,7 @@ export default defineMethod({
     maxSamples: z.int().min(1).default(512).describe("samples of the task whose inputs are looked at, at most"),
   }),
   build: ({ threshold, maxSamples }) => ({
-    budget: { learns: "metered", batchesAtTaskEnd: ({ samples, batchSize }) => Math.min(maxSamples, samples) / batchSize },
+    budget: { learns: "metered", batchesAtTaskEnd: inputBatches(maxSamples) },
     init: (): Memory => ({ bases: new Map() }),
     gradients: (gradients, _, { bases }: Memory) =>
       new Map(
