@@ -144,4 +144,5 @@ function comparedRows(plans: readonly RunForecast[]): readonly (readonly (string
 
 const unitOf = ({ unit }: NonNullable<RunForecast["charge"]>): string => (unit === "mafs" ? "MAF" : "FLOP");
 
-const millions = (n: number): string => `${(n / 1e6).toFixed(1)} M`;
+/** Adapters are few: VeRA's are 0.06 M. */
+const millions = (n: number): string => `${(n / 1e6).toFixed(n < 1e7 ? 2 : 1)} M`;

@@ -259,6 +259,16 @@ function modelOfShapes(config: ClipConfig): Clip {
   };
 }
 
+/** Parameters of a model and of the adapters that methods put beside it. */
+export function namedShapes(config: ClipConfig, methods: Methods): readonly { readonly name: string; readonly shape: readonly number[] }[] {
+  return scope(() => {
+    const adapters = methods.adapt(modelOfShapes(config), { task: 0, random: createRandom(0) });
+    const beside = [...(adapters?.weights ?? [])].map(([name, { shape }]) => ({ name, shape }));
+    release(adapters);
+    return [...parameters(config), ...beside];
+  });
+}
+
 /** As many distinct texts as pairs, each filling the context: the most that a batch can cost. */
 export function fullBatch(config: ClipConfig, batchSize: number): PlannedBatch {
   const length = config.text.contextLength;

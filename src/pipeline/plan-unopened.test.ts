@@ -72,13 +72,29 @@ const byPreset: Readonly<Record<string, number>> = {
   "ft-merge": 1420,
   "ema-merge": 1420,
 };
-test.each(Object.entries(byPreset))("preset:method-%s over preset:fomo-b16 has the published %i steps", async (method, steps) => {
-  const files = ["fomo-b16", `method-${method}`].map((name) => join(presetFolder, `${name}.yaml`));
-  const set = method === "ewc" ? ["budget.accounting={task_ends: published}"] : [];
-  const { spec } = readSpec({ files, set, env: {}, cwd: root, presets: presetFolder });
-  const { plan } = await resolveRun(spec, root, toPlan);
-  expect(new Set(plan.tasks.map((task) => task.steps))).toEqual(new Set([steps]));
-});
+/** Parameters that learn, of ViT-B/16; 149,620,737 where they are all. */
+const trained: Readonly<Record<string, number>> = {
+  lnfit: 65_536,
+  bitfit: 171_008,
+  "lora-4": 675_840,
+  "lora-64": 10_813_440,
+  "dora-4": 737_280,
+  "dora-64": 10_874_880,
+  "vera-4": 61_824,
+  "vera-64": 67_584,
+  si: 149_620_737,
+};
+test.each(Object.entries(byPreset))(
+  "preset:method-%s over preset:fomo-b16 has the published %i steps, and as many parameters that learn",
+  async (method, steps) => {
+    const files = ["fomo-b16", `method-${method}`].map((name) => join(presetFolder, `${name}.yaml`));
+    const set = method === "ewc" ? ["budget.accounting={task_ends: published}"] : [];
+    const { spec } = readSpec({ files, set, env: {}, cwd: root, presets: presetFolder });
+    const { plan } = await resolveRun(spec, root, toPlan);
+    expect(new Set(plan.tasks.map((task) => task.steps))).toEqual(new Set([steps]));
+    if (trained[method] !== undefined) expect(plan.model.trainable).toBe(trained[method]);
+  },
+);
 
 test.each([
   ["published", { 20: 14, 50: 6, 100: 3, 200: 1 }],

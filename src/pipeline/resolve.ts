@@ -7,7 +7,7 @@ import { activeKernels } from "../engine/kernels.ts";
 import { checkCourse, mixturesOf } from "../mixtures/course.ts";
 import { splitBatch } from "../mixtures/mixture.ts";
 import type { ClipConfig } from "../models/architecture.ts";
-import { buffers, parameters } from "../models/parameters.ts";
+import { buffers } from "../models/parameters.ts";
 import { type PlannedSource, type PlannedTask, type RunPlan, type SourceUse, sealPlan } from "../runs/plan.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { type Pool, updatePool } from "../streams/pools.ts";
@@ -24,6 +24,7 @@ import { methodsOf } from "./methods.ts";
 import { findModel, type ModelFinder, type ModelSource, methodModel, planModel } from "./model-source.ts";
 import { openTogether } from "./open-together.ts";
 import { priceOf } from "./plan-cost.ts";
+import { namedShapes } from "./plan-meter.ts";
 import { replayPools } from "./replay.ts";
 import { openRunData, type RunData } from "./sources.ts";
 import { streamOf } from "./stream-of.ts";
@@ -67,10 +68,6 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   checkMicroBatch(spec, model.config);
   const stream = await streamOf(spec, data.streamed, data.manifest);
   const replay = await replayPools(spec, stream, data);
-  const group = groupsOf(spec, model.config);
-  const trainable = parameters(model.config)
-    .filter(({ name, shape }) => group(name, shape) && methods.trainable(name))
-    .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const samples = stream.tasks.reduce((sum, _, task) => sum + updatePool(stream, task).size, 0) / stream.tasks.length;
   const scored = heldOut && methods.scoring ? { heldOut, stream, scoring: methods.scoring, random: createRandom(spec.seed) } : undefined;
   const scoringFlops = meanScoringFlops(scored, model.config);
@@ -79,7 +76,7 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   const info = engineInfo();
   const plan = sealPlan({
     spec: withFileDigests(spec),
-    model: { ...model.planned, trainable },
+    model: { ...model.planned, trainable: trainableOf(spec, model.config, methods) },
     sources: plannedSources(data),
     tasks: plannedTasks(spec, { stream, replay, data, steps }),
     code: codeVersion(),
@@ -89,6 +86,14 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   const isHere = data.evaluated.every(({ unopened }) => !unopened);
   const tests = spec.eval.splits && isHere ? { tests: testsOfRun(data, stream, spec.eval.on) } : {};
   return { plan, data, stream, replay, model, methods, ...tests, ...(scored ? { scored } : {}) };
+}
+
+/** Entries of all parameters that learn, adapters' among them. */
+function trainableOf(spec: RunSpec, config: ClipConfig, methods: Methods): number {
+  const group = groupsOf(spec, config);
+  return namedShapes(config, methods)
+    .filter(({ name, shape }) => group(name, shape) && methods.trainable(name))
+    .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
 
 /**
