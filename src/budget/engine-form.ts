@@ -1,15 +1,6 @@
-import { fusedAttention, type Learning, type LearningSides, sampleFlops, stepFlops, unfusedAttention } from "./step-flops.ts";
-import type { ClipWork, TowerWork } from "./tower.ts";
-
-/** Texts that are embedded at a time, without padding. */
-interface PackedSize {
-  /** Distinct texts. */
-  readonly rows: number;
-  /** Tokens in all, rounded up as the engine does. */
-  readonly tokens: number;
-  /** Of the longest. */
-  readonly longest: number;
-}
+import { adaptedTower } from "./adapted-tower.ts";
+import { fusedAttention, type Learning, type LearningSides, sampleFlops, stepFlops, unfusedAttention, weightFlops } from "./step-flops.ts";
+import type { ClipWork, PackedSize, TowerWork } from "./tower.ts";
 
 export interface EngineStep {
   readonly batch: number;
@@ -40,9 +31,9 @@ export function engineDifferences(work: ClipWork, sides: LearningSides, step: En
   const pooled = (factor: number) => (tower: TowerWork, side: Learning, size: PackedSize, isText: boolean) =>
     pooledTower(tower, side, size, { inside: factor, last: isText ? Math.min(factor, unfusedAttention) : factor });
   const similarity = batch ** 2 * 2 * work.embedding * (1 + [sides.image, sides.text].filter(({ kind }) => kind !== "none").length);
-  const none: LearningSides["image"] = { kind: "none" };
-  const again = over((tower, side, size, isText) => (side.kind === "none" ? 0 : pooled(attention)(tower, none, size, isText)), texts);
+  const again = over((tower, side, size) => forwardTower(tower, side, size), texts);
   const found = [
+    { reason: "adapters beside their layers, whose frozen weights have no gradient", flops: over(besidePublished, [padded]) },
     { reason: "texts as long as they are, each distinct one once", flops: over(plain, texts) - over(plain, [padded]) },
     { reason: "the last block computes the pooled token alone", flops: over(pooled(fusedAttention), texts) - over(plain, texts) },
     {
@@ -59,9 +50,26 @@ export function engineDifferences(work: ClipWork, sides: LearningSides, step: En
 export const engineFlops = (work: ClipWork, sides: LearningSides, step: EngineStep): number =>
   engineDifferences(work, sides, step).reduce((sum, { flops }) => sum + flops, stepFlops(work, sides, step.batch));
 
-/** All of a tower over packed rows, as the closed form counts it. */
+/** What a tower with adapters costs this engine beyond the published form of them, texts padded and every token computed. */
+function besidePublished(tower: TowerWork, side: Learning, size: PackedSize): number {
+  if (side.kind !== "adapter") return 0;
+  const published = size.rows * sampleFlops(tower, side, fusedAttention) + weightFlops(tower, side);
+  return wholeTower(tower, side, size, fusedAttention) - published;
+}
+
+/** A tower's forward pass alone, once more; none where it has no backward pass. */
+function forwardTower(tower: TowerWork, side: Learning, size: PackedSize): number {
+  const { shape } = tower;
+  if (side.kind === "none") return 0;
+  if (side.kind === "adapter" && shape) return adaptedTower({ ...tower, shape }, side, size, { isPooled: true });
+  return pooledTower(tower, { kind: "none" }, size, { inside: fusedAttention, last: fusedAttention });
+}
+
+/** All of a tower over packed rows, as the closed form counts it; one with adapters as the engine does. */
 function wholeTower(tower: TowerWork, side: Learning, size: PackedSize, attention: number): number {
   const { shape, linear, attention: attended } = tower;
+  if (side.kind === "adapter" && shape)
+    return adaptedTower({ ...tower, shape }, side, size, { attention: { inside: attention, last: attention }, isPooled: false });
   if (!shape) return size.rows * sampleFlops(tower, side, attention);
   const sized = {
     ...tower,
@@ -83,6 +91,7 @@ function pooledTower(
 ): number {
   const { shape } = tower;
   if (!shape) return size.rows * sampleFlops(tower, side, attention.inside);
+  if (side.kind === "adapter") return adaptedTower({ ...tower, shape }, side, size, { attention, isPooled: true });
   const { width: d, mlpWidth: m, blocks } = shape;
   const factor = side.kind === "none" ? 1 : side.kind === "vectors" || side.kind === "prompts" ? 2 : 3;
   const attended = (backward: number): number => (side.kind === "none" ? 1 : 1 + backward);

@@ -77,7 +77,8 @@ function adaptedLinear(tower: TowerWork): number {
   return 2 * tokens * blocks * (3 * (3 * d ** 2 + d * m) + 2 * (d ** 2 + d * m)) - 6 * d ** 2 * tokens;
 }
 
-function weightFlops(tower: TowerWork, side: Learning): number {
+/** FLOPs of a step that adapters cost whatever the batch, in the published form: the update is multiplied out. */
+export function weightFlops(tower: TowerWork, side: Learning): number {
   if (side.kind !== "adapter") return 0;
   const { width, blocks, mlpWidth } = shapeOf(tower);
   const of = adapterFlops[side.form];

@@ -29,6 +29,16 @@ export interface ClipWork {
   readonly embedding: number;
 }
 
+/** Samples that a tower embeds at a time, texts without padding. */
+export interface PackedSize {
+  /** Images, or distinct texts. */
+  readonly rows: number;
+  /** Tokens in all, rounded up as the engine does. */
+  readonly tokens: number;
+  /** Of the longest. */
+  readonly longest: number;
+}
+
 /** Blocks and projection of a transformer tower. */
 export function transformerWork(shape: TransformerShape, embedding: number): TowerWork {
   const { width, tokens, blocks, mlpWidth } = shape;

@@ -146,6 +146,15 @@ test("without any data or weights the plan has the registry's concepts and sampl
   expect(Math.abs(plan.step.unexplained)).toBeLessThan(0.02);
 });
 
+test.each(["lora-4", "lora-64", "dora-4", "vera-64"])("the FLOPs of preset:method-%s are explained", async (method) => {
+  const files = ["fomo-b16", `method-${method}`].map((name) => join(presetFolder, `${name}.yaml`));
+  const set = ["stream.from=fomo:birdsnap", "eval.suite=auto"];
+  const { spec } = readSpec({ files, set, env: {}, cwd: root, presets: presetFolder });
+  const { step, warnings } = await forecastRun(spec, { folder: root, env: {}, runs: root, calibrate: false });
+  expect(Math.abs(step.unexplained)).toBeLessThan(1e-6);
+  expect(warnings.join()).not.toContain("not explained");
+});
+
 test("the largest model is planned in less than ten seconds", async () => {
   const began = process.cpuUsage();
   const plan = await forecast(

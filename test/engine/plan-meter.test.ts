@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { engineFlops } from "../../src/budget/engine-form.ts";
+import { engineDifferences, engineFlops } from "../../src/budget/engine-form.ts";
 import { full, type LearningSides, stepFlops } from "../../src/budget/step-flops.ts";
 import { forwardFlops } from "../../src/budget/tower.ts";
 import { memory } from "../../src/engine/memory.ts";
@@ -10,6 +10,8 @@ import { pack } from "../../src/models/text-transformer.ts";
 import { fullBatch, meterStep } from "../../src/pipeline/plan-meter.ts";
 import { workOf } from "../../src/pipeline/plan-shape.ts";
 import { createLearner, learn, type StepOptions } from "../../src/training/step.ts";
+import { createRandom } from "../../src/util/random.ts";
+import { methodsOf } from "../fixtures/training/adapted.ts";
 import { type SmallKind, smallBatch, smallConfigs, smallModel, stepOptions } from "./small-models.ts";
 
 const configOf = (kind: SmallKind) => parseModelConfig(smallConfigs[kind], "small");
@@ -74,6 +76,27 @@ for (const [title, learning] of sides)
       };
       expect(flops).toBe(engineFlops(workOf(config), learning, step));
     });
+
+const adapters = (["lora", "dora", "vera"] as const).flatMap((form) => [1, 4].map((rank) => [form, rank] as const));
+test.each(adapters)("%s of rank %i: the engine's closed form with its reason is what the meter finds", async (form, rank) => {
+  const config = configOf("vit");
+  const batch = fullBatch(config, 16);
+  const options = stepOptions();
+  const methods = await methodsOf(form, { r: rank });
+  const facts = { tasks: 2, precision: "fp32", objective: options.objective, batchSize: 16, seed: 0, random: createRandom(0) } as const;
+  const { flops } = await meterStep(config, options, batch, { methods, facts });
+  const side = { kind: "adapter", form, rank } as const;
+  const texts = pack(batch.texts);
+  const step = {
+    batch: 16,
+    texts: [{ rows: texts.rows, tokens: texts.ids.length, longest: texts.length }],
+    attention: 2.5,
+    extraForwards: 0,
+  };
+  expect(flops).toBe(engineFlops(workOf(config), { image: side, text: side }, step));
+  const [first] = engineDifferences(workOf(config), { image: side, text: side }, step);
+  expect(first).toMatchObject({ reason: "adapters beside their layers, whose frozen weights have no gradient" });
+});
 
 test.each(sides)("%s in two parts, computed again: towers that do not learn are computed once", async (_, learning) => {
   const config = configOf("vit");
