@@ -226,7 +226,7 @@ export class Methods {
 
   /** Sum of all pulls on one weight. */
   penalty(name: string, weight: Tensor, states: MethodStates): Pull | undefined {
-    return sumOfPulls(this.parts.flatMap((part, i) => part.penalty?.(name, weight, states[i] ?? null) ?? []));
+    return sumOfPulls(this.parts.map((part, i) => () => part.penalty?.(name, weight, states[i] ?? null)));
   }
 
   gradients(gradients: Weights, batch: GradientContext, states: MethodStates): Weights {

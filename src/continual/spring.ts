@@ -1,4 +1,4 @@
-import { fromHost, isAway } from "../engine/offload.ts";
+import { fromHost } from "../engine/offload.ts";
 import { add, mul, mulNumber, sub, sum } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
 import type { Tensor, Weights } from "../engine/tensor.ts";
@@ -15,17 +15,14 @@ interface Stiffness {
   readonly importance?: Tensor | undefined;
 }
 
-/** A pull k/2 · Σ F (θ − θ*)² on a weight and its gradient k · F (θ − θ*). Anchor and F may lie elsewhere than the weight: copies of them stay no longer than this. */
+/** A pull k/2 · Σ F (θ − θ*)² on a weight and its gradient k · F (θ − θ*). Anchor and F may lie elsewhere than the weight. */
 export function spring(weight: Tensor, anchor: Tensor, { stiffness, importance }: Stiffness): Pull {
-  const { device } = weight;
-  if (![anchor, importance].some((each) => each && isAway(each, device))) return springHere(weight, anchor, { stiffness, importance });
-  return scope(() => springHere(weight, fromHost(anchor, device), { stiffness, importance: importance && fromHost(importance, device) }));
-}
-
-function springHere(weight: Tensor, anchor: Tensor, { stiffness, importance }: Stiffness): Pull {
-  const distance = sub(weight, anchor);
-  const pull = importance ? mul(importance, distance) : distance;
-  return { value: mulNumber(sum(mul(pull, distance)), stiffness / 2), gradient: mulNumber(pull, stiffness) };
+  // A step has a spring for each weight: what one is computed by would add up to whole models.
+  return scope(() => {
+    const distance = sub(weight, fromHost(anchor, weight.device));
+    const pull = importance ? mul(fromHost(importance, weight.device), distance) : distance;
+    return { value: mulNumber(sum(mul(pull, distance)), stiffness / 2), gradient: mulNumber(pull, stiffness) };
+  });
 }
 
 /** What weights are tied to; nothing is pulled before there is an anchor. */
@@ -42,8 +39,14 @@ export function springOn(name: string, weight: Tensor, { stiffness, anchor, impo
   return from && own && spring(weight, from, { stiffness, importance: own });
 }
 
-/** All pulls on one weight as one; undefined where there is none. */
-export function sumOfPulls(pulls: readonly Pull[]): Pull | undefined {
-  const [first, ...rest] = pulls;
-  return first && rest.reduce((a, b) => ({ value: add(a.value, b.value), gradient: add(a.gradient, b.gradient) }), first);
+/** All pulls on one weight as one, made and added in order, so that no more than two are there at a time; undefined where there is none. */
+export function sumOfPulls(pulls: readonly (() => Pull | undefined)[]): Pull | undefined {
+  const last = pulls.at(-1);
+  if (!last) return undefined;
+  return scope(() => {
+    const before = sumOfPulls(pulls.slice(0, -1));
+    const pull = last();
+    if (!before || !pull) return before ?? pull;
+    return { value: add(before.value, pull.value), gradient: add(before.gradient, pull.gradient) };
+  });
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type MethodStates, Methods } from "../../src/continual/compose.ts";
 import type { AppliedStep, TaskContext, WeightFlow } from "../../src/continual/method.ts";
+import { memory, resetPeak } from "../../src/engine/memory.ts";
 import { meterAsync } from "../../src/engine/meter.ts";
 import { release, tensorsIn } from "../../src/engine/scope.ts";
 import type { Weights } from "../../src/engine/tensor.ts";
@@ -31,13 +32,19 @@ afterAll(() => world.close());
 
 const bytesOf = (of: unknown): number => 4 * [...tensorsIn(of)].reduce((sum, { size }) => sum + size, 0);
 
-/** Methods that note the most that their states and adapters hold, and what their starts and ends of tasks compute. */
+/** Methods that note the highest sum of live bytes, the most that their states and adapters hold, and what their starts and ends of tasks compute. */
 class Watched extends Methods {
   stateBytes = 0;
+  peakBytes = 0;
   readonly starts: number[] = [];
   readonly ends: number[] = [];
   /** Batches of each task that its end has asked for. */
   readonly looks: number[] = [];
+
+  /** To be called before the meter counts its peak anew. */
+  notePeak(): void {
+    this.peakBytes = Math.max(this.peakBytes, memory().peak);
+  }
 
   private note(states: MethodStates, adapters: unknown): MethodStates {
     this.stateBytes = Math.max(this.stateBytes, bytesOf([states, adapters]));
@@ -45,6 +52,7 @@ class Watched extends Methods {
   }
 
   override async startTask(task: TaskContext, states: MethodStates): Promise<MethodStates> {
+    this.notePeak();
     const { result, flops } = await meterAsync(() => super.startTask(task, states));
     this.starts.push(flops);
     return this.note(result, task.model.adapters?.weights);
@@ -60,6 +68,7 @@ class Watched extends Methods {
         }
       },
     };
+    this.notePeak();
     const { result, flops } = await meterAsync(() => super.endTask(counting, states));
     this.looks.push(looks);
     this.ends.push(flops);
@@ -79,7 +88,13 @@ class Watched extends Methods {
 async function both(
   name: string,
   options: object,
-): Promise<{ readonly real: Watched; readonly fileBytes: number; readonly planned: MeteredStep; readonly batches: number }> {
+): Promise<{
+  readonly real: Watched;
+  readonly peakBytes: number;
+  readonly fileBytes: number;
+  readonly planned: MeteredStep;
+  readonly batches: number;
+}> {
   const real = new Watched((await methodsOf(name, options)).list);
   const model = startModel(real);
   const folder = mkdtempSync(join(tmpdir(), "experts-"));
@@ -99,11 +114,20 @@ async function both(
   const course = { steps: all.map(() => steps), seen, tokens };
   const methods = await methodsOf(name, options);
   const planned = await meterStep(tinyConfig, tinyOptions, { texts, textOf }, { methods, facts, rows: rows.map(rowInfo), course });
+  const others = memory().live - bytesOf(model.weights);
+  resetPeak();
   await run(training);
+  real.notePeak();
   release(model);
   const fileBytes = await tensorBytes(join(folder, "experts"));
   rmSync(folder, { recursive: true });
-  return { real, fileBytes, planned, batches: batchesAtTaskEnd(methods, { samples: sampleCount, batchSize }) };
+  return {
+    real,
+    peakBytes: real.peakBytes - others,
+    fileBytes,
+    planned,
+    batches: batchesAtTaskEnd(methods, { samples: sampleCount, batchSize }),
+  };
 }
 
 /** Of all tensors in the files of a folder. */
@@ -130,6 +154,19 @@ test.each([
 ] as const)("%s with %o holds at its most what its plan says", async (name, options) => {
   const { real, planned } = await both(name, options);
   expect(apart(planned.stateBytes, real.stateBytes), `${planned.stateBytes} planned, ${real.stateBytes} held`).toBeLessThan(tolerance);
+});
+
+test.each([
+  ["finetune", {}],
+  ["ewc", {}],
+  ["ewc", { memory: "separate" }],
+  ["si", {}],
+  ["weight-space-consolidation", { every: 2 }],
+  ["temporal-merging", {}],
+  ["temporal-merging", { start: "zs", deploy: "all" }],
+] as const)("%s with %o has the planned peak of memory over a whole run", async (name, options) => {
+  const { peakBytes, planned } = await both(name, options);
+  expect(apart(planned.peakBytes, peakBytes), `${planned.peakBytes} planned, ${peakBytes} at the peak`).toBeLessThan(tolerance);
 });
 
 test.each([

@@ -55,7 +55,11 @@ export default defineMethod({
       }),
       penalty: (name, weight, { ties }: Memory) =>
         sumOfPulls(
-          ties.flatMap(({ fisher, anchor: to }) => springOn(name, weight, { stiffness: lambda, anchor: to, importance: fisher }) ?? []),
+          ties.map(
+            ({ fisher, anchor: to }) =>
+              () =>
+                springOn(name, weight, { stiffness: lambda, anchor: to, importance: fisher }),
+          ),
         ),
       async endTask(task, { ties }: Memory): Promise<Memory> {
         const fresh = await diagonalFisher(task, how);
