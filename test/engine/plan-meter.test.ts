@@ -83,7 +83,15 @@ test.each(adapters)("%s of rank %i: the engine's closed form with its reason is 
   const batch = fullBatch(config, 16);
   const options = stepOptions();
   const methods = await methodsOf(form, { r: rank });
-  const facts = { tasks: 2, precision: "fp32", objective: options.objective, batchSize: 16, seed: 0, random: createRandom(0) } as const;
+  const facts = {
+    tasks: 2,
+    precision: "fp32",
+    objective: options.objective,
+    batchSize: 16,
+    clampsLogitScale: true,
+    seed: 0,
+    random: createRandom(0),
+  } as const;
   const { flops } = await meterStep(config, options, batch, { methods, facts });
   const side = { kind: "adapter", form, rank } as const;
   const texts = pack(batch.texts);
