@@ -152,7 +152,7 @@ function memoryOf(
     // What the step was the first to remember is there while the next one works.
     more += Math.max(isAway ? 0 : beyond, after.device - before.device);
     stateBytes += Math.max(before.all + Math.max(beyond, after.all - before.all), end.all + beyond);
-    hostBytes += after.all - after.device + (isAway ? beyond : 0);
+    hostBytes += Math.max(after.all - after.device, end.all - end.device) + (isAway ? beyond : 0);
     expertBytes += experts * each.model + statistics * end.all;
   }
   return { stateBytes, hostBytes, more, expertBytes };

@@ -149,7 +149,7 @@ test.each([
   ["checkpoint-averaging", { k: 2, every: 3 }],
   ["checkpoint-averaging", { k: 3, every: 1 }],
   ["lora-per-task", { r: 2 }],
-  ["temporal-merging", {}],
+  ["temporal-merging", { weight: 0.9 }],
   ["temporal-merging", { start: "zs", deploy: "all" }],
 ] as const)("%s with %o holds at its most what its plan says", async (name, options) => {
   const { real, planned } = await both(name, options);
@@ -162,7 +162,7 @@ test.each([
   ["ewc", { memory: "separate" }],
   ["si", {}],
   ["weight-space-consolidation", { every: 2 }],
-  ["temporal-merging", {}],
+  ["temporal-merging", { weight: 0.9 }],
   ["temporal-merging", { start: "zs", deploy: "all" }],
 ] as const)("%s with %o has the planned peak of memory over a whole run", async (name, options) => {
   const { peakBytes, planned } = await both(name, options);
