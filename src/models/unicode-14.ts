@@ -19,7 +19,23 @@ function isUnassigned(point: number): boolean {
 
 /** Python 3.11's `str.lower`. */
 export function lowerCase(text: string): string {
-  return betweenUnassigned(text, (part) => part.toLowerCase());
+  return betweenUnassigned(text, (part) => (part.includes(sigma) ? lowerWithSigma(part) : part.toLowerCase()));
+}
+
+const sigma = "Σ";
+const cased = /[\p{Cased}\u0295]/u;
+const passedOver = /[\p{Case_Ignorable}\u{1171E}]/u;
+
+/** A sigma at a word's end has a form of its own. What ends a word depends on the letters around it, of which two had another category in Unicode 14. */
+function lowerWithSigma(text: string): string {
+  const letters = [...text];
+  const isCasedFrom = (at: number, by: 1 | -1): boolean => {
+    let next = at + by;
+    while (passedOver.test(letters[next] ?? "")) next += by;
+    return cased.test(letters[next] ?? "");
+  };
+  const ending = (at: number): string => (isCasedFrom(at, -1) && !isCasedFrom(at, 1) ? "ς" : "σ");
+  return letters.map((letter, at) => (letter === sigma ? ending(at) : letter.toLowerCase())).join("");
 }
 
 /** Python 3.11's `unicodedata.normalize("NFC", …)`. */
