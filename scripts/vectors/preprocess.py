@@ -152,6 +152,26 @@ def corner(target, size):
     return [-first(columns.amax((0, 1))), -first(rows.amax((0, 2)))]
 
 
+def resizes():
+    """[width, height, bands, bits, target width, target height, filter, SHA-256 of the samples] of Pillow's resize alone."""
+    sizes = [(30, h, 20, 40) for h in (58, 59, 60, 61, 62)]  # the height goes first where it loses more than 20 rows
+    sizes += [(20, h, 20, 40) for h in (39, 40, 41, 42)]
+    sizes += [(20, h, 23, 40) for h in (33, 34, 39, 40, 41)]  # a width that grows: any loss of height
+    sizes += [(1, 50, 1, 9), (1, 50, 3, 9), (50, 1, 9, 1), (7, 90, 1, 1), (60, 7, 11, 20), (31, 62, 16, 33), (31, 64, 16, 33)]
+    kinds = [(1, 8, "bicubic"), (3, 8, "bicubic"), (3, 8, "bilinear"), (4, 8, "bicubic"), (1, 16, "bicubic"), (1, 16, "bilinear")]
+    rows = []
+    for bands, bits, name in kinds:
+        for width, height, to_width, to_height in sizes:
+            i = np.arange(width * height * bands, dtype=np.int64)
+            samples = (i * 40503 + i * i % 65521) % 65536
+            samples = samples.astype(np.uint16) if bits == 16 else (samples >> 8).astype(np.uint8)
+            shape = (height, width) if bands == 1 else (height, width, bands)
+            image = Image.fromarray(samples.reshape(shape), "CMYK" if bands == 4 else None)
+            out = np.asarray(image.resize((to_width, to_height), Image.Resampling[name.upper()]))
+            rows.append([width, height, bands, bits, to_width, to_height, name, hashlib.sha256(out.tobytes()).hexdigest()])
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
@@ -172,16 +192,16 @@ def main():
         found.append({"file": name, "size": size, "resizeMode": mode, "interpolation": interpolation,
                       "sha256": hashlib.sha256(out.tobytes()).hexdigest(), "grid": grid})
     made_with = {"open_clip": open_clip.__version__, "torchvision": torchvision.__version__.split("+")[0], "pillow": pillow_version}
-    result = {"madeWith": made_with, "cases": found, "geometry": geometry()}
+    result = {"madeWith": made_with, "cases": found, "resizes": resizes(), "geometry": geometry()}
     path = args.folder / "vectors.json"
     if args.check:
         known = json.loads(path.read_text())
-        same = all(known[key] == result[key] for key in ("cases", "geometry"))
+        same = all(known[key] == result[key] for key in ("cases", "resizes", "geometry"))
         print("preprocess: same" if same else "preprocess: different")
         sys.exit(0 if same else 1)
     lines = lambda rows: "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]"
-    path.write_text(f'{{"madeWith":{json.dumps(made_with)},\n"cases":{lines(found)},\n"geometry":{lines(result["geometry"])}}}\n')
-    print(f"{len(files)} images, {len(found)} cases, {len(result['geometry'])} sizes")
+    path.write_text(f'{{"madeWith":{json.dumps(made_with)},\n"cases":{lines(found)},\n"resizes":{lines(result["resizes"])},\n"geometry":{lines(result["geometry"])}}}\n')
+    print(f"{len(files)} images, {len(found)} cases, {len(result['resizes'])} resizes, {len(result['geometry'])} sizes")
 
 
 main()

@@ -36,7 +36,7 @@ export interface Resize {
 
 /**
  * Pillow's resize, bit for bit: the kernel is widened when shrinking, weights are 22-bit integers for 8-bit samples and doubles for 16-bit ones,
- * the horizontal pass comes first and is rounded to the sample type. Only the rows and columns that `window` needs are computed.
+ * the first pass is rounded to the sample type. Only the rows and columns that `window` needs are computed.
  * (src/libImaging/Resample.c; `nearest` is Geometry.c's affine scale.)
  */
 export function resize(source: Plane, task: Resize): Plane {
@@ -47,19 +47,26 @@ export function resize(source: Plane, task: Resize): Plane {
   const kernel = kernels[task.interpolation];
   const columns = weightsOf(kernel, region.width, target.width, [window.left, window.width]);
   const rows = weightsOf(kernel, region.height, target.height, [window.top, window.height]);
-  const first = rows.start[0] ?? 0;
-  const last = window.height - 1;
-  const band = { ...region, top: region.top + first, height: (rows.start[last] ?? 0) + (rows.count[last] ?? 0) - first };
-  const wide = source.data instanceof Uint16Array;
-  const across = wide ? horizontalWide(source, band, columns) : horizontal(source, band, columns);
-  const down = { ...rows, start: rows.start.map((start) => start - first) };
-  return wide ? verticalWide(across, down) : vertical(across, down);
+  const [across, down] = source.data instanceof Uint16Array ? [horizontalWide, verticalWide] : [horizontal, vertical];
+  const band = { left: region.left, top: region.top + rows.first, width: region.width, height: rows.reach };
+  if (!isVerticalFirst(region, target)) return down(across(source, band, columns), fromFirst(rows));
+  const needed = crop(source, { ...band, left: region.left + columns.first, width: columns.reach });
+  const short = down(needed, fromFirst(rows));
+  return across(short, { left: 0, top: 0, width: short.width, height: short.height }, fromFirst(columns));
+}
+
+/** Pillow 13 scales the height first where that loses more than twice the rows than the width loses columns (python-pillow/Pillow#9549). */
+function isVerticalFirst(from: Size, to: Size): boolean {
+  return to.height < from.height && from.height - to.height > 2 * (from.width - to.width);
 }
 
 /** For each output sample of one axis: the first source sample, how many, and their weights. */
 interface AxisWeights {
   readonly length: number;
   readonly taps: number;
+  /** The first source sample of all, and how many there are from it to the last. */
+  readonly first: number;
+  readonly reach: number;
   readonly start: Int32Array;
   readonly count: Int32Array;
   readonly exact: Float64Array;
@@ -96,7 +103,14 @@ function weightsOf(kernel: Kernel, inSize: number, outSize: number, [from, lengt
     start[i] = low;
     count[i] = n;
   }
-  return { length, taps, start, count, exact, fixed };
+  const first = start[0] ?? 0;
+  const reach = (start[length - 1] ?? 0) + (count[length - 1] ?? 0) - first;
+  return { length, taps, first, reach, start, count, exact, fixed };
+}
+
+/** The same weights for a source that begins at the first sample they need. */
+function fromFirst(axis: AxisWeights): AxisWeights {
+  return { ...axis, first: 0, start: axis.start.map((start) => start - axis.first) };
 }
 
 const half = 1 << 21;
@@ -160,11 +174,8 @@ function vertical(source: Plane, axis: AxisWeights): Plane {
   return { width: source.width, height: axis.length, bands: source.bands, data: out };
 }
 
-/** Pillow clips the two bytes of a 16-bit result apart, so an overshoot becomes 255 · 256 + its low byte. */
 function clip16(sum: number): number {
-  const value = sum >= 0 ? Math.floor(sum + 0.5) : -Math.floor(Math.abs(sum) + 0.5);
-  const high = Math.min(255, Math.max(0, value >> 8));
-  return high * 256 + Math.min(255, Math.max(0, value % 256));
+  return Math.max(0, Math.min(Math.floor(sum + 0.5), 65_535));
 }
 
 function horizontalWide(source: Plane, band: Region, axis: AxisWeights): Plane {
