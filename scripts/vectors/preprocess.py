@@ -24,6 +24,8 @@ import torchvision.transforms.functional as F
 from open_clip.transform import image_transform
 from PIL import Image, __version__ as pillow_version
 
+from common.image_files import gif
+
 
 def pattern(width, height):
     """Smooth ramps with edges: [H, W, 3] uint8."""
@@ -104,7 +106,27 @@ def images():
         "rgb-16.png": png16(wide + 100),
         "rgba-16.png": png16(np.dstack([wide, transparent.astype(np.uint16) * 257])),
     }
-    return made
+    return made | gifs()
+
+
+def gifs():
+    """First frames with transparency, of another size than their canvas, and with palettes of every place."""
+    small = Image.fromarray(pattern(31, 23)).quantize(16)
+    plain = encoded(small, "GIF", interlace=0)
+    clear = encoded(small, "GIF", interlace=0, transparency=5)
+    return {
+        "transparent.gif": clear,
+        "transparent-grey.gif": gif(clear, colours="none"),
+        "interlaced.gif": encoded(small, "GIF", interlace=1),
+        "small-frame.gif": gif(plain, canvas=(40, 30), corner=(7, 3)),
+        "small-frame-transparent.gif": gif(clear, canvas=(40, 30), corner=(7, 3)),
+        "large-frame.gif": gif(plain, canvas=(10, 30), corner=(7, 3)),
+        "own-palette.gif": gif(plain, colours="local"),
+        "no-palette.gif": gif(plain, colours="none"),
+        "short-palette.gif": gif(plain, kept=8),
+        "long-codes.gif": encoded(Image.fromarray((np.arange(120 * 90).reshape(90, 120) ** 2 % 251).astype(np.uint8)), "GIF"),
+        "animated.gif": encoded(small, "GIF", save_all=True, append_images=[small.rotate(180)], duration=50),
+    }
 
 
 def pixels(data, size, mode, interpolation):

@@ -1,7 +1,8 @@
 import sharp, { type Sharp } from "sharp";
 import { DataLimitError, reasonOf, UnreadableImageError } from "./data-error.ts";
 import type { Size } from "./geometry.ts";
-import { gifIsGrey, type ImageFormat, imageFormat, jpegHeader, pngHeader } from "./image-format.ts";
+import { gifFrame, gifPixels } from "./gif-file.ts";
+import { type ImageFormat, imageFormat, jpegHeader, pngHeader } from "./image-format.ts";
 import type { PixelKind, Pixels, Rendering } from "./pixels.ts";
 import { renderPixels } from "./pixels.ts";
 import type { Plane } from "./resample.ts";
@@ -36,17 +37,11 @@ export async function openImage(bytes: Uint8Array, item: string, options: Decode
   const format = imageFormat(bytes);
   if (format.supported === undefined)
     throw new UnreadableImageError(item, `expected JPEG, PNG, WebP, GIF, TIFF or AVIF, got ${format.found}`);
-  const maxPixels = options.maxPixels ?? defaultMaxPixels;
+  if (format.supported === "gif") return openGif(bytes, item, options);
   const input = (): Sharp => sharp(bytes, { ignoreIcc: true, failOn: "error", limitInputPixels: false, sequentialRead: true });
   const header = quickHeader(bytes, format.supported, options) ?? (await slowHeader(input(), item, format.supported));
+  checkSize(header, item, options);
   const { width, height } = header;
-  if (width * height > maxPixels)
-    throw new DataLimitError(
-      `${item}: ${width} x ${height} is more than ${maxPixels} pixels`,
-      "make the image smaller or raise max_pixels",
-    );
-  if (Math.max(width, height) > maxSide)
-    throw new DataLimitError(`${item}: ${width} x ${height} has a side of more than ${maxSide} pixels`);
   const turned = options.exif === "apply" && (header.orientation ?? 1) > 1;
   const facts = { space: header.space, channels: header.channels, depth: header.depth, isPalette: header.isPalette === true };
   const kind = kindOf(format.supported, facts, bytes);
@@ -59,6 +54,24 @@ export async function openImage(bytes: Uint8Array, item: string, options: Decode
     return { ...plane, kind };
   };
   return kind === "rgb" && !turned ? { ...size, kind, pixels: whole, pipeline: input } : { ...size, kind, pixels: whole };
+}
+
+function checkSize({ width, height }: Size, item: string, { maxPixels = defaultMaxPixels }: DecodeOptions): void {
+  if (width * height > maxPixels)
+    throw new DataLimitError(
+      `${item}: ${width} x ${height} is more than ${maxPixels} pixels`,
+      "make the image smaller or raise max_pixels",
+    );
+  if (Math.max(width, height) > maxSide)
+    throw new DataLimitError(`${item}: ${width} x ${height} has a side of more than ${maxSide} pixels`);
+}
+
+/** Without libvips: it forgets the colour under transparency, and what Pillow puts outside of a small frame. */
+function openGif(bytes: Uint8Array, item: string, options: DecodeOptions): OpenedImage {
+  const frame = gifFrame(bytes, item);
+  checkSize(frame, item, options);
+  const { width, height, palette } = frame;
+  return { width, height, kind: palette ? "indexed" : "grey", pixels: async () => gifPixels(bytes, frame, item) };
 }
 
 type Header = HeaderFacts & Size & { readonly orientation?: number | undefined };
@@ -98,7 +111,6 @@ interface HeaderFacts {
 /** The mode Pillow opens the file in. */
 function kindOf(format: ImageFormat, facts: HeaderFacts, bytes: Uint8Array): PixelKind {
   if (format === "png") return pngKind(pngHeader(bytes));
-  if (format === "gif") return gifIsGrey(bytes) ? "grey" : "indexed";
   const { space, channels, depth, isPalette } = facts;
   if (isPalette) return "indexed";
   if (space === "cmyk") return "cmyk";

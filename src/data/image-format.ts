@@ -62,14 +62,6 @@ export function pngHeader(bytes: Uint8Array): { readonly bitDepth: number; reado
   return { bitDepth: bytes[24] ?? 0, colourType: bytes[25] ?? 0 };
 }
 
-/** Whether a GIF's palette is the ramp 0, 1, 2, … of greys: Pillow then opens it as a grey image. */
-export function gifIsGrey(bytes: Uint8Array): boolean {
-  const flags = bytes[10] ?? 0;
-  const count = (flags & 0x80) === 0 ? 0 : 2 << (flags & 7);
-  for (let i = 0; i < count * 3; i++) if (bytes[13 + i] !== Math.floor(i / 3)) return false;
-  return count > 0;
-}
-
 /** The format a file's name promises. */
 export function promisedFormat(name: string): ImageFormat | undefined {
   const ending = /\.([a-z0-9]+)$/i.exec(name)?.[1]?.toLowerCase();
