@@ -24,7 +24,7 @@ import torchvision.transforms.functional as F
 from open_clip.transform import image_transform
 from PIL import Image, __version__ as pillow_version
 
-from common.image_files import gif
+from common.image_files import gif, tiff
 
 
 def pattern(width, height):
@@ -106,7 +106,7 @@ def images():
         "rgb-16.png": png16(wide + 100),
         "rgba-16.png": png16(np.dstack([wide, transparent.astype(np.uint16) * 257])),
     }
-    return made | gifs()
+    return made | gifs() | tiffs()
 
 
 def gifs():
@@ -126,6 +126,22 @@ def gifs():
         "short-palette.gif": gif(plain, kept=8),
         "long-codes.gif": encoded(Image.fromarray((np.arange(120 * 90).reshape(90, 120) ** 2 % 251).astype(np.uint8)), "GIF"),
         "animated.gif": encoded(small, "GIF", save_all=True, append_images=[small.rotate(180)], duration=50),
+    }
+
+
+def tiffs():
+    """Every orientation, kinds that are resized to the nearest pixel, a fourth sample that is no alpha, 64-bit offsets."""
+    tiny, small = Image.fromarray(pattern(9, 7)), Image.fromarray(pattern(31, 23))
+    rgba = encoded(Image.fromarray(np.dstack([pattern(9, 7), alpha(9, 7)])), "TIFF")
+    made = {f"turned-{turn}.tif": encoded(tiny, "TIFF", tiffinfo={274: turn}) for turn in range(2, 9)}
+    return made | {
+        "palette.tif": encoded(small.quantize(16), "TIFF", compression="tiff_lzw"),
+        "one-bit.tif": encoded(small.convert("1"), "TIFF", compression="tiff_lzw"),
+        "one-bit-turned.tif": encoded(small.convert("1"), "TIFF", tiffinfo={274: 6}),
+        "rgba.tif": rgba,
+        "rgbx.tif": tiff(rgba, 338, 0),
+        "jpeg.tif": encoded(small, "TIFF", compression="jpeg"),
+        "big.tif": encoded(tiny, "TIFF", big_tiff=True),
     }
 
 

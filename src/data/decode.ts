@@ -6,12 +6,13 @@ import { type ImageFormat, imageFormat, jpegHeader, pngHeader } from "./image-fo
 import type { PixelKind, Pixels, Rendering } from "./pixels.ts";
 import { renderPixels } from "./pixels.ts";
 import type { Plane } from "./resample.ts";
+import { tiffContent, tiffDirectory, tiffKind } from "./tiff-file.ts";
 
 /** What may be opened, and how. */
 export interface DecodeOptions {
   /** More pixels than this are refused before anything is decoded. Default 100 million, as a 10,000 x 10,000 scan. */
   readonly maxPixels?: number;
-  /** Whether the camera's orientation turns the picture. OpenCLIP ignores it, and so do we by default. */
+  /** Whether the camera's orientation turns the picture. OpenCLIP ignores it, and so do we by default; a TIFF is turned always, as by Pillow. */
   readonly exif?: "apply" | "ignore";
 }
 
@@ -38,13 +39,14 @@ export async function openImage(bytes: Uint8Array, item: string, options: Decode
   if (format.supported === undefined)
     throw new UnreadableImageError(item, `expected JPEG, PNG, WebP, GIF, TIFF or AVIF, got ${format.found}`);
   if (format.supported === "gif") return openGif(bytes, item, options);
+  const tiff = format.supported === "tiff" ? checkedTiffKind(bytes, item) : undefined;
   const input = (): Sharp => sharp(bytes, { ignoreIcc: true, failOn: "error", limitInputPixels: false, sequentialRead: true });
   const header = quickHeader(bytes, format.supported, options) ?? (await slowHeader(input(), item, format.supported));
   checkSize(header, item, options);
   const { width, height } = header;
-  const turned = options.exif === "apply" && (header.orientation ?? 1) > 1;
+  const turned = (options.exif === "apply" || tiff !== undefined) && (header.orientation ?? 1) > 1;
   const facts = { space: header.space, channels: header.channels, depth: header.depth, isPalette: header.isPalette === true };
-  const kind = kindOf(format.supported, facts, bytes);
+  const kind = tiff ?? kindOf(format.supported, facts, bytes);
   const image = (): Sharp => (turned ? input().autoOrient() : input());
   const size = turned && (header.orientation ?? 1) >= 5 ? { width: height, height: width } : { width, height };
   const whole = async (): Promise<Pixels> => {
@@ -53,7 +55,10 @@ export async function openImage(bytes: Uint8Array, item: string, options: Decode
     });
     return { ...plane, kind };
   };
-  return kind === "rgb" && !turned ? { ...size, kind, pixels: whole, pipeline: input } : { ...size, kind, pixels: whole };
+  // libvips would weigh colours with a fourth sample.
+  return kind === "rgb" && !turned && header.channels === 3
+    ? { ...size, kind, pixels: whole, pipeline: input }
+    : { ...size, kind, pixels: whole };
 }
 
 function checkSize({ width, height }: Size, item: string, { maxPixels = defaultMaxPixels }: DecodeOptions): void {
@@ -106,6 +111,16 @@ interface HeaderFacts {
   readonly channels: number | undefined;
   readonly depth: string | undefined;
   readonly isPalette?: boolean | undefined;
+}
+
+function checkedTiffKind(bytes: Uint8Array, item: string): PixelKind {
+  const directory = tiffDirectory(bytes);
+  const kind = tiffKind(directory);
+  if (kind) return kind;
+  throw new UnreadableImageError(
+    item,
+    `expected a TIFF of grey, RGB, palette or CMYK samples as Pillow reads them, got ${tiffContent(directory)}; convert it to PNG`,
+  );
 }
 
 /** The mode Pillow opens the file in. */

@@ -15,6 +15,9 @@ const signatures: readonly (readonly [ImageFormat, string])[] = [
   ["gif", "GIF89a"],
   ["tiff", "II*\0"],
   ["tiff", "MM\0*"],
+  // BigTIFF
+  ["tiff", "II+\0"],
+  ["tiff", "MM\0+"],
 ];
 
 const others: readonly (readonly [string, RegExp])[] = [

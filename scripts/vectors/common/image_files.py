@@ -18,3 +18,11 @@ def gif(data, canvas=None, corner=(0, 0), colours="global", kept=None):
     screen = bytes([0x80 | bits if colours == "global" else 0, 0, 0]) + (table if colours == "global" else b"")
     frame = bytes([interlace | (0x80 | bits if colours == "local" else 0)]) + (table if colours == "local" else b"")
     return head + screen + extensions + b"\x2c" + struct.pack("<HH", *corner) + size + frame + codes
+
+
+def tiff(data, tag, value):
+    """A little-endian TIFF with another value for a tag of one short number."""
+    at = struct.unpack_from("<I", data, 4)[0] + 2
+    entries = [at + 12 * i for i in range(struct.unpack_from("<H", data, at - 2)[0])]
+    (entry,) = [place for place in entries if struct.unpack_from("<HHI", data, place) == (tag, 3, 1)]
+    return data[: entry + 8] + struct.pack("<HH", value, 0) + data[entry + 12 :]
