@@ -106,7 +106,7 @@ def images():
         "rgb-16.png": png16(wide + 100),
         "rgba-16.png": png16(np.dstack([wide, transparent.astype(np.uint16) * 257])),
     }
-    return made | gifs() | tiffs()
+    return made | gifs() | tiffs() | avifs()
 
 
 def gifs():
@@ -143,6 +143,18 @@ def tiffs():
         "jpeg.tif": encoded(small, "TIFF", compression="jpeg"),
         "big.tif": encoded(tiny, "TIFF", big_tiff=True),
     }
+
+
+def avifs():
+    """All eight turns, which Pillow leaves alone, and colour at half the resolution."""
+
+    def turned(turn):
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        return encoded(Image.fromarray(pattern(31, 23)), "AVIF", quality=100, subsampling="4:4:4", exif=exif)
+
+    made = {f"turned-{turn}.avif": turned(turn) for turn in range(1, 9)}
+    return made | {"half-colour.avif": encoded(Image.fromarray(pattern(150, 110)), "AVIF", quality=75)}
 
 
 def pixels(data, size, mode, interpolation):

@@ -1,4 +1,5 @@
 import sharp, { type Sharp } from "sharp";
+import { avifTurn } from "./avif-file.ts";
 import { DataLimitError, reasonOf, UnreadableImageError } from "./data-error.ts";
 import type { Size } from "./geometry.ts";
 import { gifFrame, gifPixels } from "./gif-file.ts";
@@ -44,11 +45,11 @@ export async function openImage(bytes: Uint8Array, item: string, options: Decode
   const header = quickHeader(bytes, format.supported, options) ?? (await slowHeader(input(), item, format.supported));
   checkSize(header, item, options);
   const { width, height } = header;
-  const turned = (options.exif === "apply" || tiff !== undefined) && (header.orientation ?? 1) > 1;
+  const turning = turningOf(format.supported, header, bytes, options);
   const facts = { space: header.space, channels: header.channels, depth: header.depth, isPalette: header.isPalette === true };
   const kind = tiff ?? kindOf(format.supported, facts, bytes);
-  const image = (): Sharp => (turned ? input().autoOrient() : input());
-  const size = turned && (header.orientation ?? 1) >= 5 ? { width: height, height: width } : { width, height };
+  const image = (): Sharp => (turning ? turning.turn(input()) : input());
+  const size = turning?.swapsSides ? { width: height, height: width } : { width, height };
   const whole = async (): Promise<Pixels> => {
     const plane = await decodeWhole(image(), kind, facts.depth === "ushort").catch((error: unknown) => {
       throw new UnreadableImageError(item, `broken ${format.supported} data (${firstLine(error)})`, error);
@@ -56,9 +57,35 @@ export async function openImage(bytes: Uint8Array, item: string, options: Decode
     return { ...plane, kind };
   };
   // libvips would weigh colours with a fourth sample.
-  return kind === "rgb" && !turned && header.channels === 3
+  return kind === "rgb" && !turning && header.channels === 3
     ? { ...size, kind, pixels: whole, pipeline: input }
     : { ...size, kind, pixels: whole };
+}
+
+interface Turning {
+  readonly swapsSides: boolean;
+  turn(image: Sharp): Sharp;
+}
+
+/** What brings a picture from how its decoder gives it to how it is wanted. */
+function turningOf(format: ImageFormat, header: Header, bytes: Uint8Array, { exif }: DecodeOptions): Turning | undefined {
+  if (format === "avif") return exif === "apply" ? undefined : avifTurning(bytes);
+  const orientation = header.orientation ?? 1;
+  if (orientation === 1 || (exif !== "apply" && format !== "tiff")) return undefined;
+  return { swapsSides: orientation >= 5, turn: (image) => image.autoOrient() };
+}
+
+/** An AVIF comes turned from its decoder; Pillow leaves it as it is stored. */
+function avifTurning(bytes: Uint8Array): Turning | undefined {
+  const { quarters, mirror } = avifTurn(bytes);
+  if (quarters === 0 && mirror === "none") return undefined;
+  // sharp mirrors first and turns to the right afterwards, whatever the order of the calls.
+  const mirrors = {
+    none: (image: Sharp) => image,
+    "top-bottom": (image: Sharp) => image.flip(),
+    "left-right": (image: Sharp) => image.flop(),
+  };
+  return { swapsSides: quarters % 2 === 1, turn: (image) => mirrors[mirror](image).rotate(quarters * 90) };
 }
 
 function checkSize({ width, height }: Size, item: string, { maxPixels = defaultMaxPixels }: DecodeOptions): void {

@@ -15,7 +15,8 @@ export function preprocessOf(given: Partial<Preprocess> & { readonly size: numbe
 }
 
 /**
- * OpenCLIP's evaluation transform up to the change to floats: RGB, uint8 [S, S, 3], bit for bit what torchvision and Pillow give.
+ * OpenCLIP's evaluation transform up to the change to floats: RGB, uint8 [S, S, 3], bit for bit what torchvision and Pillow 13 give; of an AVIF,
+ * whose decoder is another one, within a few levels.
  * @throws {UnreadableImageError} or {DataLimitError} naming the image.
  */
 export async function decodeTest(image: Uint8Array | ImageLocation, transform: TestTransform, item = "image"): Promise<Uint8Array> {
