@@ -67,6 +67,11 @@ test.each<readonly [string, Kind, string]>([
   expect(await image.pixels()).toMatchObject({ width: 2, height: 1 });
 });
 
+test("a fourth sample of no meaning keeps a TIFF from the native pass, which would weigh colours with it", async () => {
+  expect((await openImage(tiff({ photometric: 2, samples: 3 }), "a.tif")).pipeline).toBeDefined();
+  expect((await openImage(tiff({ photometric: 2, samples: 4, extra: 0 }), "a.tif")).pipeline).toBeUndefined();
+});
+
 test.each<readonly [string, Kind]>([
   ["YCbCr samples that are not JPEG in one plane", { photometric: 6, samples: 3 }],
   ["CIELAB samples", { photometric: 8, samples: 3 }],
