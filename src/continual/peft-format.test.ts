@@ -141,6 +141,23 @@ describe("refused", () => {
     expect(error).toMatchObject({ code: "EG-4140", exit: "data", message: expect.stringContaining(`${key}: ${JSON.stringify(value)}`) });
   });
 
+  test.each(["pissa", "pissa_niter_4", "olora", "corda", "loftq", "lora_ga"])(
+    "adapters whose loading changes the base: %s",
+    async (start) => {
+      const error = await refused((settings) => ({ ...settings, init_lora_weights: start }));
+      expect(error).toMatchObject({
+        code: "EG-4140",
+        message: expect.stringContaining(`init_lora_weights: "${start}"`),
+        fix: expect.stringContaining("path_initial_model_for_weight_conversion"),
+      });
+    },
+  );
+
+  test.each([true, false, "gaussian", "eva", "orthogonal"])("but not start values of A and B alone: %s", async (start) => {
+    const read = await refused((settings) => ({ ...settings, init_lora_weights: start }));
+    expect(read).toBe("read");
+  });
+
   test("a kind that is no method of ours, a file that is none", async () => {
     expect(await refused((settings) => ({ ...settings, peft_type: "IA3" }))).toMatchObject({ code: "EG-4140" });
     rmSync(join(folder, "b"), { recursive: true });

@@ -159,6 +159,7 @@ function isEmpty(value: Json): boolean {
 }
 
 async function methodOf(settings: Readonly<Record<string, Json>>, where: string): Promise<ComponentSpec> {
+  checkStart(settings, where);
   const odd = Object.entries(neutral).find(([key, isNeutral]) => key in settings && !isNeutral(settings[key] ?? null));
   if (odd) throw new PeftFormatError(where, `${odd[0]}: ${JSON.stringify(settings[odd[0]])} is more than adapters of ours can hold`);
   for (const name of methods.names()) {
@@ -167,6 +168,18 @@ async function methodOf(settings: Readonly<Record<string, Json>>, where: string)
     if (given && options.safeParse(given).success) return { name, ...given };
   }
   throw new PeftFormatError(where, `peft_type ${JSON.stringify(settings.peft_type)} with these settings is no method of ours`);
+}
+
+/** Start values of PEFT's that leave the base as it was; under any other it changes the base when it loads the adapters. */
+const plainStarts: readonly Json[] = [true, false, null, "gaussian", "eva", "orthogonal", "mica"];
+
+function checkStart({ init_lora_weights: start = true }: Readonly<Record<string, Json>>, where: string): void {
+  if (plainStarts.includes(start)) return;
+  throw new PeftFormatError(
+    where,
+    `init_lora_weights: ${JSON.stringify(start)} makes PEFT change the base when it loads these adapters`,
+    "save them with PEFT's save_pretrained(..., path_initial_model_for_weight_conversion=INITIAL), which makes plain LoRA of pissa, olora, corda and lora_ga, or merge them with merge_and_unload there",
+  );
 }
 
 /** `target_modules` and `blocks` of the sites that are there. @throws {PeftFormatError} where blocks differ in what is adapted. */
