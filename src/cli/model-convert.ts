@@ -42,9 +42,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   const target = form ? join(makeFolder(out, [form.weights, ...Object.keys(form.configs)]), form.weights) : out;
   const [{ loadForUse }, { saveModel }] = await Promise.all([import("../pipeline/encode.ts"), import("../models/save.ts")]);
   const { model, preprocess } = await loadForUse(path, { arch: flags.arch, env: process.env });
+  await saveModel(target, model, { preprocess, naming, dtype });
   if (form)
     for (const [name, config] of Object.entries(form.configs)) writeOutput(join(out, name), [`${JSON.stringify(config, undefined, 2)}\n`]);
-  await saveModel(target, model, { preprocess, naming, dtype });
   if (flags.json) process.stdout.write(`${JSON.stringify({ path: out, weights: target, naming, dtype, bytes: statSync(target).size })}\n`);
   else if (!flags.quiet)
     process.stderr.write(

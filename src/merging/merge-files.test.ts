@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -9,7 +9,7 @@ import { add, concat, mulNumber, reshape } from "../engine/ops.ts";
 import { release, scope } from "../engine/scope.ts";
 import { read, readFloats, type Tensor, tensor } from "../engine/tensor.ts";
 import { type ClipConfig, parseModelConfig } from "../models/architecture.ts";
-import { storedType } from "../models/float-types.ts";
+import { type FloatType, storedType } from "../models/float-types.ts";
 import { initialiseModel, loadModel } from "../models/load.ts";
 import { openModelFolder } from "../models/model-folder.ts";
 import { writeShards } from "../models/safetensors-write.ts";
@@ -47,7 +47,7 @@ interface Given {
   readonly base?: string;
   readonly models: readonly string[];
   readonly choice: Partial<MergeChoice> & { readonly operator?: TowerChoice["operator"]; readonly each?: TowerChoice };
-  readonly type?: "float32" | "bfloat16";
+  readonly type?: FloatType;
 }
 async function merge(out: string, { base, models, choice: { operator, each, ...choice }, type }: Given) {
   const tower = each ?? { operator: operator ?? { name: "linear" } };
@@ -245,6 +245,22 @@ test("entries that are no numbers end the merge with their tensor's name, and th
       message: expect.stringContaining('"ln_final.bias"'),
     });
   expect(readFileSync(at("kept.safetensors"), "utf8")).toBe("as it was");
+});
+
+test("a result beyond the range of the type that is asked for is not written", async () => {
+  const { model, preprocess } = await loadModel(first);
+  const large = scope(() => add(mulNumber(model.weights.get("ln_final.bias") as Tensor, 0), tensor([-70_000], [1], "float32")));
+  await saveModel(at("large.safetensors"), { ...model, weights: new Map([...model.weights, ["ln_final.bias", large]]) }, { preprocess });
+  release([model, large]);
+  const given = { models: [at("large.safetensors"), at("large.safetensors")], choice: {} };
+  await expect(merge("narrow.safetensors", { ...given, type: "float16" })).rejects.toMatchObject({
+    code: "EG-7150",
+    exit: "numerics",
+    message: '"ln_final.bias" has entries that float16 cannot hold; they would become infinite',
+    fix: expect.stringContaining("--dtype bfloat16 or --dtype float32"),
+  });
+  expect(existsSync(at("narrow.safetensors"))).toBe(false);
+  await merge("narrow.safetensors", { ...given, type: "bfloat16" });
 });
 
 test("models that are not alike are refused, saying in what", async () => {

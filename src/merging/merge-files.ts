@@ -109,7 +109,7 @@ export interface MergeOutput {
 
 /**
  * Merges files into one: block by block, in memory that does not depend on how many there are. The file is there whole or not at all.
- * @throws {MergeNumbersError} for entries that are not finite; {WeightNamesError} for a model that the naming cannot hold; {WeightsFileError} for a file that
+ * @throws {MergeNumbersError} for entries that are not finite; {NarrowTypeError} for those that `type` has no number for; {WeightNamesError} for a model that the naming cannot hold; {WeightsFileError} for a file that
  * cannot be read or written.
  */
 export async function mergeFiles(

@@ -1,6 +1,6 @@
-import { to } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
 import { type DType, read } from "../engine/tensor.ts";
+import { narrowed } from "../models/narrowed.ts";
 import type { MergeModels } from "./block-input.ts";
 import type { TowerGrowth } from "./guard.ts";
 import { type PlacedTensor, type TowerName, towerNames } from "./placement.ts";
@@ -20,7 +20,7 @@ export interface MergedOutput {
   readonly shape: readonly number[];
   /** A counter: it keeps the bytes of the newest model. */
   readonly isCounter: boolean;
-  /** Its bytes in order, those of entries in `dtype`. */
+  /** Its bytes in order, those of entries in `dtype`. @throws {NarrowTypeError} for entries beyond the type's range. */
   bytes(dtype: DType): Generator<Uint8Array>;
 }
 
@@ -58,7 +58,7 @@ function outputOf(placed: PlacedTensor, tower: PlannedTower, { models }: MergeMo
       else
         for (const at of runs(size, tower.blockOf(placed)))
           yield scope(() => {
-            const entries = read(to(tower.entries(placed, at), dtype));
+            const entries = read(narrowed(tower.entries(placed, at), dtype, name));
             return new Uint8Array(entries.buffer, entries.byteOffset, entries.byteLength);
           });
     },

@@ -1,9 +1,10 @@
-import { concat, contiguous, reshape, slice, to, transpose } from "../engine/ops.ts";
+import { concat, contiguous, reshape, slice, transpose } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
 import { type DType, read, type Tensor } from "../engine/tensor.ts";
 import type { Clip } from "./clip.ts";
 import { type FloatType, floatTypes } from "./float-types.ts";
 import { modelMetadata } from "./model-folder.ts";
+import { narrowed } from "./narrowed.ts";
 import type { ImagePreprocess } from "./preprocess.ts";
 import type { Dtype } from "./safetensors.ts";
 import { writeSafetensors } from "./safetensors-write.ts";
@@ -30,7 +31,7 @@ function bytesOf(value: Tensor): Uint8Array {
   return new Uint8Array(entries.buffer, entries.byteOffset, entries.byteLength);
 }
 
-/** Writes the model's weights to one file that describes itself. Floating-point tensors take `dtype` (default float32). */
+/** Writes the model's weights to one file that describes itself. Floating-point tensors take `dtype` (default float32). @throws {NarrowTypeError} */
 export async function saveModel(
   path: string,
   model: Clip,
@@ -60,7 +61,7 @@ export function modelTensors(model: Clip, naming: Naming, dtype: FloatType = "fl
 }
 
 function convert(recipe: Recipe, state: ReadonlyMap<string, Tensor>, dtype: DType): Tensor {
-  const sources = recipe.sources.map((name) => to(state.get(name) as Tensor, dtype));
+  const sources = recipe.sources.map((name) => narrowed(state.get(name) as Tensor, dtype, name));
   const [first] = sources as [Tensor];
   switch (recipe.op) {
     case "copy":
