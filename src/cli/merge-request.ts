@@ -1,5 +1,7 @@
-import type { ModelWeight, TowerChoice, WeightChoice } from "../merging/settings.ts";
+import { resolve } from "node:path";
+import type { TowerChoice, WeightChoice } from "../merging/settings.ts";
 import { type Recency, recencies } from "../merging/shares.ts";
+import type { ModelWeight } from "../merging/weight-filters.ts";
 import { UsageError } from "../util/errors.ts";
 import { wholeNumber } from "./command.ts";
 import { emptyMergeFile, type MergeFile, readMergeFile } from "./merge-file.ts";
@@ -114,16 +116,21 @@ function shareOf(named: readonly Named[], key: "density" | "gamma"): Readonly<Re
 }
 
 /** Weights of the models as one choice; undefined where nobody gave any. */
-function weightsOf(named: readonly Named[], { weights, parameters }: MergeFile): WeightChoice | undefined {
+function weightsOf(named: readonly Named[], { weights, parameters, base_model: base }: MergeFile): WeightChoice | undefined {
   const given = named.map((each) => each.parameters?.weight as ModelWeight | undefined);
   const each = given.filter((weight) => weight !== undefined);
   if (each.length > 0 && each.length < named.length)
     throw new UsageError(`${each.length} of ${named.length} models have a weight`, "give every model one, or none");
   if (each.length > 0 && weights) throw new UsageError("models have weights, and weights by age are asked for", "keep one of both");
   if (weights) return { recency: weights.by_age as Recency, reverse: weights.reverse };
-  // As in mergekit: how far slerp goes from the first model to the second.
-  if (typeof parameters.t === "number") return { each: [1 - parameters.t, parameters.t] };
+  if (typeof parameters.t === "number") return { each: wayOf(parameters.t, named, base) };
   return each.length > 0 ? { each, normalize: parameters.normalize === true } : undefined;
+}
+
+/** As in mergekit: how far slerp goes from the base to the other model. Where the base is none of the two, from the first to the second. */
+function wayOf(t: number, [first, second]: readonly Named[], base: string | undefined): readonly number[] {
+  const isBase = (each: Named | undefined): boolean => each !== undefined && base !== undefined && resolve(each.model) === resolve(base);
+  return isBase(second) && !isBase(first) ? [t, 1 - t] : [1 - t, t];
 }
 
 /** Operators that mergekit has under another name. Others differ in the sign between words alone. */

@@ -15,8 +15,10 @@ import {
 import { MergeError } from "../merging/operator.ts";
 import type { MergeSettings } from "../merging/planned-merge.ts";
 import { resolveMerge } from "../merging/settings.ts";
+import { checkFilters } from "../merging/weight-filters.ts";
 import { type FloatType, storedType } from "../models/float-types.ts";
 import { folderForm } from "../models/model-export.ts";
+import type { OpenedModel } from "../models/model-folder.ts";
 import type { Naming } from "../models/weight-names.ts";
 import { openWeights } from "../models/weights-file.ts";
 import { codeVersion } from "../pipeline/code-version.ts";
@@ -115,10 +117,14 @@ async function openMerge(request: MergeRequest, flags: MergeRunFlags): Promise<R
   const statistics = await Promise.all(request.statistics.map((path) => openWeights(path)));
   const files = { base: base?.opened, models: found.map(({ opened }) => opened), ...(statistics.length > 0 ? { statistics } : {}) };
   checkAlike(files, [...(request.base === undefined ? [] : [request.base]), ...request.models]);
+  for (const { weights } of [request.image, request.text])
+    if (weights && "each" in weights) checkFilters(weights.each, tensorNames(describedBy(files)));
   const type = request.dtype ?? storedType(describedBy(files).entries.values());
   const naming = flags.as === "transformers" ? flags.as : "openclip";
   return { request, base, models: found, files, settings, type, naming, cost: mergeCost(files, settings, type) };
 }
+
+const tensorNames = ({ recipes }: OpenedModel): readonly string[] => recipes.map(({ target }) => target);
 
 function checkStatistics({ image, text, statistics }: MergeRequest, { towers }: MergeSettings): void {
   const needs = towers.image.operator.needs ?? towers.text.operator.needs;

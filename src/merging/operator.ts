@@ -80,6 +80,8 @@ export interface MergeOperator<S extends z.ZodType = z.ZodType, Plan = unknown> 
   linearShares?(count: number): readonly number[];
   /** True for the plain weighted mean: of many models over time it can be kept running. */
   readonly isMean?: true;
+  /** True where the merged task vector is the sum of the weighted ones, trimmed or not: mergekit's `normalize` divides it by the sum of the weights. */
+  readonly isSum?: true;
   /** True where models go in one after another and each is changed by those before: merges of pairs, one after another, are another merge. */
   readonly isSequential?: true;
   /** False where the base takes no part. */

@@ -1,16 +1,14 @@
 import { z } from "zod";
 import type { ComponentSpec } from "../util/component.ts";
-import { globPattern } from "../util/glob.ts";
 import { issueText } from "../util/issues.ts";
 import { createRandom } from "../util/random.ts";
-import { MergeError, type MergekitParameters, type MergeOperator, modifiers, operators } from "./operator.ts";
+import { inOurWords } from "./mergekit-words.ts";
+import { MergeError, type MergeOperator, modifiers, operators } from "./operator.ts";
 import { type TowerName, towerNames } from "./placement.ts";
 import { type MergeSettings, usualBlock } from "./planned-merge.ts";
 import type { TowerSettings } from "./planned-tower.ts";
 import { checkShares, type Recency, recencyFactors, recencyShares } from "./shares.ts";
-
-/** A model's weight: one number, or numbers by tensor, of which the first whose filter fits counts. `*` stands for any run of characters. */
-export type ModelWeight = number | readonly { readonly filter?: string; readonly value: number }[];
+import { type ModelWeight, weightFor } from "./weight-filters.ts";
 
 /** Weights of all models: by age (factors of task vectors are then relative to an equal share), or one a model. */
 export type WeightChoice =
@@ -64,28 +62,14 @@ async function resolveTower(choice: TowerChoice, { count, hasBase }: MergeChoice
       `${operator.usesBase ? name : choice.modifier?.name} needs the base that the models were trained from`,
       "name it: --base MODEL, or base_model in a merge file",
     );
-  const asked = inOurWords(operator, given);
+  const asked = inOurWords(name, operator, given);
   const options = parseOptions(name, operator, modifier?.replaces && hasLambda(operator) ? { ...asked, lambda: 1 } : asked);
   return {
     operator,
     options,
     ...(modifier ? { modifier: { part: modifier.part, options: modifier.options } } : {}),
-    weightsOf: weightsFor(name, operator, { choice: choice.weights, count }),
+    weightsOf: weightsFor(name, operator, { choice: choice.weights, count, isMean: operator.isSum === true && given.normalize === true }),
   };
-}
-
-/** An operator's own options for mergekit's; a share that it does not know of stays, to be refused. */
-function inOurWords({ mergekit }: MergeOperator, given: Readonly<Record<string, unknown>>): object {
-  const { density, gamma, normalize, ...own } = given;
-  const asked: MergekitParameters = {
-    ...(typeof density === "number" ? { density } : {}),
-    ...(typeof gamma === "number" ? { gamma } : {}),
-    ...(typeof normalize === "boolean" ? { normalize } : {}),
-  };
-  if (mergekit) return { ...own, ...mergekit(asked) };
-  // To weights that are shares it was said already.
-  const { normalize: _, ...left } = given;
-  return left;
 }
 
 function checkCount(name: string, { models: [fewest, most] }: MergeOperator, count: number): void {
@@ -108,29 +92,28 @@ async function resolveModifier({ name, ...given }: ComponentSpec) {
   return { part, options, replaces: part.replacesLambda?.(options) === true };
 }
 
-function weightsFor(
-  name: string,
-  { weights: kind }: MergeOperator,
-  { choice, count }: { readonly choice: WeightChoice | undefined; readonly count: number },
-): TowerSettings["weightsOf"] {
-  if (choice === undefined) return () => undefined;
+/** What is told of models' weights. */
+interface Weighing {
+  readonly choice: WeightChoice | undefined;
+  readonly count: number;
+  /** As mergekit has it: the sum of weighted task vectors over the sum of their weights. */
+  readonly isMean: boolean;
+}
+
+function weightsFor(name: string, { weights: kind }: MergeOperator, { choice, count, isMean }: Weighing): TowerSettings["weightsOf"] {
+  if (choice === undefined) return isMean ? () => overSum(Array<number>(count).fill(1)) : () => undefined;
   // Equal ones are what an operator without weights gives.
   if (kind === "none" && "recency" in choice && choice.recency === "uniform") return () => undefined;
   if (kind === "none") throw new MergeError(`${name} takes no weights`, "leave them away");
   if ("recency" in choice) {
-    const weights = (kind === "factors" ? recencyFactors : recencyShares)(choice.recency, count, choice.reverse);
+    const weights = (kind === "factors" && !isMean ? recencyFactors : recencyShares)(choice.recency, count, choice.reverse);
     return () => weights;
   }
   if (choice.each.length !== count)
     throw new MergeError(`${choice.each.length} weights for ${count} models`, "give every model a weight, or none");
-  const rules = choice.each.map(rulesOf);
   const of = (tensor: string): readonly number[] => {
-    const found = rules.map((list) => list.find(({ pattern }) => pattern.test(tensor))?.value ?? (kind === "factors" ? 1 : undefined));
-    const missing = found.indexOf(undefined);
-    if (missing >= 0)
-      throw new MergeError(`model ${missing + 1} has no weight for "${tensor}"`, "end its list with a value that has no filter");
-    const numbers = found as readonly number[];
-    if (kind === "factors") return numbers;
+    const numbers = choice.each.map((weight, i) => weightFor(weight, tensor, i + 1));
+    if (kind === "factors") return isMean ? overSum(numbers) : numbers;
     const total = numbers.reduce((sum, weight) => sum + weight, 0);
     const shares = choice.normalize ? numbers.map((weight) => weight / total) : numbers;
     checkShares(shares);
@@ -140,7 +123,8 @@ function weightsFor(
   return of;
 }
 
-function rulesOf(weight: ModelWeight): readonly { readonly pattern: RegExp; readonly value: number }[] {
-  const list: Exclude<ModelWeight, number> = typeof weight === "number" ? [{ value: weight }] : weight;
-  return list.map(({ filter, value }) => ({ pattern: globPattern(filter ?? "*"), value }));
+/** Weights over their sum; as they are where they cancel, as in mergekit. */
+function overSum(weights: readonly number[]): readonly number[] {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return Math.abs(total) < 1e-8 ? weights : weights.map((weight) => weight / total);
 }

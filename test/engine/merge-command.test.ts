@@ -143,6 +143,61 @@ test("mergekit's names and shares mean what they mean there", async () => {
   expect((await evergreen("-C", at("theirs.yaml"), "--out", at("no"))).failure).toMatch(/task-arithmetic: .*density/);
 });
 
+test("slerp goes from the base to the other model, wherever the base stands in the list", async () => {
+  const file = (list: string): string => `merge_method: slerp\nbase_model: ./b.safetensors\nmodels: [${list}]\nparameters: {t: 0.25}\n`;
+  for (const list of ["./a.safetensors, ./b.safetensors", "./b.safetensors, ./a.safetensors"]) {
+    writeFileSync(at("way.yaml"), file(list));
+    await evergreen("-C", at("way.yaml"), "--out", at("way.safetensors"));
+    await evergreen(b, a, "--method", "slerp", "--weights", "0.75,0.25", "--out", at("ours.safetensors"));
+    expect(furthest(await projection(at("way.safetensors")), await projection(at("ours.safetensors")))).toBeLessThan(1e-6);
+  }
+});
+
+const told = (method: string, lines: readonly string[], parameters = "{}"): Promise<string> => {
+  const file = [`merge_method: ${method}`, "base_model: ./base.safetensors", "models:", ...lines, `parameters: ${parameters}`, ""];
+  writeFileSync(at("told.yaml"), file.join("\n"));
+  return evergreen("-C", at("told.yaml"), "--out", at("told.safetensors")).then(({ failure }) => failure ?? "");
+};
+
+test("normalize divides sums of task vectors by the weights' sum, and is refused where nothing is summed", async () => {
+  const weighted = ["  - {model: ./a.safetensors, parameters: {weight: 1}}", "  - {model: ./b.safetensors, parameters: {weight: 3}}"];
+  for (const [method, more] of [
+    ["task_arithmetic", ""],
+    ["dare_linear", ", density: 1"],
+    ["breadcrumbs", ", density: 1, gamma: 0"],
+  ] as const) {
+    expect(await told(method, weighted, `{normalize: true${more}}`)).toBe("");
+    expect(furthest(await projection(at("told.safetensors")), await mixed(0.25, 0.75)), method).toBeLessThan(1e-6);
+  }
+  await told("task_arithmetic", ["  - ./a.safetensors", "  - ./b.safetensors"], "{normalize: true}");
+  expect(furthest(await projection(at("told.safetensors")), await mixed(0.5, 0.5))).toBeLessThan(1e-6);
+  expect(await told("magmax", weighted, "{normalize: true}")).toMatch(/^EG-3150 merge: magmax: .*normalize/);
+});
+
+test("a filter is a part of a name or a pattern of the whole, and one that fits nothing is refused", async () => {
+  const one = (weight: string): readonly string[] => [`  - {model: ./a.safetensors, parameters: {weight: [${weight}]}}`];
+  for (const filter of ["t_proj", '"text_pro*"', '"*"']) {
+    expect(await told("task_arithmetic", one(`{filter: ${filter}, value: 0.25}, {value: 1}`))).toBe("");
+    expect(furthest(await projection(at("told.safetensors")), await mixed(0.25, 0, 0.75)), filter).toBeLessThan(1e-6);
+  }
+  expect(await told("task_arithmetic", one("{filter: self_attn, value: 0.25}, {value: 1}"))).toBe(
+    'EG-3150 merge: filter "self_attn" of model 1 fits no tensor',
+  );
+  expect(await told("task_arithmetic", one("{filter: mlp, value: 0.25}"))).toMatch(/^EG-3150 merge: model 1 has no weight for "/);
+});
+
+test.each([
+  ["ties", "{density: 0}", "ties: density: expected more than 0 and at most 1, got 0"],
+  ["dare_linear", "{density: 0.005}", "dare: density: expected at least 0.01 and at most 1, got 0.005"],
+  ["dare_ties", "{density: 0}", "dare-ties: density: expected at least 0.01 and at most 1, got 0"],
+  ["breadcrumbs", "{density: 0}", "breadcrumbs: density: expected more than 0 and at most 1, got 0"],
+  ["breadcrumbs", "{gamma: 1}", "breadcrumbs: gamma: expected at least 0 and less than 1, got 1"],
+  ["breadcrumbs_ties", "{density: 0.5, gamma: -1}", "breadcrumbs-ties: gamma: expected at least 0 and less than 1, got -1"],
+  ["ties", "{density: half}", 'density: expected a number, got "half"'],
+])("shares are refused in the words they were told in: %s %s", async (method, parameters, message) => {
+  expect(await told(method, ["  - ./a.safetensors"], parameters)).toBe(`EG-3150 merge: ${message}`);
+});
+
 test("towers have their own methods, models weights by tensor, and LiNeS its options in a file", async () => {
   writeFileSync(
     at("towers.yaml"),

@@ -13,6 +13,7 @@ export default {
   options,
   models: [1, Number.POSITIVE_INFINITY],
   weights: "factors",
+  isSum: true,
   usesBase: true,
   mergekit: twoSidedTrim,
   passes: ({ remove, top }) => (remove + top > 0 ? 3 : 1),

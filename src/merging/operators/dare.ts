@@ -14,6 +14,7 @@ export default {
   options,
   models: [1, Number.POSITIVE_INFINITY],
   weights: "factors",
+  isSum: true,
   usesBase: true,
   mergekit: oneSidedTrim,
   passes: () => 1,

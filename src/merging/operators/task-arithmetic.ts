@@ -11,6 +11,7 @@ export default {
   options,
   models: [1, Number.POSITIVE_INFINITY],
   weights: "factors",
+  isSum: true,
   usesBase: true,
   passes: () => 1,
   merge: (input, { lambda }) => fromBase(input, sumOfVectors(input), lambda),
