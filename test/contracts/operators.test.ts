@@ -114,6 +114,18 @@ describe.each(judgedParts("modifier"))("modifier %s", (name) => {
 });
 
 describe.each(judgedParts("operator"))("%s", (name) => {
+  test.each(["table", "fused", "projection", "bias"])("entries of %s that are no numbers end it with the tensor's name", async (tensor) => {
+    const { models, ...toy } = await world(name, await most(name, 2));
+    const broken = models.map((model) => {
+      const own = model as Record<string, Float32Array>;
+      return { ...own, [tensor]: (own[tensor] as Float32Array).map((entry, i) => (i === 0 ? Number.NaN : entry)) };
+    });
+    await expect(mergeToys({ ...toy, models: broken })).rejects.toMatchObject({
+      code: "EG-7150",
+      message: expect.stringContaining(`"${tensor}"`),
+    });
+  });
+
   test("says what it is, has defaults, refuses unknown options", async () => {
     const part = await operators.load(name);
     describes(part);

@@ -4,6 +4,7 @@ import { add, mulNumber } from "../../engine/ops.ts";
 import { readFloats, type Tensor, tensor } from "../../engine/tensor.ts";
 import { entriesOfVector, FixedSum } from "../fixed-sum.ts";
 import { joined } from "../fold.ts";
+import { MergeNumbersError } from "../guard.ts";
 import type { MergeInput, MergeOperator } from "../operator.ts";
 import { outsideOf } from "../projection.ts";
 
@@ -36,7 +37,7 @@ export default {
     const length = new Lengths();
     const vectors = Array.from({ length: tower.count }, () => new Lengths());
     tower.visit((input) => {
-      for (const [i, each] of vectors.entries()) each.add(input.tensor.name, entriesOfVector(input, i));
+      for (const [i, each] of vectors.entries()) each.add(input.tensor.name, finiteVector(input, i));
       const sum = readFloats(projectedSum(input, alpha));
       if (input.tensor.layers > 0) sums.set(input.tensor.name, sum);
       length.add(input.tensor.name, sum);
@@ -51,6 +52,13 @@ export default {
     return add(input.base(), mulNumber(sum, scale));
   },
 } satisfies MergeOperator<typeof options, Plan>;
+
+/** Its singular vectors are asked for before the result is looked at. @throws {MergeNumbersError} */
+function finiteVector(input: MergeInput, i: number): Float32Array {
+  const entries = entriesOfVector(input, i);
+  if (!entries.every(Number.isFinite)) throw new MergeNumbersError(`model ${i + 1} or the base`, input.tensor.name);
+  return entries;
+}
 
 /** X_T = τ_1 + P_{X_1}(τ_2) + …, [size]. */
 function projectedSum(input: MergeInput, alpha: number): Tensor {
