@@ -134,8 +134,12 @@ function wayOf(t: number, [first, second]: readonly Named[], base: string | unde
 }
 
 /** Operators that mergekit has under another name. Others differ in the sign between words alone. */
-const otherNames: Readonly<Record<string, string>> = { dare_linear: "dare", karcher: "multislerp", nuslerp: "slerp" };
-const operatorName = (name: string): string => otherNames[name] ?? name.replaceAll("_", "-");
+const otherNames: ReadonlyMap<string, string> = new Map([
+  ["dare_linear", "dare"],
+  ["karcher", "multislerp"],
+  ["nuslerp", "slerp"],
+]);
+const operatorName = (name: string): string => otherNames.get(name) ?? name.replaceAll("_", "-");
 
 function towerChoice(file: MergeFile, side: "image" | "text", weights: WeightChoice | undefined): TowerChoice {
   const own = file.towers[side];

@@ -79,6 +79,10 @@ test("rows that are no sample are left out with their line; addresses are not fe
   ]);
 });
 
+test("a source by the name of what every object has is unknown", async () => {
+  await expect(one({ name: "constructor", path: root })).rejects.toThrow(/^unknown source "constructor"/);
+});
+
 test("a table that cannot be understood says where and why", async () => {
   write("bad/none.csv", "a,b\n1,2\n");
   await expect(one("bad/none.csv")).rejects.toThrow(/none.csv:1: no column with image paths; .* got: a, b/);

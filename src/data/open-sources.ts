@@ -6,7 +6,7 @@ import { DataError } from "./data-error.ts";
 import { type DataSource, type SourceDefinition, sources } from "./source.ts";
 
 /** Schemes that go by another name than their source. */
-const aliases: Readonly<Record<string, string>> = { wds: "webdataset" };
+const aliases: ReadonlyMap<string, string> = new Map([["wds", "webdataset"]]);
 
 const roles: readonly string[] = ["adapt", "eval", "pool"];
 const expected: Readonly<Record<string, string>> = {
@@ -46,7 +46,7 @@ async function found(
   baseDir: string,
 ): Promise<{ readonly source: SourceDefinition; readonly options: unknown }> {
   const { name, ...given } = typeof spec === "string" ? await specOf(spec, baseDir) : spec;
-  const source = await sources.load(aliases[name] ?? name);
+  const source = await sources.load(aliases.get(name) ?? name);
   const path = given.path;
   const options = source.options.safeParse(typeof path === "string" ? { ...given, path: absolute(path, baseDir) } : given);
   if (options.success) return { source, options: options.data };
@@ -90,13 +90,13 @@ function absolute(path: string, baseDir: string): string {
 }
 
 async function named(spec: string, baseDir: string): Promise<ComponentSpec> {
-  const known = [...sources.names(), ...Object.keys(aliases)];
+  const known = [...sources.names(), ...aliases.keys()];
   if (known.includes(spec)) return { name: spec };
   const scheme = /^([a-z][a-z0-9-]+):(.+)$/s.exec(spec);
   if (scheme && known.includes(scheme[1] ?? "")) {
     const name = scheme[1] ?? "";
     const rest = scheme[2] ?? "";
-    const { selects } = await sources.load(aliases[name] ?? name);
+    const { selects } = await sources.load(aliases.get(name) ?? name);
     return selects && !/[/\\]/.test(rest) ? { name, sets: rest.split(",") } : { name, path: rest };
   }
   const path = absolute(spec, baseDir);

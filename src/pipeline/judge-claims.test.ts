@@ -145,6 +145,10 @@ describe("what is not there", () => {
     const { verdict, pair } = judge([...cell("x", [one, undefined, two]), ...y], above);
     expect([verdict, pair?.reason, pair?.seeds]).toEqual(["undecided", "2 of 3 seeds", ["0", "2"]]);
   });
+  test("a metric by the name of what every object has is none", () => {
+    const asked = judge([...cell("x", thrice(60, 70)), ...y], { ...above, metric: "constructor" });
+    expect(asked.pair).toMatchObject({ verdict: "undecided", reason: 'x: no set is called "constructor" (one of: a, e)' });
+  });
   test("results without outcomes say so", () => {
     const old = thrice(60, 70).map(({ outcomes: _, ...rest }): TrialResult => rest);
     expect(judge([...cell("x", old), ...y], above).pair).toMatchObject({ verdict: "undecided", reason: "x: no stored outcomes" });

@@ -68,7 +68,11 @@ function pointOf({ evaluations, inside = [] }: TrialResult, metric: string, at: 
   const scored = (task: number, items: number | undefined, value: number | undefined): readonly Scored[] =>
     value === undefined ? [] : [{ task, items, value }];
   const scores = evaluations.flatMap(({ task, items, sets, ka, zs, gm }) =>
-    scored(task, items, scoreOf(metric, { ka: ka?.value, zs: zs?.value, gm: gm?.value }) ?? sets[metric]),
+    scored(
+      task,
+      items,
+      scoreOf(metric, { ka: ka?.value, zs: zs?.value, gm: gm?.value }) ?? (Object.hasOwn(sets, metric) ? sets[metric] : undefined),
+    ),
   );
   const after = [...scores.filter(({ task }) => task >= 0), ...inside.flatMap((row) => scored(row.task, row.items, scoreOf(metric, row)))];
   return (
@@ -90,13 +94,13 @@ function scoreOf(metric: string, scores: Readonly<Partial<Record<"ka" | "zs" | "
 }
 
 /** What is made of a point of the plane. */
-const made: Readonly<Record<string, (point: PlanePoint) => number>> = {
-  gm: ({ knowledge, zeroShot }) => Math.sqrt(knowledge * zeroShot),
-  "ka+zs": ({ knowledge, zeroShot }) => knowledge + zeroShot,
-};
+const made: ReadonlyMap<string, (point: PlanePoint) => number> = new Map([
+  ["gm", ({ knowledge, zeroShot }) => Math.sqrt(knowledge * zeroShot)],
+  ["ka+zs", ({ knowledge, zeroShot }) => knowledge + zeroShot],
+]);
 
 function overItems({ metric, columns, oracle, statistic, scores }: ClaimQuestion): Measured | string {
-  const make = made[metric];
+  const make = made.get(metric);
   if (!make && !oracle) {
     const found = resampled(columns, metric, scores);
     return typeof found === "string" ? found : told(found, statistic);

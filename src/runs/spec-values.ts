@@ -29,7 +29,12 @@ export interface AccountingSpec {
 type Amount = Pick<BudgetSpec, "unit" | "total">;
 
 const scales: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18 };
-const counted: Readonly<Record<string, BudgetSpec["unit"]>> = { step: "steps", steps: "steps", sample: "samples", samples: "samples" };
+const counted: ReadonlyMap<string, BudgetSpec["unit"]> = new Map([
+  ["step", "steps"],
+  ["steps", "steps"],
+  ["sample", "samples"],
+  ["samples", "samples"],
+]);
 const amount = /^\s*(\d+(?:\.\d+)?(?:e\d{1,2})?)\s*/;
 
 /** `10 steps`, `1.2M samples`, `30 PFLOP`, `1.8e9 GMAF`, `2h`; else what was expected instead, as a text. */
@@ -53,7 +58,7 @@ function timed(text: string): Amount | undefined {
 function wholeNumber(text: string): Amount | string {
   const match =
     new RegExp(`${amount.source}([kMG]?)\\s+([A-Za-z]+)\\s*$`).exec(text) ?? new RegExp(`${amount.source}()([A-Za-z]+)\\s*$`).exec(text);
-  const unit = counted[match?.[3]?.toLowerCase() ?? ""];
+  const unit = counted.get(match?.[3]?.toLowerCase() ?? "");
   if (!unit) return 'an amount of work, as "10 steps", "51200 samples", "30 PFLOP", "1.8e9 GMAF" or "2h"';
   const total = Math.round(Number(match?.[1]) * (scales[match?.[2] ?? ""] ?? 1) * 1e6) / 1e6;
   return Number.isSafeInteger(total) && total >= 1 ? { unit, total } : `a whole number of ${unit}, at least 1`;

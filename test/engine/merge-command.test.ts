@@ -256,6 +256,8 @@ test("what cannot be merged is refused before anything is written", async () => 
   const failures = async (...args: string[]): Promise<string> => (await evergreen(...args, "--out", at("no.safetensors"))).failure ?? "";
   expect(await failures(a, "--method", "slerp")).toMatch(/^EG-3150 merge: slerp takes 2 models, got 1/);
   expect(await failures(a, b, "--method", "ties")).toMatch(/^EG-3150 merge: ties needs the base/);
+  for (const name of ["constructor", "toString", "__proto__"])
+    expect(await failures(a, b, "--method", name)).toMatch(/^EG-3004 unknown merge operator "/);
   expect(await failures(a, b, "--method", "tis")).toMatch(/^EG-3004 unknown merge operator "tis"/);
   expect(await failures(a, b, "--weights", "1")).toMatch(/^EG-2001 --weights 1: 1 numbers for 2 models/);
   expect(await failures(a, b, "--weights", "1,1")).toMatch(/^EG-3150 merge: weights 1, 1 add up to 2/);
