@@ -53,6 +53,9 @@ export class PeftFormatError extends EvergreenError {
   }
 }
 
+/** What adapter_config.json says. */
+type Settings = Readonly<Record<string, Json>>;
+
 /** Where a parameter of an adapter belongs. */
 interface Place {
   readonly tower: "image" | "text";
@@ -109,6 +112,13 @@ const defaults = {
   auto_mapping: { base_model_class: "CLIPModel", parent_library: "transformers.models.clip.modeling_clip" },
 } as const;
 
+/** Refuses a folder whose settings or file of tensors no method of ours can take, without reading a value. @throws {PeftFormatError} or {WeightsFileError} */
+export async function checkPeft(folder: string): Promise<void> {
+  const where = join(folder, configFile);
+  await methodOf(readSettings(where), where);
+  await readHeader(peftTensorsFile(folder));
+}
+
 /** Reads adapters that {@link writePeft} or PEFT wrote. Their tensors live until they are released. @throws {PeftFormatError} */
 export async function readPeft(folder: string, config: ClipConfig): Promise<StoredAdapters> {
   const where = join(folder, configFile);
@@ -132,12 +142,15 @@ const commonName = (name: string): string | undefined => /^base_model\.([A-Za-z_
 const copied = ({ path, offset, shape, dtype }: TensorEntry) =>
   scope(() => clone(to(mapFile(path, { offset, dtype: tensorTypes[dtype], shape }), "float32")));
 
-function readSettings(where: string): Readonly<Record<string, Json>> {
+function readSettings(where: string): Settings {
+  let settings: Json;
   try {
-    return JSON.parse(readFileSync(where, "utf8")) as Readonly<Record<string, Json>>;
+    settings = JSON.parse(readFileSync(where, "utf8")) as Json;
   } catch (error) {
     throw new PeftFormatError(where, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
+  if (typeof settings === "object" && settings !== null && !Array.isArray(settings)) return settings as Settings;
+  throw new PeftFormatError(where, "expected a JSON object");
 }
 
 /** Settings of PEFT that would change what adapters compute, with the values under which they do not. */
@@ -158,7 +171,7 @@ function isEmpty(value: Json): boolean {
   return value === null || (typeof value === "object" && Object.keys(value).length === 0);
 }
 
-async function methodOf(settings: Readonly<Record<string, Json>>, where: string): Promise<ComponentSpec> {
+async function methodOf(settings: Settings, where: string): Promise<ComponentSpec> {
   checkStart(settings, where);
   const odd = Object.entries(neutral).find(([key, isNeutral]) => key in settings && !isNeutral(settings[key] ?? null));
   if (odd) throw new PeftFormatError(where, `${odd[0]}: ${JSON.stringify(settings[odd[0]])} is more than adapters of ours can hold`);
@@ -173,7 +186,7 @@ async function methodOf(settings: Readonly<Record<string, Json>>, where: string)
 /** Start values of PEFT's that leave the base as it was; under any other it changes the base when it loads the adapters. */
 const plainStarts: readonly Json[] = [true, false, null, "gaussian", "eva", "orthogonal", "mica"];
 
-function checkStart({ init_lora_weights: start = true }: Readonly<Record<string, Json>>, where: string): void {
+function checkStart({ init_lora_weights: start = true }: Settings, where: string): void {
   if (plainStarts.includes(start)) return;
   throw new PeftFormatError(
     where,

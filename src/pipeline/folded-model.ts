@@ -1,4 +1,4 @@
-import { isPeftFolder, peftTensorsFile, readPeft } from "../continual/peft-format.ts";
+import { checkPeft, isPeftFolder, peftTensorsFile, readPeft } from "../continual/peft-format.ts";
 import { foldedWeights } from "../continual/placed-adapters.ts";
 import { release } from "../engine/scope.ts";
 import { loadModel } from "../models/load.ts";
@@ -23,7 +23,7 @@ export function splitModelPlace(reference: string): ModelPlace {
 
 /**
  * Opens a model. Of adapters the base is opened, since it says all but the numbers of the adapted layers; {@link foldedModel} puts these in.
- * @throws {EvergreenError} for adapters whose base is not named, and a base of what are no adapters.
+ * @throws {EvergreenError} for adapters that cannot be read or whose base is not named, and a base of what are no adapters.
  */
 export async function openPlace({ path, base }: ModelPlace, options: { readonly arch?: string }): Promise<OpenedModel> {
   if (!isPeftFolder(path)) {
@@ -40,6 +40,7 @@ export async function openPlace({ path, base }: ModelPlace, options: { readonly 
       exit: "data",
       fix: `name the weights they belong to: ${path}?base=MODEL, or --base MODEL`,
     });
+  await checkPeft(path);
   const opened = await openModelFolder(base, options);
   return { ...opened, files: [...opened.files, peftTensorsFile(path)] };
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -157,4 +157,23 @@ test("adapters without a base, and a base of what are none, are refused before a
   const { out } = await evergreen(`${stored}lora`, "--base", at("base"), "--dry-run", "--json");
   expect(JSON.parse(out)).toMatchObject({ passes: 1, models: [`${stored}lora`] });
   expect(existsSync(at("no"))).toBe(false);
+});
+
+test("adapters that cannot be read are refused before anything is written, a result that is there or not", async () => {
+  const broken = (name: string, change: (folder: string) => void): string => {
+    cpSync(`${stored}lora`, at(name), { recursive: true });
+    change(at(name));
+    return at(name);
+  };
+  const empty = broken("null", (folder) => writeFileSync(join(folder, "adapter_config.json"), "null"));
+  const list = broken("list", (folder) => writeFileSync(join(folder, "adapter_config.json"), "[]"));
+  const bare = broken("bare", (folder) => rmSync(join(folder, "adapter_model.safetensors")));
+  writeFileSync(at("there.safetensors"), "as it was");
+  for (const out of ["there.safetensors", "none.safetensors"]) {
+    const failure = async (folder: string) => (await evergreen(folder, "--base", at("base"), "--out", at(out))).failure;
+    for (const folder of [empty, list]) expect(await failure(folder)).toMatch(/^EG-4140 .*adapter_config.json: expected a JSON object$/);
+    expect(await failure(bare)).toMatch(/^EG-4401 .*adapter_model.safetensors: there is no such file/);
+  }
+  expect(readFileSync(at("there.safetensors"), "utf8")).toBe("as it was");
+  expect(existsSync(at("none.safetensors"))).toBe(false);
 });
