@@ -4,6 +4,7 @@ import { block, norm, pooledBlock, projected } from "../nn/block.ts";
 import type { Tower } from "../nn/tower.ts";
 import type { View } from "../nn/view.ts";
 import type { TextConfig } from "./architecture.ts";
+import { shortTable } from "./vocabulary-part.ts";
 
 /** Token ids of a batch of texts, row by row, each padded with 0 to `length`. */
 export interface TokenBatch {
@@ -33,7 +34,8 @@ export function textTransformer(batch: TokenBatch, weights: View, config: TextCo
   const count = config.prompts ?? 0;
   const packed = pack(batch, count);
   const indices = (values: readonly number[]): Tensor => toDevice(tensor(Int32Array.from(values), [values.length], "int32"), device);
-  const ids = indices(config.rowOf ? packed.ids.map(config.rowOf) : packed.ids);
+  // On shapes alone nothing is looked up, and a plan needs no list of ids.
+  const ids = indices(device === "meta" ? packed.ids : rowsOf(packed.ids, config));
   const positions = indices(packed.positions);
   const { rows, length } = packed;
   const layout = { rows, length, packing: { spread: indices(packed.spread), gather: indices(packed.gather) } };
@@ -137,6 +139,14 @@ function endMask({ rows, length, gather, ends }: PackedTexts): Tensor {
     mask.fill(Number.NEGATIVE_INFINITY, (gather[end] ?? 0) + 1, (row + 1) * length);
   });
   return tensor(mask, [rows, 1, 1, length], "float32");
+}
+
+/** Rows of the embedding table. @throws {ArchitectureError} for an id that a table without a list of ids does not have. */
+function rowsOf(ids: readonly number[], { rowOf, vocabSize }: TextConfig & TextOptions): readonly number[] {
+  if (rowOf) return ids.map(rowOf);
+  const missing = ids.find((id) => id >= vocabSize);
+  if (missing !== undefined) throw shortTable(vocabSize, `a text has the id ${missing}`);
+  return ids;
 }
 
 interface TextOptions {

@@ -1,4 +1,4 @@
-import { add, concat, conv2d, expand, linear, permute, reshape, to, toDevice } from "../engine/ops.ts";
+import { add, concat, conv2d, expand, linear, permute, reshape, slice, to, toDevice } from "../engine/ops.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
 import { activation, block, norm, pooledBlock, projected } from "../nn/block.ts";
 import type { Tower } from "../nn/tower.ts";
@@ -49,14 +49,16 @@ function tokens(pixels: Tensor, weights: View, config: VitConfig & { readonly qu
   return concat([placed, to(shared("prompt_embedding", prompts), placed.dtype)], 1);
 }
 
-/** A convolution whose stride is its kernel is a product: each patch is read once. [B, N, D] */
+/** A convolution whose stride is its kernel is a product: each patch is read once. What is left at the right and below is read by none. [B, N, D] */
 function patchEmbedding(maps: Tensor, weights: View, name: string): Tensor {
   const kernel = weights.get(name);
   const [batch = 0, channels = 0, height = 0, width = 0] = maps.shape;
   const [outputs = 0, , size = 0] = kernel.shape;
   const rows = Math.floor(height / size);
   const columns = Math.floor(width / size);
-  const cut = reshape(maps, [batch, channels, rows, size, columns, size]);
+  const isWhole = height === rows * size && width === columns * size;
+  const read = isWhole ? maps : slice(slice(maps, 2, 0, rows * size), 3, 0, columns * size);
+  const cut = reshape(read, [batch, channels, rows, size, columns, size]);
   const patches = reshape(permute(cut, [0, 2, 4, 1, 3, 5]), [batch, rows * columns, channels * size * size]);
   const output = linear(patches, reshape(kernel, [outputs, channels * size * size]));
   return weights.use({ kind: "linear", weight: name, input: patches }, output);

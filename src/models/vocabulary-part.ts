@@ -1,3 +1,4 @@
+import { ArchitectureError } from "./architecture.ts";
 import { endToken, startToken } from "./vocabulary.ts";
 
 /**
@@ -14,4 +15,16 @@ export function countUnknown(ids: Iterable<number>, part: readonly number[]): nu
   let unknown = 0;
   for (const id of ids) if (!known.has(id)) unknown++;
   return unknown;
+}
+
+/** What is wrong with a token table that is too short for CLIP's ids. */
+export const shortTable = (rows: number, why: string, where?: string): ArchitectureError =>
+  new ArchitectureError(
+    `${where === undefined ? "" : `${where}: `}the token table has ${rows} rows and says not which of CLIP's ${endToken + 1} ids they are for, but ${why}`,
+    "use weights whose file lists them as metadata token_ids, or a model with the whole vocabulary",
+  );
+
+/** Refuses a model that no text of CLIP's tokenizer can be given to; `where` names it. @throws {ArchitectureError} */
+export function checkVocabulary(where: string, rows: number, tokenIds: readonly number[] | undefined): void {
+  if (!tokenIds && rows <= endToken) throw shortTable(rows, `every text ends with the id ${endToken}`, where);
 }

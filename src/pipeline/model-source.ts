@@ -4,6 +4,7 @@ import { ArchitectureError, architecture, type ClipConfig } from "../models/arch
 import { grownModel, initialiseModel, type LoadedModel, loadModel } from "../models/load.ts";
 import { openModelFolder } from "../models/model-folder.ts";
 import { parameterCounts, parameters } from "../models/parameters.ts";
+import { checkVocabulary } from "../models/vocabulary-part.ts";
 import type { PlannedModel } from "../runs/plan.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import { hashFile, hashOf } from "../util/hash.ts";
@@ -31,6 +32,7 @@ export async function findModel(spec: Pick<RunSpec, "model" | "seed">): Promise<
   if (named) checkArchitecture(init, named, arch);
   const path = modelPath(init);
   const opened = await openModelFolder(path, { arch });
+  checkVocabulary(path, opened.config.text.vocabSize, opened.tokenIds);
   return {
     planned: { arch, digest: await weightsDigest(opened.files), parameters: parameterCounts(opened.config).total },
     config: opened.config,
