@@ -8,7 +8,7 @@ import { readPeft, writePeft } from "../continual/peft-format.ts";
 import { memory } from "../engine/memory.ts";
 import { release } from "../engine/scope.ts";
 import { readFloats } from "../engine/tensor.ts";
-import { adaptersOf } from "./run-adapters.ts";
+import { adaptersOf, scaleWarnings } from "./run-adapters.ts";
 
 let world: World;
 let folder: string;
@@ -45,6 +45,19 @@ test("a checkpoint's adapters come out as PEFT has them, by the method that made
   for (const [name, value] of again.weights) expect([name, readFloats(value).some((x) => x !== 0)]).toEqual([name, true]);
   release([adapters.weights, again.weights]);
   expect(memory().tensors).toBe(before);
+});
+
+test("a logit scale that learned is told of, since PEFT's folder has no place for it", async () => {
+  const methods = [{ name: "lora", r: 2, tuneLogitScale: true }];
+  const saved = await runUntil(world, 2, { methods: await methodsOf("lora", { r: 2, tuneLogitScale: true }) });
+  const { adapters, logitScale } = await adaptersOf(saved.folder, { methods, seed: 3 });
+  release([adapters.weights, adapters.common]);
+  const first = Math.fround(Math.log(1 / 0.07));
+  expect(logitScale).not.toBe(first);
+  const [warning] = scaleWarnings(logitScale, first);
+  expect(warning).toContain(`${Math.exp(logitScale).toPrecision(5)}, the first weights' is 14.286`);
+  expect(scaleWarnings(first, first)).toEqual([]);
+  expect(scaleWarnings(0, undefined)[0]).toContain("1.0000, the first weights' is not known");
 });
 
 test("a checkpoint without adapters says so, and frees what it read", async () => {

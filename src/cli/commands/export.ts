@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { ClipBenchmarkResult } from "../../pipeline/clip-benchmark.ts";
 import { exitCodes, UsageError } from "../../util/errors.ts";
 import { parse, storeFlags } from "../command.ts";
-import { say } from "../output.ts";
+import { aside, say } from "../output.ts";
 import { writeOutput } from "../output-file.ts";
 import { openStore } from "../places.ts";
 import { writeResults } from "../result-files.ts";
@@ -40,8 +40,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   const reader = openStore(flags.runs).find(rest[0] ?? "", flags.project);
   if (form === "peft" && out !== undefined) {
     const { exportAdapters } = await import("../../pipeline/run-adapters.ts");
-    const checkpoint = await exportAdapters(reader, out);
+    const { checkpoint, warnings } = await exportAdapters(reader, out);
     if (!flags.quiet) say(`${out}: adapters of ${checkpoint}`);
+    for (const warning of warnings) aside(`warning: ${warning}`);
     return exitCodes.done;
   }
   const { runCsv, runLatex, runResults } = await import("../run-export.ts");
