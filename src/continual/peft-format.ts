@@ -13,6 +13,7 @@ import { syncFile, syncFolder } from "../util/atomic-file.ts";
 import type { ComponentSpec } from "../util/component.ts";
 import { EvergreenError } from "../util/errors.ts";
 import type { Json } from "../util/json.ts";
+import { quoted } from "../util/quoted.ts";
 import { methods } from "./method.ts";
 import { type TargetModule, targetModules } from "./sites.ts";
 
@@ -243,6 +244,6 @@ function foundPlace(name: string, where: string): Place {
   const pattern = /^base_model\.model\.(vision|text)_model\.encoder\.layers\.(\d+)\.([a-z_]+\.[a-z0-9_]+)\.([A-Za-z_]+?)(\.weight)?$/;
   const [, tower, block, theirs, own = ""] = pattern.exec(name) ?? [];
   const part = targetModules.find((each) => modules[each].theirs === theirs);
-  if (!part) throw new PeftFormatError(where, `"${name}" stands beside no layer that adapters of ours know`);
+  if (!part) throw new PeftFormatError(where, `${quoted(name)} stands beside no layer that adapters of ours know`);
   return { tower: tower === "vision" ? "image" : "text", block: Number(block), part, own };
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { EvergreenError, nearest } from "../util/errors.ts";
 import { issueText } from "../util/issues.ts";
+import { quoted } from "../util/quoted.ts";
 
 /** A plain image transformer: patches, class token, blocks, class token out. */
 export interface VitConfig {
@@ -231,15 +232,16 @@ export function architectureNames(): string[] {
 
 /**
  * The architecture with OpenCLIP's name `name`.
+ * @param where names in errors who asked for it.
  * @throws {ArchitectureError} when there is none.
  * @example architecture("ViT-B-32").vision.width // 768
  */
-export function architecture(name: string): ClipConfig {
+export function architecture(name: string, where?: string): ClipConfig {
   const known = architectureNames();
   if (!known.includes(name)) {
     const near = nearest(name, known);
     throw new ArchitectureError(
-      `unknown architecture "${name}"; known: ${known.join(", ")}`,
+      `${where === undefined ? "" : `${where}: `}unknown architecture ${quoted(name)}; known: ${known.join(", ")}`,
       near ? `did you mean "${near}"?` : "use one of the known names, or a folder with open_clip_config.json",
     );
   }

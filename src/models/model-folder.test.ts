@@ -85,6 +85,12 @@ test("a file describes itself by its metadata, and a contrary architecture is re
   await writeSafetensors(path, tensorsOf(config), modelMetadata({ config, preprocess, tokenIds }));
   expect(await openModelFolder(path)).toMatchObject({ config, preprocess, naming: "openclip", tokenIds, files: [path] });
   await expect(openModelFolder(path, { arch: "ViT-B-32" })).rejects.toThrow(/an architecture of its own, not ViT-B-32/);
+  const told = join(fresh(), "told.safetensors");
+  await writeSafetensors(told, tensorsOf(config), { arch: "nope" });
+  await expect(openModelFolder(told)).rejects.toThrow(`${told}: metadata arch: unknown architecture "nope"`);
+  const empty = join(fresh(), "empty.safetensors");
+  await writeSafetensors(empty, []);
+  await expect(openModelFolder(empty)).rejects.toThrow(`${empty}: it holds no tensors of a model`);
 });
 
 test("a folder with model.safetensors alone, and one of shards, open like a file", async () => {

@@ -131,7 +131,7 @@ function describeMetadata(metadata: Weights["metadata"], where: string): Descrip
   if (model_cfg === undefined && arch === undefined) return undefined;
   const config =
     model_cfg === undefined
-      ? architecture(arch ?? "")
+      ? architecture(arch ?? "", `${where}: metadata arch`)
       : parseModelConfig(parseJson(model_cfg, `${where}: metadata model_cfg`), `${where}: metadata model_cfg`);
   const told = preprocess_cfg === undefined ? {} : parseJson(preprocess_cfg, `${where}: metadata preprocess_cfg`);
   return { config, preprocess: parsePreprocess(told, config.vision.imageSize, `${where}: metadata preprocess_cfg`) };
@@ -152,7 +152,7 @@ function agree(told: Description, arch: string | undefined, where: string): Desc
 function infer(weights: Weights, arch: string | undefined, where: string): Description {
   const plain = (config: ClipConfig): Description => ({ config, preprocess: { size: config.vision.imageSize, ...clipPreprocess } });
   if (arch !== undefined) return plain(architecture(arch));
-  const fitting = architecturesThatFit(weights.entries);
+  const fitting = architecturesThatFit(weights.entries, where);
   const [only, ...others] = fitting;
   if (only === undefined)
     throw new ArchitectureError(
@@ -167,9 +167,9 @@ function infer(weights: Weights, arch: string | undefined, where: string): Descr
 }
 
 /** Names of the presets that have exactly these tensors, the one with exact GELU first. */
-function architecturesThatFit(entries: readonly TensorEntry[]): readonly string[] {
-  const bare = bareNames(entries);
-  const naming = namingOf(bare.keys());
+function architecturesThatFit(entries: readonly TensorEntry[], where: string): readonly string[] {
+  const bare = bareNames(entries, where);
+  const naming = namingOf(bare.keys(), where);
   const found = [...bare].map(([name, { shape }]) => ({ name, shape: /^logit_/.test(name) ? [] : shape }));
   const fits = (config: ClipConfig): boolean =>
     (naming === "openclip" || config.vision.kind === "vit") && checkNames(found, expectedTensors(config, naming)) === undefined;

@@ -136,6 +136,13 @@ test("a tensor of the wrong length is refused, the earlier file stays and no tem
   expect(readdirSync(home)).toEqual(["model.safetensors"]);
 });
 
+test("a tensor's name in an error is quoted, short, and nothing that a terminal acts on", async () => {
+  const name = `\u001b[31m\n\u0000${"x".repeat(1000)}`;
+  const { message } = await refused(craft(`{${JSON.stringify(name)}:${entry(0, 4)},"b":${entry(2, 6)}}`, 6));
+  expect(message).toContain(`before the end of "\\u001b[31m\\n\\u0000${"x".repeat(70)}`);
+  expect(message).toMatch(/^[^\p{Cc}]{0,300}$/u);
+});
+
 const entry = (begin: number, end: number, more = '"dtype":"F32","shape":[1]'): string => `{${more},"data_offsets":[${begin},${end}]}`;
 
 test.each([

@@ -1,4 +1,5 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { plainOrQuoted, quoted } from "../util/quoted.ts";
 import { duplicateKey } from "./duplicate-key.ts";
 import { foreignFormat } from "./foreign-format.ts";
 import { WeightsFileError } from "./weights-file-error.ts";
@@ -124,8 +125,7 @@ function parseHeader(json: string, extent: Extent): SafetensorsHeader {
     throw new WeightsFileError(path, "header", "its header is not JSON", { cause });
   }
   const twice = duplicateKey(json);
-  if (twice !== undefined)
-    throw new WeightsFileError(path, "duplicate", `the key ${JSON.stringify(shorten(twice))} occurs twice in its header`);
+  if (twice !== undefined) throw new WeightsFileError(path, "duplicate", `the key ${quoted(twice)} occurs twice in its header`);
   const { __metadata__: metadata, ...tensors } = header;
   const entries = Object.entries(tensors).map(([name, value]) => parseEntry(name, value, extent));
   entries.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
@@ -137,7 +137,7 @@ function parseMetadata(value: unknown, path: string): Record<string, string> {
   if (value === undefined) return {};
   if (!isRecord(value)) throw new WeightsFileError(path, "header", "__metadata__ is not an object");
   const wrong = Object.entries(value).find(([, item]) => typeof item !== "string");
-  if (wrong) throw new WeightsFileError(path, "header", `__metadata__.${shorten(wrong[0])} is not a string`);
+  if (wrong) throw new WeightsFileError(path, "header", `__metadata__.${plainOrQuoted(wrong[0])} is not a string`);
   return value as Record<string, string>;
 }
 
@@ -148,7 +148,7 @@ function parseEntry(name: string, value: unknown, { path, dataStart }: Extent): 
   if (!isRecord(value)) return fail("header", "is not an object with dtype, shape and data_offsets");
   const { dtype, shape, data_offsets: offsets, ...rest } = value;
   const unknown = Object.keys(rest)[0];
-  if (unknown !== undefined) return fail("header", `has an unknown key "${shorten(unknown)}"`);
+  if (unknown !== undefined) return fail("header", `has an unknown key ${quoted(unknown)}`);
   if (typeof dtype !== "string" || !Object.hasOwn(dtypeBytes, dtype))
     return fail("dtype", `has dtype ${shorten(String(JSON.stringify(dtype)))}; known: ${Object.keys(dtypeBytes).join(", ")}`);
   if (!isSizes(shape))
@@ -183,7 +183,7 @@ function checkTiling(entries: readonly TensorEntry[], { path, dataStart, size }:
         tensor: name,
         fix: "the file was not copied or downloaded completely; fetch it again",
       });
-    previous = `"${shorten(name)}"`;
+    previous = quoted(name);
   }
   if (end < size) throw new WeightsFileError(path, "trailing", `${size - end} bytes follow the last tensor's`);
 }

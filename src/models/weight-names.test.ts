@@ -157,3 +157,19 @@ test("sources of different types are not put together", () => {
   const half: RawTensor = { dtype: "F16", shape: [1], bytes: new Uint8Array(2) };
   expect(() => applyRecipe(recipe, [half, { ...half, dtype: "BF16" }])).toThrow(/"x" are F16 and BF16/);
 });
+
+test("names from files are shown short and quoted, with the file's", () => {
+  const [long, acting] = ["x".repeat(5_000_000), "\u001b[31mred\n"];
+  const message = checkNames(
+    [
+      { name: long, shape: [] },
+      { name: acting, shape: [] },
+    ],
+    [],
+  );
+  expect(message).toBe(`2 extra: "${"x".repeat(77)}..."; "\\u001b[31mred\\n"`);
+  expect(() => namingOf([long, acting], "a.safetensors")).toThrow(
+    `a.safetensors: its 2 tensors are no CLIP model's: "${"x".repeat(77)}...", "\\u001b[31mred\\n"`,
+  );
+  expect(() => namingOf([], "a.safetensors")).toThrow("a.safetensors: it holds no tensors of a model");
+});

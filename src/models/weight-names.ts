@@ -1,3 +1,4 @@
+import { plainOrQuoted, quoted } from "../util/quoted.ts";
 import type { ClipConfig } from "./architecture.ts";
 import { type StateTensor, stateTensors } from "./parameters.ts";
 import { WeightNamesError } from "./weight-names-error.ts";
@@ -118,9 +119,10 @@ const wrappers = ["module.", "_orig_mod.", "state_dict.", "model."];
 
 /**
  * Tensors under their bare names: wrappers' prefixes and OpenCLIP's `text.` stripped, leftovers that are no weights dropped.
+ * @param where names the file in errors.
  * @throws {WeightNamesError} when two tensors end up with one name.
  */
-export function bareNames<T extends NamedShape>(found: readonly T[]): ReadonlyMap<string, T> {
+export function bareNames<T extends NamedShape>(found: readonly T[], where?: string): ReadonlyMap<string, T> {
   let tensors: readonly (readonly [string, T])[] = found.map((tensor) => [tensor.name, tensor]);
   for (let wrapper = common(tensors); wrapper !== undefined; wrapper = common(tensors)) {
     const { length } = wrapper;
@@ -131,7 +133,7 @@ export function bareNames<T extends NamedShape>(found: readonly T[]): ReadonlyMa
     if (dropped.test(name)) continue;
     const stripped = name.startsWith("text.") ? name.slice("text.".length) : name;
     const other = bare.get(stripped);
-    if (other) throw new WeightNamesError(`"${other.name}" and "${tensor.name}" are both "${stripped}"`);
+    if (other) throw new WeightNamesError(`${inFile(where)}${quoted(other.name)} and ${quoted(tensor.name)} are both ${quoted(stripped)}`);
     bare.set(stripped, tensor);
   }
   return bare;
@@ -141,21 +143,27 @@ function common(tensors: readonly (readonly [string, NamedShape])[]): string | u
   return tensors.length === 0 ? undefined : wrappers.find((wrapper) => tensors.every(([name]) => name.startsWith(wrapper)));
 }
 
+const inFile = (where: string | undefined): string => (where === undefined ? "" : `${where}: `);
+
 /**
  * Whose names these are.
+ * @param where names the file in errors.
  * @throws {WeightNamesError} when they are nobody's, naming what it looks like.
  */
-export function namingOf(names: Iterable<string>): Naming {
+export function namingOf(names: Iterable<string>, where?: string): Naming {
   const list = [...names];
   if (list.some((name) => name.startsWith("visual.trunk.")))
     throw new WeightNamesError(
-      "its image tower is timm's (ConvNeXt, SigLIP and others)",
+      `${inFile(where)}its image tower is timm's (ConvNeXt, SigLIP and others)`,
       "only CLIP's ViT and ModifiedResNet towers can be built",
     );
   if (list.some((name) => /^(vision_model|text_model)\./.test(name))) return "transformers";
   if (list.some((name) => name.startsWith("visual."))) return "openclip";
+  const some = list.slice(0, 3).map(plainOrQuoted).join(", ");
   throw new WeightNamesError(
-    `its ${list.length} tensors are no CLIP model's: ${list.slice(0, 3).join(", ")}${list.length > 3 ? ", …" : ""}`,
+    list.length === 0
+      ? `${inFile(where)}it holds no tensors of a model`
+      : `${inFile(where)}its ${list.length} tensors are no CLIP model's: ${some}${list.length > 3 ? ", …" : ""}`,
   );
 }
 
@@ -169,8 +177,8 @@ export function planImport(
   found: readonly NamedShape[],
   config: ClipConfig,
 ): { readonly naming: Naming; readonly recipes: readonly Recipe[] } {
-  const bare = bareNames(found);
-  const naming = namingOf(bare.keys());
+  const bare = bareNames(found, where);
+  const naming = namingOf(bare.keys(), where);
   const shaped = new Map(
     [...bare].map(([name, { shape }]) => [name, /^logit_/.test(name) && shape.length === 1 && shape[0] === 1 ? [] : shape]),
   );
@@ -194,7 +202,7 @@ export function checkNames(found: readonly NamedShape[], expected: readonly Name
   const show = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
   const lists = {
     missing: expected.filter(({ name }) => !have.has(name)).map(({ name }) => name),
-    extra: found.filter(({ name }) => !want.has(name)).map(({ name }) => name),
+    extra: found.filter(({ name }) => !want.has(name)).map(({ name }) => plainOrQuoted(name)),
     misshaped: expected.flatMap(({ name, shape }) => {
       const got = have.get(name);
       return got && show(got) !== show(shape) ? [`${name} ${show(got)}, expected ${show(shape)}`] : [];

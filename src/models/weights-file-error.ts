@@ -1,4 +1,5 @@
 import { EvergreenError } from "../util/errors.ts";
+import { quoted } from "../util/quoted.ts";
 
 /** What is wrong with a weights file, for callers that handle some kinds. */
 export type WeightsFileProblem =
@@ -24,8 +25,7 @@ export class WeightsFileError extends EvergreenError {
   readonly tensor: string | undefined;
 
   constructor(path: string, problem: WeightsFileProblem, message: string, more: { tensor?: string; fix?: string; cause?: unknown } = {}) {
-    const name = more.tensor !== undefined && more.tensor.length > 80 ? `${more.tensor.slice(0, 77)}...` : more.tensor;
-    super(`${path}: ${name === undefined ? "" : `tensor ${JSON.stringify(name)} `}${message}`, {
+    super(`${path}: ${more.tensor === undefined ? "" : `tensor ${quoted(more.tensor)} `}${message}`, {
       code: "EG-4401",
       exit: "data",
       ...(more.fix === undefined ? {} : { fix: more.fix }),

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { quoted } from "../util/quoted.ts";
 import { duplicateKey } from "./duplicate-key.ts";
 import { readHeader, type SafetensorsHeader, type TensorEntry } from "./safetensors.ts";
 import { WeightsFileError } from "./weights-file-error.ts";
@@ -42,19 +43,23 @@ async function readIndex(path: string): Promise<Record<string, string>> {
     const text = await readFile(path, "utf8");
     map = (JSON.parse(text) as { weight_map?: unknown } | null)?.weight_map;
     const twice = duplicateKey(text);
-    if (twice !== undefined) throw new WeightsFileError(path, "duplicate", `the key ${JSON.stringify(twice)} occurs twice`);
+    if (twice !== undefined) throw new WeightsFileError(path, "duplicate", `the key ${quoted(twice)} occurs twice`);
   } catch (cause) {
     if (cause instanceof WeightsFileError) throw cause;
     throw new WeightsFileError(path, "index", `cannot be read: ${String(cause)}`, { cause });
   }
   if (typeof map !== "object" || map === null || Array.isArray(map)) throw new WeightsFileError(path, "index", "has no weight_map");
   for (const [tensor, file] of Object.entries(map))
-    if (typeof file !== "string" || basename(file) !== file || !file.endsWith(".safetensors") || file.includes("\0") || file.includes("\\"))
+    if (!isShardName(file))
       throw new WeightsFileError(
         path,
         "index",
-        `is said to be in ${JSON.stringify(file)}; expected the name of a .safetensors file beside the index`,
+        `is said to be in ${quoted(typeof file === "string" ? file : JSON.stringify(file))}; expected the name of a .safetensors file beside the index`,
         { tensor },
       );
   return map as Record<string, string>;
 }
+
+/** A file's name beside the index, as long as file systems take and without what a terminal acts on. */
+const isShardName = (file: unknown): file is string =>
+  typeof file === "string" && basename(file) === file && file.endsWith(".safetensors") && file.length <= 255 && !/[\p{Cc}\\]/u.test(file);
