@@ -7,6 +7,8 @@ import { readFloats, type Tensor } from "../engine/tensor.ts";
 import { createEmbedder, type ImageBatches } from "../evaluation/embedder.ts";
 import { computeWeights, type Precision } from "../models/clip.ts";
 import { type LoadedModel, loadModel } from "../models/load.ts";
+import { EvergreenError } from "../util/errors.ts";
+import { quoted } from "../util/quoted.ts";
 import { clipTokenizer, imagePreprocess } from "./assemble.ts";
 import { kernelsFor } from "./kernel-choice.ts";
 
@@ -28,6 +30,17 @@ export interface Embeddings {
   readonly text: EmbeddingRows;
 }
 
+/** An embedding that is no vector: it would be written as what no reader takes. */
+class EmbeddingNumbersError extends EvergreenError {
+  constructor(side: string, item: string) {
+    super(`the embedding of the ${side} ${quoted(item)} has entries that are not finite`, {
+      code: "EG-7152",
+      exit: "numerics",
+      fix: "look for NaN or infinite entries in the model's weights; with --precision bf16, try fp32",
+    });
+  }
+}
+
 /** Loads a model for use outside of a run: all threads, the machine's memory, the kernels that `env` asks for. */
 export function loadForUse(
   path: string,
@@ -41,7 +54,7 @@ export function loadForUse(
 
 /**
  * Embeds image files and texts as an evaluation does: OpenCLIP's evaluation transform, each side in the order given.
- * @throws {UnreadableImageError} or {DataLimitError} naming the file.
+ * @throws {UnreadableImageError} or {DataLimitError} naming the file; {EmbeddingNumbersError} naming the first input whose row is not finite.
  */
 export async function encode(
   { model, preprocess }: LoadedModel,
@@ -67,11 +80,12 @@ export async function encode(
     batchSize,
   });
   const width = model.config.embedDim;
-  const rowsOf = (count: number, embed: () => Tensor): EmbeddingRows => ({
-    rows: count,
-    width,
-    values: count === 0 ? new Float32Array(0) : scope(() => Float32Array.from(readFloats(embed()))),
-  });
+  const rowsOf = (side: "image" | "text", own: readonly string[], embed: () => Tensor): EmbeddingRows => {
+    const values = own.length === 0 ? new Float32Array(0) : scope(() => Float32Array.from(readFloats(embed())));
+    const broken = values.findIndex((entry) => !Number.isFinite(entry));
+    if (broken >= 0) throw new EmbeddingNumbersError(side, own[Math.floor(broken / width)] ?? "");
+    return { rows: own.length, width, values };
+  };
   try {
     const records = images.map((path, i) => ({
       id: `image ${i + 1}`,
@@ -79,7 +93,10 @@ export async function encode(
       split: "test" as const,
       image: { kind: "file" as const, path },
     }));
-    return { image: rowsOf(images.length, () => embedder.images(records)), text: rowsOf(texts.length, () => embedder.texts(texts)) };
+    return {
+      image: rowsOf("image", images, () => embedder.images(records)),
+      text: rowsOf("text", texts, () => embedder.texts(texts)),
+    };
   } finally {
     embedder.close();
     await loader?.close();
