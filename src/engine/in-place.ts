@@ -18,6 +18,9 @@ const fraction = (value: number): Argument => ({ float: value });
 /** target ← factor · target. */
 export const scaleInto = (target: Tensor, factor: number): void => inPlace("aten::mul_.Scalar", target, fraction(factor));
 
+/** target ← target + 1, of a counter. */
+export const increment = (target: Tensor): void => inPlace("aten::add_.Scalar", target, 1, 1);
+
 /** target ← target + factor · other. */
 export const addInto = (target: Tensor, other: Tensor, factor = 1): void => inPlace("aten::add_.Tensor", target, other, fraction(factor));
 

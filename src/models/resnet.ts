@@ -1,3 +1,4 @@
+import { increment } from "../engine/in-place.ts";
 import { add, attention, avgPool2d, batchNorm, concat, conv2d, meanOver, permute, relu, reshape, slice, transpose } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { dense } from "../nn/block.ts";
@@ -7,7 +8,7 @@ import type { ResNetConfig } from "./architecture.ts";
 
 /**
  * Image features of OpenAI's modified ResNet, [B, E], from pixels [B, 3, S, S]: a stem of three convolutions, average pools in place of strides, attention pooling.
- * In training, batch norm uses the batch's statistics and moves the running ones; computing the same batch again moves nothing.
+ * In training, batch norm uses the batch's statistics, moves the running ones and counts the batch (num_batches_tracked); computing the same batch again moves nothing.
  * @param weights The view at `visual`, buffers included.
  */
 export function modifiedResNet(pixels: Tensor, weights: View, config: ResNetConfig & { readonly statistics: Statistics }): Tower {
@@ -37,13 +38,16 @@ export function modifiedResNet(pixels: Tensor, weights: View, config: ResNetConf
 /** Statistics of batch norm: the running ones, the batch's while the running ones move, or the batch's alone. */
 export type Statistics = "running" | "moving" | "batch";
 
-const normed = (x: Tensor, weights: View, statistics: Statistics): Tensor =>
-  batchNorm(x, {
+function normed(x: Tensor, weights: View, statistics: Statistics): Tensor {
+  // A batch is counted when it moves the running statistics, so activations that are computed again are not, as in PyTorch without them.
+  if (statistics === "moving") increment(weights.get("num_batches_tracked"));
+  return batchNorm(x, {
     weight: weights.get("weight"),
     bias: weights.get("bias"),
     ...(statistics === "batch" ? {} : { mean: weights.get("running_mean"), variance: weights.get("running_var") }),
     training: statistics !== "running",
   });
+}
 
 function bottleneck(
   x: Tensor,

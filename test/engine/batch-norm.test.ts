@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Methods } from "../../src/continual/compose.ts";
 import { exp } from "../../src/engine/ops.ts";
 import { release, scope } from "../../src/engine/scope.ts";
-import { item, readFloats, type Tensor, type Weights } from "../../src/engine/tensor.ts";
+import { item, read, readFloats, type Tensor, type Weights } from "../../src/engine/tensor.ts";
 import { computeWeights, embedImage, embedText } from "../../src/models/clip.ts";
 import clip from "../../src/nn/objectives/clip.ts";
 import { createLearner, learn, type StepOptions } from "../../src/training/step.ts";
@@ -35,6 +35,26 @@ test("activations computed again change neither what a ResNet learns nor how far
   expect(distance(plain.statistics, start)).toBeGreaterThan(0.1);
   expect(distance(again.statistics, plain.statistics) / distance(plain.statistics, start)).toBeLessThan(1e-5);
   expect(distance(again.weights, plain.weights) / norm(plain.weights)).toBeLessThan(1e-5);
+});
+
+test.each([
+  ["activations kept", {}, 2n],
+  ["activations computed again", { checkpointing: true }, 2n],
+  [
+    "an image tower of which nothing learns",
+    { group: (name: string) => (name.startsWith("visual.") ? undefined : { learningRate: 1e-3, decay: 0 }) },
+    0n,
+  ],
+] as const)("every layer counts the batches that move its statistics, as PyTorch's num_batches_tracked does: %s", (_, more, expected) => {
+  const counts = scope(() => {
+    const model = smallModel("resnet");
+    const learner = createLearner(model, stepOptions(more));
+    for (const step of [0, 1]) learn(learner, smallBatch("resnet"), { multiplier: 1, step });
+    release(learner.moments);
+    return [...model.buffers].flatMap(([name, of]) => (name.endsWith(".num_batches_tracked") ? [...read(of)] : []));
+  });
+  expect(counts.length).toBeGreaterThan(10);
+  expect(new Set(counts)).toEqual(new Set([expected]));
 });
 
 const textAlone: StepOptions["group"] = (name) => (name.startsWith("visual.") ? undefined : { learningRate: 1e-3, decay: 0 });
