@@ -33,3 +33,12 @@ test("a row that is not finite ends it with the input's name", async () => {
   });
   release(projection);
 });
+
+test("texts for a token table that is too short are refused", async () => {
+  const { config } = sound.model;
+  const short = { ...sound, model: { ...sound.model, config: { ...config, text: { ...config.text, vocabSize: 1000 } } } };
+  await expect(encode(short, { images: [], texts: ["a cat"] }, how)).rejects.toMatchObject({
+    code: "EG-3401",
+    message: expect.stringMatching(/^the model: the token table has 1000 rows .* every text ends with the id 49407$/),
+  });
+});

@@ -7,6 +7,7 @@ import { readFloats, type Tensor } from "../engine/tensor.ts";
 import { createEmbedder, type ImageBatches } from "../evaluation/embedder.ts";
 import { computeWeights, type Precision } from "../models/clip.ts";
 import { type LoadedModel, loadModel } from "../models/load.ts";
+import { checkVocabulary } from "../models/vocabulary-part.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { quoted } from "../util/quoted.ts";
 import { clipTokenizer, imagePreprocess } from "./assemble.ts";
@@ -54,7 +55,7 @@ export function loadForUse(
 
 /**
  * Embeds image files and texts as an evaluation does: OpenCLIP's evaluation transform, each side in the order given.
- * @throws {UnreadableImageError} or {DataLimitError} naming the file; {EmbeddingNumbersError} naming the first input whose row is not finite.
+ * @throws {ArchitectureError} for texts and a token table that is too short; {UnreadableImageError} or {DataLimitError} naming the file; {EmbeddingNumbersError} naming the first input whose row is not finite.
  */
 export async function encode(
   { model, preprocess }: LoadedModel,
@@ -62,6 +63,7 @@ export async function encode(
   { precision, batchSize }: EncodeOptions,
 ): Promise<Embeddings> {
   const { images, texts } = items;
+  if (texts.length > 0) checkVocabulary("the model", model.config.text.vocabSize, model.tokenIds);
   const loader =
     images.length === 0
       ? undefined
