@@ -32,6 +32,8 @@ test("a number under a key without a rule must be equal", () => {
     problem: "another value",
     where: "steps",
   });
+  const [one, other] = [json("f.json", { losses: { lora: 1 } }), json("g.json", { losses: { lora: 1.05 } })];
+  expect(compareJson(one, other, rules).worst).toBeCloseTo(0.5, 6);
   expect(compareJson(stored, json("d.json", { losses: [1, 2] }), rules).problem).toBe("other keys");
   expect(compareJson(stored, json("e.json", { losses: [1], steps: 10 }), rules).problem).toBe("1 values instead of 2");
 });

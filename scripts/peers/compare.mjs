@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
  */
 
 /**
- * Compares two JSON files. Numbers and arrays of numbers under a key named in `rules` may differ by its allowance; all else is equal.
+ * Compares two JSON files. Numbers and arrays of numbers under a key named in `rules`, however deep, may differ by its allowance, the innermost one; all else is equal.
  * @param {string} stored
  * @param {string} fresh
  * @param {Readonly<Record<string, Allowance>>} rules
@@ -29,7 +29,7 @@ export function compareJson(stored, fresh, rules) {
   const walk = (a, b, path) => {
     if (outcome.problem !== undefined) return;
     const where = path.join("/");
-    const rule = rules[path.at(-1) ?? ""];
+    const rule = path.map((key) => (Object.hasOwn(rules, key) ? rules[key] : undefined)).findLast((each) => each !== undefined);
     if (rule && isNumbers(a) && isNumbers(b)) return take(compareNumbers([a].flat(), [b].flat(), rule, where));
     if (isObject(a) && isObject(b)) {
       const keys = Object.keys(a);
