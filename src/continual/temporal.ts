@@ -81,7 +81,6 @@ export interface Deployed {
 export async function deployed(rule: TemporalRule, border: Border): Promise<Deployed> {
   const { expert, task, chain } = border;
   const of = await operatorsOf(rule);
-  const origin = await task.origin();
   const made = new Map<Source, Weights>([["latest", expert]]);
   const growth: Record<string, readonly number[]> = { ...chain.growth };
   const measures = new Map<Source, TowerMeasures>();
@@ -92,8 +91,7 @@ export async function deployed(rule: TemporalRule, border: Border): Promise<Depl
       const key = `${source}/${tower}`;
       if (now !== undefined) growth[key] = [...(growth[key] ?? []), now].slice(-4);
     }
-    if (found.growth.length > 0)
-      measures.set(source, measuresOf(found.growth, found.old && cosines(task, { origin, ...border, old: found.old })));
+    if (found.growth.length > 0) measures.set(source, measuresOf(found));
   };
   let { mean, moved } = chain;
   if (uses(rule, "unrolled")) {
@@ -101,7 +99,7 @@ export async function deployed(rule: TemporalRule, border: Border): Promise<Depl
     note("unrolled", found);
     moved = found.moved;
   }
-  if (uses(rule, "anchored")) note("anchored", await pair(rule, of, { task, models: [expert, origin] }));
+  if (uses(rule, "anchored")) note("anchored", await pair(rule, of, { task, models: [expert, await task.origin()] }));
   if (uses(rule, "all")) {
     note("all", await mergeAll(rule, of, border));
     mean = isRunning(rule, of) ? (made.get("all") as Weights) : null;
@@ -119,10 +117,7 @@ export async function deployed(rule: TemporalRule, border: Border): Promise<Depl
   };
 }
 
-const cosines = ({ model }: TaskContext, { origin, expert, old }: { origin: Weights; expert: Weights; old: Weights }) =>
-  towerCosines({ config: model.config, origin, fresh: expert, old });
-
-const measuresOf = (growth: readonly TowerGrowth[], cosine: ReturnType<typeof towerCosines> | undefined): TowerMeasures =>
+const measuresOf = ({ growth, cosine }: Merged): TowerMeasures =>
   Object.fromEntries(
     growth.map(({ tower, merged, growth: ratio }) => {
       const angle = cosine?.[tower as TowerName];
@@ -144,8 +139,8 @@ export async function started(
 interface Merged {
   readonly weights: Weights;
   readonly growth: readonly TowerGrowth[];
-  /** The merge before, where the expert was merged with one. */
-  readonly old?: Weights;
+  /** Between the expert and the merge before, where it was merged with one. */
+  readonly cosine?: ReturnType<typeof towerCosines>;
 }
 
 /** A chain's growth is held against its experts: the merge before is no expert, and grows with it. */
@@ -165,7 +160,10 @@ const nothingGrew = { growth: [] } as const;
 /** r_t of [θ_t, r_{t−1}]. */
 async function unroll(rule: TemporalRule, of: TowerOperators, { expert, task, chain }: Border): Promise<Merged> {
   const { unrolled: old } = chain;
-  if (old) return { ...(await pair(rule, of, { task, models: [expert, old] })), old };
+  if (old) {
+    const cosine = towerCosines({ config: task.model.config, origin: await task.origin(), fresh: expert, old });
+    return { ...(await pair(rule, of, { task, models: [expert, old] })), cosine };
+  }
   return rule.base === "first" ? { weights: expert, ...nothingGrew } : pair(rule, of, { task, models: [expert, await task.origin()] });
 }
 

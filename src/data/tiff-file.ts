@@ -58,10 +58,14 @@ function tagsOf(bytes: Uint8Array): Tags {
   const countSize = isBig ? 8 : 2;
   const entrySize = 4 + 2 * wide;
   const count = Math.min(number(start, countSize), Math.floor(bytes.length / entrySize));
+  const entryOf = (tag: number): number | undefined => {
+    const first = start + countSize;
+    for (let at = first; at < first + count * entrySize; at += entrySize) if (number(at, 2) === tag) return at;
+    return undefined;
+  };
   const values = (tag: number): number[] | undefined => {
-    const index = Array.from({ length: count }, (_, i) => i).find((i) => number(start + countSize + i * entrySize, 2) === tag);
-    if (index === undefined) return undefined;
-    const at = start + countSize + index * entrySize;
+    const at = entryOf(tag);
+    if (at === undefined) return undefined;
     const size = sizes[number(at + 2, 2)];
     const length = number(at + 4, wide);
     if (size === undefined || length === 0) return undefined;

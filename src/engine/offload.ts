@@ -13,9 +13,6 @@ export function toHost(value: Tensor): Tensor {
   return new HostShape(scope(() => keep(expand(zeros([], value.dtype, value.device), value.shape))).handle);
 }
 
-/** True for a tensor that lies elsewhere than on a device. */
-export const isAway = (value: Tensor, device: Device): boolean => value instanceof HostShape || value.device !== device;
-
 /** The tensor on a device; itself where it lies there. */
 export function fromHost(value: Tensor, device: Device): Tensor {
   if (value instanceof HostShape) return zeros(value.shape, value.dtype, device);
