@@ -40,6 +40,7 @@ test("each set of weights has what it was made of and the samples behind it", ()
   };
   const reader = runOf(
     "merged",
+    scored(-1),
     scored(0),
     { type: "lineage", task: 0, deploy: "unrolled-1", start: "theta0", made: [merged] },
     saved(1),

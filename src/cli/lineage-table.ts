@@ -10,7 +10,8 @@ export function lineageOf(reader: RunReader): LineageGraph {
   let tasks = 0;
   for (const event of reader.events()) {
     if (event.type === "lineage") told.set(event.task, event);
-    if (event.type === "scored" && event.state === "deployed") decided.add(event.task);
+    // Before the first task the run's own start is scored, which came about by nothing.
+    if (event.type === "scored" && event.state === "deployed" && event.task >= 0) decided.add(event.task);
     if (event.type === "saved" && (event.kind === "task_end" || event.kind === "finish")) tasks = Math.max(tasks, event.task);
   }
   if ([...decided].some((task) => task < tasks && !told.has(task)))

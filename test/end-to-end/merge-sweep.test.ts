@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as merge from "../../src/cli/commands/merge.ts";
+import * as show from "../../src/cli/commands/show.ts";
 import { findModelFile } from "../../src/cli/model-reference.ts";
 import { scoreModel } from "../../src/cli/score-model.ts";
 import type { Scores } from "../../src/runs/event.ts";
+import type { LineageGraph } from "../../src/runs/lineage.ts";
 import { captured } from "../fixtures/cli/captured.ts";
 import { commandIn, paintPhotos } from "./evergreen.ts";
 
@@ -99,3 +101,21 @@ test("the last expert is folded anew: the run's own weight gives what it shipped
     /^old share\tKA, %\tZS, %\tGM, %\t\n0.5\t.*\n1\t.*\n\nKeep .* of the old weights: KA .*\n.*evergreen merge a@t0001-s00000003 a@t0002-s00000006 --weights /,
   );
 }, 120_000);
+
+test("the run tells of every set of weights how it came about, and of merges how far they led", async () => {
+  const { exit, out, failure } = await captured(show, "a", "--lineage", "--json", "--runs", runs);
+  expect(exit, failure).toBe(0);
+  const { nodes, deployed } = JSON.parse(out) as LineageGraph;
+  expect(nodes.map(({ name, by }) => [name, by])).toEqual([
+    ["theta0", "the run's start"],
+    ["task-1", "training"],
+    ["unrolled-1", "linear"],
+    ["task-2", "training"],
+    ["unrolled-2", "linear"],
+  ]);
+  expect(deployed).toEqual(["unrolled-1", "unrolled-2"]);
+  const [first, second] = nodes.flatMap(({ towers }) => towers ?? []);
+  // Half of what the first expert moved.
+  expect(first?.image).toEqual({ distance: expect.any(Number), growth: expect.closeTo(0.5, 3) });
+  expect(second?.text).toEqual({ distance: expect.any(Number), growth: expect.any(Number), cosine: expect.any(Number) });
+});
