@@ -20,6 +20,7 @@
 #include "kernel-table.h"
 #include "meter.h"
 #include "operators.h"
+#include "read-ahead.h"
 #include "tensor-table.h"
 #include "transfer.h"
 
@@ -178,7 +179,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("fromBytes", guarded<fromBytes>);
   add("toBytes", guarded<toBytes>);
   add("mapFile", guarded<mapFile>);
-  add("readFile", guarded<readFile>);
+  add("openReader", guarded<openReader>);
+  add("readRun", guarded<readRun>);
+  add("closeReader", guarded<closeReader>);
   add("describe", guarded<describe>);
   add("free", guarded<freeTensors>);
   add("setRequiresGrad", guarded<setRequiresGrad>);

@@ -38,6 +38,12 @@ std::vector<at::Tensor> tensorList(const Napi::CallbackInfo& info, size_t index)
   return list;
 }
 
+size_t elements(const std::vector<int64_t>& sizes) {
+  double count = 1;
+  for (auto size : sizes) count *= static_cast<double>(size);
+  if (count > 1e15) throw EngineFailure("argument", "the shape holds too many elements");
+  return static_cast<size_t>(count);
+}
 
 const std::map<std::string, at::ScalarType>& dtypes() {
   static const std::map<std::string, at::ScalarType> names = {{"float32", at::kFloat}, {"float64", at::kDouble}, {"float16", at::kHalf}, {"bfloat16", at::kBFloat16}, {"int64", at::kLong},

@@ -87,6 +87,7 @@ Rule ruleFor(const std::string& name) {
       {"aten::addbmm", product<1>},
       {"aten::addmv", product<1>},
       {"mkldnn::_linear_pointwise", linearProduct},
+      {"evergreen::add_sample_products_", product<1>},
       {"aten::convolution", convolution},
       {"aten::convolution_backward", convolutionBackward},
   };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "clones.h"
@@ -56,17 +57,18 @@ Tensor weightedSum(const std::vector<Tensor>& terms, at::ArrayRef<double> weight
   return result;
 }
 
-template <typename T>
+/** From zero where there is no base. */
+template <typename T, bool HasBase>
 EVERGREEN_CLONES double squaredDistance(const T* __restrict model, const float* __restrict base, int64_t n) {
   double lanes[16] = {};
   int64_t i = 0;
   for (; i + 16 <= n; i += 16)
     for (int l = 0; l < 16; l++) {
-      const double difference = static_cast<float>(model[i + l]) - base[i + l];
+      const double difference = static_cast<float>(model[i + l]) - (HasBase ? base[i + l] : 0);
       lanes[l] += difference * difference;
     }
   for (; i < n; i++) {
-    const double difference = static_cast<float>(model[i]) - base[i];
+    const double difference = static_cast<float>(model[i]) - (HasBase ? base[i] : 0);
     lanes[0] += difference * difference;
   }
   double total = 0;
@@ -74,15 +76,18 @@ EVERGREEN_CLONES double squaredDistance(const T* __restrict model, const float* 
   return total;
 }
 
-/** What the operators on task vectors are given: models [size] as they are stored, and a float32 [size] on their device that they are measured from. */
-std::vector<Tensor> checkedModels(const char* name, const std::vector<Tensor>& models, const Tensor& base) {
-  const int64_t size = entriesOf(name, base);
-  checkRows(name, base, size);
-  TORCH_CHECK(base.dim() == 1 && base.scalar_type() == at::kFloat, name, ": expected a float32 base [size], got ", base.scalar_type(), " ", base.sizes());
+/** What the operators on task vectors are given: models [size] as they are stored, and a float32 [size] on their device that they are measured from, where there is one. */
+std::vector<Tensor> checkedModels(const char* name, const std::vector<Tensor>& models, const std::optional<Tensor>& base) {
+  const Tensor& like = base ? *base : models.at(0);
+  const int64_t size = entriesOf(name, like);
+  if (base) {
+    checkRows(name, *base, size);
+    TORCH_CHECK(base->dim() == 1 && base->scalar_type() == at::kFloat, name, ": expected a float32 base [size], got ", base->scalar_type(), " ", base->sizes());
+  }
   std::vector<Tensor> flat;
   for (const auto& model : models) {
     checkStored(name, model, size);
-    TORCH_CHECK(model.dim() == 1 && model.device() == base.device(), name, ": expected models of shape [", size, "] on the base's device, got ", model.sizes(), " on ", model.device());
+    TORCH_CHECK(model.dim() == 1 && model.device() == like.device(), name, ": expected models of shape [", size, "] on one device, got ", model.sizes(), " on ", model.device());
     flat.push_back(model.contiguous());
   }
   return flat;
@@ -91,17 +96,19 @@ std::vector<Tensor> checkedModels(const char* name, const std::vector<Tensor>& m
 /** Σ (model − base)² of each model, from zero without a base: in double precision, summed tile by tile, the same bits for any number of threads. float64 [n]. */
 Tensor squaredDistances(const std::vector<Tensor>& models, const std::optional<Tensor>& given) {
   TORCH_CHECK(!models.empty(), "evergreen::squared_distances: expected at least one model");
-  const auto base = given.value_or(at::zeros_like(models[0], models[0].options().dtype(at::kFloat), at::MemoryFormat::Contiguous));
-  const auto flat = checkedModels("evergreen::squared_distances", models, base);
+  const auto flat = checkedModels("evergreen::squared_distances", models, given);
   const auto count = static_cast<int64_t>(flat.size());
-  auto result = at::zeros({count}, base.options().dtype(at::kDouble));
+  auto result = at::zeros({count}, models[0].options().dtype(at::kDouble));
   if (result.is_meta()) return result;
-  const auto origin = base.contiguous();
-  const int64_t size = origin.numel(), tiles = (size + kTile - 1) / kTile;
+  const auto origin = given ? given->contiguous() : Tensor();
+  const float* base = given ? origin.const_data_ptr<float>() : nullptr;
+  const int64_t size = flat[0].numel(), tiles = (size + kTile - 1) / kTile;
   std::vector<double> sums(static_cast<size_t>(count * tiles));
   eachTile(flat.size(), size, kLightTiles, [&](size_t i, int64_t from, int64_t n) {
     withEntries(flat[i], [&](const auto* entries) {
-      sums[i * static_cast<size_t>(tiles) + static_cast<size_t>(from / kTile)] = squaredDistance(entries + from, origin.const_data_ptr<float>() + from, n);
+      using T = std::remove_cv_t<std::remove_pointer_t<decltype(entries)>>;
+      auto& sum = sums[i * static_cast<size_t>(tiles) + static_cast<size_t>(from / kTile)];
+      sum = base ? squaredDistance<T, true>(entries + from, base + from, n) : squaredDistance<T, false>(entries + from, nullptr, n);
     });
   });
   double* totals = result.mutable_data_ptr<double>();

@@ -5,8 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <memory>
 
@@ -16,13 +14,6 @@
 namespace evergreen {
 
 namespace {
-
-size_t elements(const std::vector<int64_t>& sizes) {
-  double count = 1;
-  for (auto size : sizes) count *= static_cast<double>(size);
-  if (count > 1e15) throw EngineFailure("argument", "the shape holds too many elements");
-  return static_cast<size_t>(count);
-}
 
 struct Bytes {
   uint8_t* data;
@@ -61,24 +52,6 @@ Napi::Value toBytes(const Napi::CallbackInfo& info) {
   if (target.size != expected) throw EngineFailure("argument", "expected room for " + std::to_string(expected) + " bytes, got " + std::to_string(target.size));
   if (expected > 0) std::memcpy(target.data, host.const_data_ptr(), expected);
   return info.Env().Undefined();
-}
-
-Napi::Value readFile(const Napi::CallbackInfo& info) {
-  const auto file = static_cast<int>(number(info, 0));
-  const double offset = number(info, 1);
-  const auto type = dtype(text(info, 2));
-  const auto sizes = shape(info, 3);
-  const size_t need = elements(sizes) * c10::elementSize(type);
-  auto result = at::empty(sizes, at::TensorOptions().dtype(type));
-  auto* data = static_cast<char*>(need > 0 ? result.mutable_data_ptr() : nullptr);
-  for (size_t done = 0; done < need;) {
-    const auto read = pread(file, data + done, std::min<size_t>(need - done, size_t{1} << 30), static_cast<off_t>(offset) + static_cast<off_t>(done));
-    if (read < 0 && errno == EINTR) continue;
-    if (read < 0) throw EngineFailure("file", std::string("cannot be read: ") + std::strerror(errno));
-    if (read == 0) return info.Env().Null();
-    done += static_cast<size_t>(read);
-  }
-  return Napi::Number::New(info.Env(), tensors().add(result));
 }
 
 Napi::Value mapFile(const Napi::CallbackInfo& info) {

@@ -9,7 +9,5 @@ Napi::Value fromBytes(const Napi::CallbackInfo& info);
 Napi::Value toBytes(const Napi::CallbackInfo& info);
 /** mapFile(path, offset, dtype, shape): entries of a file, mapped, not read. Writes stay private to the process. */
 Napi::Value mapFile(const Napi::CallbackInfo& info);
-/** readFile(descriptor, offset, dtype, shape): a new tensor read from an open file; null where the file ends before it. */
-Napi::Value readFile(const Napi::CallbackInfo& info);
 
 }  // namespace evergreen

@@ -1,5 +1,5 @@
 import { maximum } from "../engine/elementwise.ts";
-import { addInto, addRowsInto, addTermsInto } from "../engine/in-place.ts";
+import { addInto, addRowsInto, addSampleProductsInto } from "../engine/in-place.ts";
 import {
   full,
   layerNorm,
@@ -24,11 +24,6 @@ import type { SampleLayout } from "./sample-layout.ts";
 
 /** What is summed over samples: the square of each entry of a sample's gradient, or its magnitude. */
 export type Measure = "square" | "magnitude";
-
-/** Entries of the largest product that is made before it is summed: 2 MB stay in a core's cache. */
-const blockEntries = 2 ** 19;
-/** From so many entries on a pass over them takes longer than to ask for it. */
-const manyEntries = 2 ** 16;
 
 /** Sums over samples of a measure of each one's own gradient, float32, by parameter. They live until they are released. */
 export class SampleSums {
@@ -91,23 +86,12 @@ export class SampleSums {
 
   /** Σ over samples of the measure of gᵀ x, for x [B, L, K] and g [B, L, N]. */
   private addProducts(sum: Tensor, x: Tensor, g: Tensor): void {
-    const [samples = 0, length = 0, inputs = 1] = x.shape;
-    if (length === 1) {
+    if (x.shape[1] === 1) {
       // The measure of a product of two numbers is the product of their measures.
       addInto(sum, matmul(transpose(squeeze(this.of(g)), 0, 1), squeeze(this.of(x))));
       return;
     }
-    const outputs = g.shape[2] ?? 0;
-    const turned = transpose(g, 1, 2); // [B, N, L]
-    const rows = Math.max(1, Math.min(outputs, Math.floor(blockEntries / inputs)));
-    const most = Math.max(1, Math.floor(blockEntries / (inputs * rows)));
-    for (let row = 0; row < outputs; row += rows)
-      for (let from = 0; from < samples; from += most)
-        scope(() => {
-          const [end, last] = [Math.min(outputs, row + rows), Math.min(samples, from + most)];
-          const block = slice(slice(turned, 0, from, last), 1, row, end);
-          this.addOver(slice(sum, 0, row, end), matmul(block, slice(x, 0, from, last)));
-        });
+    addSampleProductsInto(sum, g, x, this.measure);
   }
 
   /** A sample's gradient of a table's row is the sum over its tokens that read the row. */
@@ -137,16 +121,6 @@ export class SampleSums {
   private of(value: Tensor): Tensor {
     // libtorch knows no shape rule of `abs`, and a run is planned on shapes.
     return this.measure === "square" ? mul(value, value) : maximum(value, neg(value));
-  }
-
-  /** The same into a part of a sum; one sample after another where each has many entries, which leaves out two passes over them. */
-  private addOver(sum: Tensor, value: Tensor): void {
-    if (this.measure === "square" && sum.size >= manyEntries)
-      for (let sample = 0; sample < (value.shape[0] ?? 0); sample++) {
-        const own = select(value, 0, sample);
-        addTermsInto(sum, own, own);
-      }
-    else addInto(sum, this.over(value));
   }
 
   /** Summed over the first axis, that of the samples. */

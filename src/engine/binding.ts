@@ -20,7 +20,9 @@ export interface Binding {
   call(id: number, args: readonly unknown[]): NativeResult[];
   fromBytes(data: ArrayBufferView, dtype: string, shape: readonly number[]): Handle;
   toBytes(tensor: Handle, into: ArrayBufferView): void;
-  readFile(descriptor: number, offset: number, dtype: string, shape: readonly number[]): Handle | null;
+  openReader(path: string): number;
+  readRun(reader: number, offset: number, dtype: string, shape: readonly number[]): Handle | null;
+  closeReader(reader: number): void;
   mapFile(path: string, offset: number, dtype: string, shape: readonly number[]): Handle;
   describe(tensor: Handle): { shape: number[]; dtype: string; device: string; requiresGrad: boolean };
   free(tensors: readonly Handle[]): void;

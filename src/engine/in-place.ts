@@ -24,9 +24,6 @@ export const increment = (target: Tensor): void => inPlace("aten::add_.Scalar", 
 /** target ← target + factor · other. */
 export const addInto = (target: Tensor, other: Tensor, factor = 1): void => inPlace("aten::add_.Tensor", target, other, fraction(factor));
 
-/** target ← target + a · b, entry by entry. */
-export const addTermsInto = (target: Tensor, a: Tensor, b: Tensor): void => inPlace("aten::addcmul_", target, a, b);
-
 /** target ← target + share · (other − target). */
 export const lerpInto = (target: Tensor, other: Tensor, share: number): void =>
   inPlace("aten::lerp_.Scalar", target, other, fraction(share));
@@ -37,3 +34,7 @@ export const addProductInto = (c: Tensor, a: Tensor, b: Tensor, by: { readonly k
 
 /** Adds row i of `source` to row `rows[i]` (int64) of the target, one after another. */
 export const addRowsInto = (target: Tensor, rows: Tensor, source: Tensor): void => inPlace("aten::index_add_", target, 0, rows, source);
+
+/** sum [N, K] ← sum + Σ over samples of the square, or the magnitude, of gᵀ x, entry by entry; g [B, L, N], x [B, L, K], all float32. No product is written to memory. */
+export const addSampleProductsInto = (sum: Tensor, g: Tensor, x: Tensor, measure: "square" | "magnitude"): void =>
+  inPlace("evergreen::add_sample_products_", sum, g, x, measure === "square");

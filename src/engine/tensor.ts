@@ -92,13 +92,24 @@ export function mapFile(path: string, at: { readonly offset: number; readonly dt
   return new Tensor(guard("mapFile", () => native.mapFile(path, at.offset, at.dtype, at.shape)));
 }
 
-/** Entries that are read from an open file; undefined where it ends before them. */
-export function readFile(
-  descriptor: number,
-  at: { readonly offset: number; readonly dtype: DType; readonly shape: readonly number[] },
-): Tensor | undefined {
-  const handle = guard("readFile", () => native.readFile(descriptor, at.offset, at.dtype, at.shape));
-  return handle === null ? undefined : new Tensor(handle);
+/** A file that is read in runs, most of them one behind another: while one is used, a thread of its own reads what follows. */
+export class RunReader {
+  private readonly reader: number;
+
+  /** @throws {EngineError} when the file cannot be opened. */
+  constructor(path: string) {
+    this.reader = guard("openReader", () => native.openReader(path));
+  }
+
+  /** Undefined where the file ends before. What is read stays when the file is closed. */
+  read(at: { readonly offset: number; readonly dtype: DType; readonly shape: readonly number[] }): Tensor | undefined {
+    const handle = guard("readRun", () => native.readRun(this.reader, at.offset, at.dtype, at.shape));
+    return handle === null ? undefined : new Tensor(handle);
+  }
+
+  close(): void {
+    guard("closeReader", () => native.closeReader(this.reader));
+  }
 }
 
 /** A copy of the entries, row by row. float16 and bfloat16 come as their 16 bits. */

@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, openSync } from "node:fs";
+import { statSync } from "node:fs";
 import { concat, reshape, slice, transpose } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
-import { read, readFile, type Tensor } from "../engine/tensor.ts";
+import { RunReader, read, type Tensor } from "../engine/tensor.ts";
 import { tensorTypes } from "../models/load.ts";
 import type { OpenedModel } from "../models/model-folder.ts";
 import { dtypeBytes, type TensorEntry } from "../models/safetensors.ts";
@@ -11,17 +11,17 @@ import { asStored, type EntryReader, sizeOf } from "./entry-reader.ts";
 
 /** Files that are read a run of entries at a time. Close it when the merge is done. */
 export class EntryFiles {
-  private readonly open = new Map<string, number>();
+  private readonly open = new Map<string, RunReader>();
   /** Bytes that were asked of the files. */
   bytesRead = 0;
 
   /** `size` entries of a stored tensor from entry `from` on, in its own type [size]. @throws {WeightsFileError} when the file became shorter. */
   entries({ path, dtype, offset }: TensorEntry, from: number, size: number): Tensor {
-    const file = this.open.get(path) ?? openSync(path, "r");
+    const file = this.open.get(path) ?? new RunReader(path);
     this.open.set(path, file);
     const [begin, length] = [offset + from * dtypeBytes[dtype], size * dtypeBytes[dtype]];
-    const found = readFile(file, { offset: begin, dtype: tensorTypes[dtype], shape: [size] });
-    if (!found) throw new WeightsFileError(path, "truncated", `the file ends at byte ${fstatSync(file).size}, expected ${begin + length}`);
+    const found = file.read({ offset: begin, dtype: tensorTypes[dtype], shape: [size] });
+    if (!found) throw new WeightsFileError(path, "truncated", `the file ends at byte ${statSync(path).size}, expected ${begin + length}`);
     this.bytesRead += length;
     return found;
   }
@@ -33,7 +33,7 @@ export class EntryFiles {
   }
 
   close(): void {
-    for (const file of this.open.values()) closeSync(file);
+    for (const file of this.open.values()) file.close();
     this.open.clear();
   }
 }

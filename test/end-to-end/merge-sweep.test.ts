@@ -114,7 +114,7 @@ test("the run tells of every set of weights how it came about, and of merges how
     ["unrolled-2", "linear"],
   ]);
   expect(deployed).toEqual(["unrolled-1", "unrolled-2"]);
-  const [first, second] = nodes.flatMap(({ towers }) => towers ?? []);
+  const [first, second] = nodes.map(({ towers }) => towers).filter((towers) => towers !== undefined);
   // Half of what the first expert moved.
   expect(first?.image).toEqual({ distance: expect.any(Number), growth: expect.closeTo(0.5, 3) });
   expect(second?.text).toEqual({ distance: expect.any(Number), growth: expect.any(Number), cosine: expect.any(Number) });
