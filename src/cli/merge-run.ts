@@ -86,11 +86,12 @@ export async function runMerge(request: MergeRequest, flags: MergeRunFlags): Pro
       bytesRead: report.bytesRead,
       durationMs,
       growth: report.growth,
-      warnings,
+      warnings: [...warnings, ...report.notes],
     });
   else if (!flags.quiet) {
     for (const { tower, growth } of report.growth)
       if (growth !== undefined) aside(`${tower}: moved ${growth.toPrecision(3)} times as far from the base as its models`);
+    for (const note of report.notes) aside(`warning: ${note}`);
     for (const warning of warnings) aside(`warning: ${warning}; a smaller lambda, or another operator, may do better`);
     aside(
       `wrote ${out}: ${counted(request.models.length, "model")}, ${ready.type}, ${formatBytes(bytes)} in ${formatDuration(durationMs)}`,

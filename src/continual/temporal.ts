@@ -221,7 +221,9 @@ interface ToMerge {
 async function merge(rule: TemporalRule, task: TaskContext, { models, weights, statistics }: ToMerge): Promise<Merged> {
   const found = await mergeSettings(rule, task.run, { count: models.length, weights, task: task.task });
   const base = await task.origin();
-  return scope(() => mergeWeights({ config: task.model.config, base, models, ...(statistics ? { statistics } : {}) }, found));
+  const merged = scope(() => mergeWeights({ config: task.model.config, base, models, ...(statistics ? { statistics } : {}) }, found));
+  for (const note of merged.notes) task.warn("EG-7153", `task ${task.task + 1}, ${note}`);
+  return merged;
 }
 
 function warn({ guard }: TemporalRule, task: TaskContext, growth: Chain["growth"]): void {

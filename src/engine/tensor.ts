@@ -6,14 +6,21 @@ export type DType = "float32" | "float64" | "float16" | "bfloat16" | "int64" | "
 /** `cpu`, `meta` (shapes without data), `cuda`, `cuda:1`, `mps`. */
 export type Device = string;
 
+interface TensorFacts {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly device: Device;
+}
+
 /** A handle to a tensor that the engine owns, freed at the end of the scope that made it. */
 export class Tensor {
   readonly handle: Handle;
-  private facts: { readonly shape: readonly number[]; readonly dtype: DType; readonly device: Device } | undefined;
+  private facts: TensorFacts | undefined;
 
-  /** Adopted by the current scope; only engine/ makes tensors from handles. */
-  constructor(handle: Handle) {
+  /** Adopted by the current scope; only engine/ makes tensors from handles. Facts that are known need not be asked for. */
+  constructor(handle: Handle, facts?: TensorFacts) {
     this.handle = handle;
+    this.facts = facts;
     adopt(this);
   }
 
@@ -31,7 +38,7 @@ export class Tensor {
     return this.shape.reduce((product, length) => product * length, 1);
   }
 
-  private known(): { readonly shape: readonly number[]; readonly dtype: DType; readonly device: Device } {
+  private known(): TensorFacts {
     if (!this.facts) {
       const { shape, dtype, device } = guard("describe", () => native.describe(this.handle));
       this.facts = { shape, dtype: dtype as DType, device };
@@ -104,7 +111,7 @@ export class RunReader {
   /** Undefined where the file ends before. What is read stays when the file is closed. */
   read(at: { readonly offset: number; readonly dtype: DType; readonly shape: readonly number[] }): Tensor | undefined {
     const handle = guard("readRun", () => native.readRun(this.reader, at.offset, at.dtype, at.shape));
-    return handle === null ? undefined : new Tensor(handle);
+    return handle === null ? undefined : new Tensor(handle, { shape: at.shape, dtype: at.dtype, device: "cpu" });
   }
 
   close(): void {

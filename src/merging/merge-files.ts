@@ -35,6 +35,8 @@ export interface MergeReport {
   readonly tensors: number;
   readonly bytesRead: number;
   readonly growth: readonly TowerGrowth[];
+  /** What the user should know: where the operator had to do something else. */
+  readonly notes: readonly string[];
 }
 
 const prompts = "numbers of prompts";
@@ -143,7 +145,7 @@ export async function mergeFiles(
     }));
     const { config, preprocess, tokenIds } = described;
     await writeSafetensors(path, tensors, modelMetadata({ config, preprocess, ...(tokenIds ? { tokenIds } : {}) }));
-    return { tensors: tensors.length, bytesRead: files.bytesRead, growth: plan.growth() };
+    return { tensors: tensors.length, bytesRead: files.bytesRead, growth: plan.growth(), notes: plan.notes };
   } finally {
     files.close();
   }

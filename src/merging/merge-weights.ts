@@ -23,7 +23,7 @@ export interface WeightsToMerge {
 export function mergeWeights(
   { config, base, models, statistics }: WeightsToMerge,
   settings: MergeSettings,
-): { readonly weights: Weights; readonly growth: readonly TowerGrowth[] } {
+): { readonly weights: Weights; readonly growth: readonly TowerGrowth[]; readonly notes: readonly string[] } {
   const placed = placementOf(config).filter(({ name }) => models[0]?.has(name) === true);
   const merge = planMerge(
     placed,
@@ -40,5 +40,5 @@ export function mergeWeights(
       scope(() => tensor(Buffer.concat([...bytes("float32")]), shape, isCounter ? "int64" : "float32")),
     ]),
   );
-  return { weights, growth: merge.growth() };
+  return { weights, growth: merge.growth(), notes: merge.notes };
 }

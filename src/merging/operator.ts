@@ -55,6 +55,8 @@ export interface Tower {
   readonly tensors: readonly MergedTensor[];
   /** One pass: every block of every tensor in order, until `look` returns false. Blocks are cut `held` times as short, for those that hold so many models at once. */
   visit(look: (input: MergeInput) => undefined | false, held?: number): void;
+  /** Tells the user of what is merged otherwise than the operator's name says. */
+  note(text: string): void;
 }
 
 /** What an operator needs beside the weights: the diagonal of Fisher's matrix, or XᵀX of a layer's inputs. */

@@ -28,6 +28,8 @@ export interface MergedOutput {
 export interface PlannedMerge {
   /** In the architecture's order. */
   readonly outputs: readonly MergedOutput[];
+  /** What the user should know: where the operator had to do something else. */
+  readonly notes: readonly string[];
   /** How far the towers moved, once all bytes were asked for. Sums of blocks, so their last digits depend on how these were cut. */
   growth(): readonly TowerGrowth[];
 }
@@ -42,6 +44,7 @@ export function planMerge(placed: readonly PlacedTensor[], models: MergeModels, 
   ) as Record<TowerName, PlannedTower>;
   return {
     outputs: placed.map((tensor) => outputOf(tensor, planned[tensor.tower], models)),
+    notes: towerNames.flatMap((name) => planned[name].notes),
     growth: () => (models.base ? towerNames.map((name) => planned[name].growth()) : []),
   };
 }

@@ -50,6 +50,8 @@ export class PlannedTower {
   private readonly context: InputContext;
   private readonly merged: ReadonlyMap<string, MergedTensor>;
   private readonly plan: unknown;
+  /** What the user should know of how this tower is merged. */
+  readonly notes: string[] = [];
   private squares = 0;
   private readonly modelSquares: number[] = [];
 
@@ -124,6 +126,7 @@ export class PlannedTower {
           for (const at of runs(tensor.size, this.block(tensor, held)))
             if (scope(() => look(new BlockInput(tensor, at, this.context))) === false) return;
       },
+      note: (text) => void this.notes.push(`${this.name} tower: ${text}`),
     };
   }
 

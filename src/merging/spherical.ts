@@ -15,8 +15,18 @@ const smallest = 1e-8;
 /** Factors for the mean on the sphere of each tensor; one pass over the files. */
 export function planSpherical(tower: Tower): Coefficients {
   const products = productsOf(tower, entriesOfModel);
-  return new Map(tower.tensors.map(({ name, weights }) => [name, sphericalMean(products.get(name) ?? [], weights)]));
+  const opposite: string[] = [];
+  const factors = tower.tensors.map(({ name, weights }): [string, readonly number[]] => {
+    const found = sphericalMean(products.get(name) ?? [], weights);
+    if (found === "opposite") opposite.push(name);
+    return [name, found === "opposite" ? weights : found];
+  });
+  const [first] = opposite;
+  if (first !== undefined) tower.note(`merged linearly where models point in opposite directions: ${first}${andMore(opposite.length - 1)}`);
+  return new Map(factors);
 }
+
+const andMore = (count: number): string => (count > 0 ? ` and ${count} more` : "");
 
 /** The models by their factors. */
 export const mergeSpherical = (input: MergeInput, _: unknown, factors: Coefficients): Tensor =>
@@ -24,15 +34,16 @@ export const mergeSpherical = (input: MergeInput, _: unknown, factors: Coefficie
 
 /**
  * Factors c with Σ c_i θ_i = the weighted mean of the directions on the sphere, applied to the models with their own norms: for two models
- * sin(w_i ω)/sin ω. The weights themselves where a model is zero, all are parallel, or two are opposite.
+ * sin(w_i ω)/sin ω. The weights themselves where a model is zero or all are parallel; there is no such mean where two are opposite.
  */
-function sphericalMean(products: Products, weights: readonly number[]): readonly number[] {
+function sphericalMean(products: Products, weights: readonly number[]): readonly number[] | "opposite" {
   const n = weights.length;
   const norms = weights.map((_, i) => normOf(products, i));
   if (n === 1 || norms.some((norm) => norm < smallest)) return weights;
   const cosines = weights.map((_, i) => weights.map((__, j) => productOf(products, i, j) / ((norms[i] as number) * (norms[j] as number))));
   const others = cosines.flatMap((row, i) => row.filter((_, j) => j < i));
-  if (others.every((cosine) => cosine > parallel) || others.some((cosine) => cosine < -parallel)) return weights;
+  if (others.some((cosine) => cosine < -parallel)) return "opposite";
+  if (others.every((cosine) => cosine > parallel)) return weights;
   return n === 2 ? between(others[0] as number, weights) : karcherMean(cosines, weights);
 }
 

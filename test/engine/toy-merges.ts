@@ -2,7 +2,7 @@ import { scope } from "../../src/engine/scope.ts";
 import { readFloats, type Tensor, tensor } from "../../src/engine/tensor.ts";
 import { weightsReader } from "../../src/merging/entry-reader.ts";
 import type { PlacedTensor } from "../../src/merging/placement.ts";
-import { type MergeSettings, planMerge } from "../../src/merging/planned-merge.ts";
+import { type MergeSettings, type PlannedMerge, planMerge } from "../../src/merging/planned-merge.ts";
 import { resolveMerge, type WeightChoice } from "../../src/merging/settings.ts";
 import type { ComponentSpec } from "../../src/util/component.ts";
 
@@ -26,12 +26,22 @@ export interface ToyMerge {
 
 /** Merges toys by the same code that merges models. */
 export async function mergeToys(toy: ToyMerge): Promise<Readonly<Record<string, Float32Array>>> {
+  return mergeToysBy(toy, await settingsOf(toy));
+}
+
+/** What the user is told of such a merge. */
+export async function notesOfToys(toy: ToyMerge): Promise<readonly string[]> {
+  const settings = await settingsOf(toy);
+  return scope(() => planToys(toy, settings).notes);
+}
+
+function settingsOf(toy: ToyMerge): Promise<MergeSettings> {
   const tower = {
     operator: toy.operator,
     ...(toy.weights ? { weights: toy.weights } : {}),
     ...(toy.modifier ? { modifier: toy.modifier } : {}),
   };
-  const settings = await resolveMerge({
+  return resolveMerge({
     towers: { image: tower, text: tower },
     count: toy.models.length,
     hasBase: true,
@@ -39,11 +49,21 @@ export async function mergeToys(toy: ToyMerge): Promise<Readonly<Record<string, 
     ...(toy.seed === undefined ? {} : { seed: toy.seed }),
     ...(toy.task === undefined ? {} : { task: toy.task }),
   });
-  return mergeToysBy(toy, settings);
 }
 
 /** The same with parts that are at hand. */
 export function mergeToysBy(toy: Omit<ToyMerge, "operator">, settings: MergeSettings): Readonly<Record<string, Float32Array>> {
+  return scope(() =>
+    Object.fromEntries(
+      planToys(toy, settings).outputs.map(({ name, bytes }) => {
+        const joined = Buffer.concat([...bytes("float32")]);
+        return [name, readFloats(tensor(joined, [joined.length / 4], "float32"))];
+      }),
+    ),
+  );
+}
+
+function planToys(toy: Omit<ToyMerge, "operator">, settings: MergeSettings): PlannedMerge {
   const first = named(toy.models[0] ?? []);
   const base = toy.base ?? Object.fromEntries(Object.entries(first).map(([name, entries]) => [name, new Float32Array(entries.length)]));
   const placed = Object.entries(first).map(
@@ -59,24 +79,16 @@ export function mergeToysBy(toy: Omit<ToyMerge, "operator">, settings: MergeSett
       ...toy.tensors?.[name],
     }),
   );
-  return scope(() => {
-    const reader = (of: Toy) => weightsReader(new Map(Object.entries(named(of)).map(([name, entries]) => [name, vector(entries)])));
-    const { outputs } = planMerge(
-      placed,
-      {
-        base: reader(base),
-        models: toy.models.map(reader),
-        ...(toy.statistics ? { statistics: toy.statistics.map(reader) } : {}),
-      },
-      settings,
-    );
-    return Object.fromEntries(
-      outputs.map(({ name, bytes }) => {
-        const joined = Buffer.concat([...bytes("float32")]);
-        return [name, readFloats(tensor(joined, [joined.length / 4], "float32"))];
-      }),
-    );
-  });
+  const reader = (of: Toy) => weightsReader(new Map(Object.entries(named(of)).map(([name, entries]) => [name, vector(entries)])));
+  return planMerge(
+    placed,
+    {
+      base: reader(base),
+      models: toy.models.map(reader),
+      ...(toy.statistics ? { statistics: toy.statistics.map(reader) } : {}),
+    },
+    settings,
+  );
 }
 
 /** The one tensor of {@link mergeToys} as plain numbers. */
