@@ -158,9 +158,10 @@ class ReadAhead {
     if (now_) crew().await(*now_);
     // A run longer than a chunk gains nothing: to copy it costs as much as to read it.
     if (!now_ || offset < now_->begin || offset >= now_->end() || need > chunk) forget();
-    if (!next_ && chunk >= kSmallestChunk && need <= chunk) {
-      const size_t begin = now_ ? now_->end() : end;
-      next_ = crew().ask(file_, begin, chunk, (begin - offset) % kAlignment);
+    if (!next_ && chunk >= kSmallestChunk && need > 0 && need <= chunk) {
+      // From where runs of this length go on: one that lies in now_ in part alone is read again as a whole.
+      const size_t whole = now_ ? std::max(need, (now_->end() - offset) / need * need) : need;
+      next_ = crew().ask(file_, offset + whole, chunk, whole % kAlignment);
     }
     if (now_ && end <= now_->end()) return inside(offset, type, sizes, need);
     auto result = at::empty(sizes, at::TensorOptions().dtype(type));
@@ -209,8 +210,10 @@ Napi::Value openReader(const Napi::CallbackInfo& info) {
   const auto path = text(info, 0);
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) throw EngineFailure("file", path + ": cannot be opened: " + std::strerror(errno));
-  readers().try_emplace(file, file);
-  return Napi::Number::New(info.Env(), file);
+  // No descriptor: those are given again, and a closed reader must not become another file's.
+  static int last = 0;
+  readers().try_emplace(++last, file);
+  return Napi::Number::New(info.Env(), last);
 }
 
 Napi::Value readRun(const Napi::CallbackInfo& info) {

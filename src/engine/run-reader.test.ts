@@ -107,7 +107,9 @@ test("a closed reader is refused, a missing file is named, and no file stays ope
   const reader = new RunReader(path);
   run(reader, 0, 4);
   reader.close();
+  const other = new RunReader(path);
   expect(() => run(reader, 0, 4)).toThrow("not open");
+  other.close();
   expect(() => new RunReader(join(place, "nowhere"))).toThrow(/nowhere: cannot be opened/);
   const folder = new RunReader(place);
   expect(() => run(folder, 0, 1)).toThrow("cannot be read");
