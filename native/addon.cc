@@ -18,9 +18,9 @@
 #include "arguments.h"
 #include "cuda.h"
 #include "kernel-table.h"
+#include "mapped-file.h"
 #include "meter.h"
 #include "operators.h"
-#include "read-ahead.h"
 #include "tensor-table.h"
 #include "transfer.h"
 
@@ -179,9 +179,10 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("fromBytes", guarded<fromBytes>);
   add("toBytes", guarded<toBytes>);
   add("mapFile", guarded<mapFile>);
-  add("openReader", guarded<openReader>);
+  add("openFile", guarded<openFile>);
   add("readRun", guarded<readRun>);
-  add("closeReader", guarded<closeReader>);
+  add("sumRuns", guarded<sumRuns>);
+  add("closeFile", guarded<closeFile>);
   add("describe", guarded<describe>);
   add("free", guarded<freeTensors>);
   add("setRequiresGrad", guarded<setRequiresGrad>);

@@ -50,17 +50,23 @@ void eachTile(size_t rows, int64_t size, int64_t least, Work work) {
   });
 }
 
-/** Calls `work` with the entries of a contiguous tensor in their own type. */
+/** Calls `work` with entries in their own type: float32, float16 or bfloat16. */
 template <typename Work>
-void withEntries(const at::Tensor& tensor, Work work) {
-  switch (tensor.scalar_type()) {
+auto withEntries(const void* entries, at::ScalarType type, Work work) {
+  switch (type) {
     case at::kFloat:
-      return work(tensor.const_data_ptr<float>());
+      return work(static_cast<const float*>(entries));
     case at::kHalf:
-      return work(tensor.const_data_ptr<at::Half>());
+      return work(static_cast<const at::Half*>(entries));
     default:
-      return work(tensor.const_data_ptr<at::BFloat16>());
+      return work(static_cast<const at::BFloat16*>(entries));
   }
+}
+
+/** The same for a contiguous tensor. */
+template <typename Work>
+auto withEntries(const at::Tensor& tensor, Work work) {
+  return withEntries(tensor.const_data_ptr(), tensor.scalar_type(), work);
 }
 
 }  // namespace evergreen

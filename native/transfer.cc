@@ -1,7 +1,6 @@
 #include "transfer.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <memory>
 
 #include "arguments.h"
+#include "mapping.h"
 #include "tensor-table.h"
 
 namespace evergreen {
@@ -72,14 +72,15 @@ Napi::Value mapFile(const Napi::CallbackInfo& info) {
     close(file);
     return Napi::Number::New(info.Env(), tensors().add(at::empty(sizes, at::TensorOptions().dtype(type))));
   }
-  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = static_cast<size_t>(offset) / page * page;
-  const size_t lead = static_cast<size_t>(offset) - begin;
-  void* data = mmap(nullptr, need + lead, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, static_cast<off_t>(begin));
+  std::shared_ptr<Mapping> mapping;
+  try {
+    mapping = std::make_shared<Mapping>(file, path, static_cast<size_t>(offset), need, Access::ownCopy);
+  } catch (...) {
+    close(file);
+    throw;
+  }
   close(file);
-  if (data == MAP_FAILED) throw EngineFailure("out-of-memory", path + ": cannot be mapped");
-  std::shared_ptr<void> mapping(data, [size = need + lead](void* mapped) { munmap(mapped, size); });
-  char* first = static_cast<char*>(data) + lead;
+  auto* first = mapping->data();
   auto result = reinterpret_cast<uintptr_t>(first) % c10::elementSize(type) == 0
                     ? at::from_blob(first, sizes, [mapping](void*) mutable { mapping.reset(); }, at::TensorOptions().dtype(type))
                     : at::empty(sizes, at::TensorOptions().dtype(type));

@@ -20,9 +20,17 @@ export interface Binding {
   call(id: number, args: readonly unknown[]): NativeResult[];
   fromBytes(data: ArrayBufferView, dtype: string, shape: readonly number[]): Handle;
   toBytes(tensor: Handle, into: ArrayBufferView): void;
-  openReader(path: string): number;
-  readRun(reader: number, offset: number, dtype: string, shape: readonly number[]): Handle | null;
-  closeReader(reader: number): void;
+  openFile(path: string): number;
+  readRun(file: number, offset: number, dtype: string, shape: readonly number[]): Handle | null;
+  sumRuns(
+    files: readonly number[],
+    offsets: readonly number[],
+    dtype: string,
+    weights: readonly number[],
+    size: number,
+    base: Handle | null,
+  ): { sum: Handle; squares: number[] } | null;
+  closeFile(file: number): void;
   mapFile(path: string, offset: number, dtype: string, shape: readonly number[]): Handle;
   describe(tensor: Handle): { shape: number[]; dtype: string; device: string; requiresGrad: boolean };
   free(tensors: readonly Handle[]): void;

@@ -61,6 +61,12 @@ test("entries that are no numbers stay so", () => {
     const odd = tensor([Number.NaN, Number.POSITIVE_INFINITY, 1], [3], "float32");
     expect([...readFloats(sumOfRows([odd, odd], [1, -1]))]).toEqual([Number.NaN, Number.NaN, 0]);
     expect(squaredDistances([odd], sub(odd, odd))).toEqual([Number.NaN]);
+    for (const type of storedTypes)
+      for (const at of [0, 4095, 4096, 9999])
+        for (const entry of [1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN])
+          expect(isAllFinite(to(tensor(new Float32Array(10_000).with(at, entry), [10_000], "float32"), type)), `${type} ${at}`).toBe(
+            entry === 1,
+          );
     const huge = tensor(new Float32Array(5000).fill(-3.4e38), [5000], "float32");
     expect([odd, slice(odd, 0, 1, 3), slice(odd, 0, 2, 3), huge].map(isAllFinite)).toEqual([false, false, true, true]);
   });

@@ -10,16 +10,16 @@ const call = (name: string, ...args: readonly Argument[]): Tensor => one(name, o
 /** Σ of weighted rows, in their order, float32 [size]. Terms are [size] or [n, size], float32, float16 or bfloat16; each row has a weight. */
 export const sumOfRows = (terms: readonly Tensor[], weights: readonly number[]): Tensor => call("evergreen::weighted_sum", terms, weights);
 
-/** Σ (model − base)² for each model, in double precision. Models [size] as they are stored, base float32 [size], zero when absent. */
-export const squaredDistances = (models: readonly Tensor[], base?: Tensor): readonly number[] =>
-  Array.from(read(call("evergreen::squared_distances", models, base ?? null)), Number);
+/** Σ (model − base)² for each model, in double precision. Models [size] as they are stored, base float32 [size]. */
+export const squaredDistances = (models: readonly Tensor[], base: Tensor): readonly number[] =>
+  Array.from(read(call("evergreen::squared_distances", models, base)), Number);
 
 /** (model − base) · factor, one below the other: float32 [n, size]. Models [size] as they are stored, base float32 [size]. */
 export const taskVectors = (models: readonly Tensor[], base: Tensor, factors: readonly number[]): Tensor =>
   call("evergreen::task_vectors", models, base, factors);
 
-/** True when every entry is finite: no sum of squares of float32 overflows in double precision. */
-export const isAllFinite = (a: Tensor): boolean => squaredDistances([a]).every(Number.isFinite);
+/** True when no entry is infinite or no number: of float32, float16 or bfloat16 [size] or [n, size]. */
+export const isAllFinite = (entries: Tensor): boolean => operator("evergreen::is_finite")(entries)[0] === true;
 
 /** Where draws by entry begin: all words of 32 bits. */
 export interface DrawPlace {

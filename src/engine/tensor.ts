@@ -76,6 +76,9 @@ const arrays = {
 } as const;
 type ArrayOf<D extends DType> = InstanceType<(typeof arrays)[D]>;
 
+/** Bytes of one entry. */
+export const entryBytes = (dtype: DType): number => arrays[dtype].BYTES_PER_ELEMENT;
+
 /** A tensor with a copy of `data`, row by row. A typed array must hold exactly the bytes of the shape. */
 export function tensor(data: ArrayBufferView | readonly number[], shape: readonly number[], dtype: DType): Tensor {
   const bytes = ArrayBuffer.isView(data) ? data : typed(data, dtype);
@@ -99,32 +102,15 @@ export function mapFile(path: string, at: { readonly offset: number; readonly dt
   return new Tensor(guard("mapFile", () => native.mapFile(path, at.offset, at.dtype, at.shape)));
 }
 
-/** A file that is read in runs, most of them one behind another: while one is used, a thread of its own reads what follows. */
-export class RunReader {
-  private readonly reader: number;
-
-  /** @throws {EngineError} when the file cannot be opened. */
-  constructor(path: string) {
-    this.reader = guard("openReader", () => native.openReader(path));
-  }
-
-  /** Undefined where the file ends before. What is read stays when the file is closed. */
-  read(at: { readonly offset: number; readonly dtype: DType; readonly shape: readonly number[] }): Tensor | undefined {
-    const handle = guard("readRun", () => native.readRun(this.reader, at.offset, at.dtype, at.shape));
-    return handle === null ? undefined : new Tensor(handle, { shape: at.shape, dtype: at.dtype, device: "cpu" });
-  }
-
-  close(): void {
-    guard("closeReader", () => native.closeReader(this.reader));
-  }
-}
-
 /** A copy of the entries, row by row. float16 and bfloat16 come as their 16 bits. */
 export function read(value: Tensor): ArrayOf<DType> {
   const into = new arrays[value.dtype](value.size);
-  guard("read", () => native.toBytes(value.handle, into));
+  readInto(value, into);
   return into;
 }
+
+/** The same into an array of exactly as many bytes. */
+export const readInto = (value: Tensor, into: ArrayBufferView): void => guard("read", () => native.toBytes(value.handle, into));
 
 /** Entries of a float32 tensor. */
 export function readFloats(value: Tensor): Float32Array {

@@ -1,8 +1,10 @@
 import { squaredDistances, taskVectors } from "../engine/entries.ts";
+import { MappedFile } from "../engine/mapped-file.ts";
 import { reshape, to } from "../engine/ops.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { Random } from "../util/random.ts";
-import { type EntryReader, sizeOf } from "./entry-reader.ts";
+import { type EntryRange, type EntryReader, runsOf, sizeOf } from "./entry-reader.ts";
+import { sumOfGroups } from "./fold.ts";
 import type { Group, MergedTensor, MergeInput, Statistic } from "./operator.ts";
 
 /** Models and what is known of them, oldest first. */
@@ -40,7 +42,7 @@ export class BlockInput implements MergeInput {
   private readonly heard = new Set<number>();
   private readonly held: Tensor | undefined;
 
-  constructor(tensor: MergedTensor, at: { readonly offset: number; readonly size: number }, context: InputContext, listener?: Listener) {
+  constructor(tensor: MergedTensor, at: EntryRange, context: InputContext, listener?: Listener) {
     this.tensor = tensor;
     this.offset = at.offset;
     this.size = at.size;
@@ -66,6 +68,16 @@ export class BlockInput implements MergeInput {
     const read = Array.from({ length: count }, (_, k) => this.readModel(from + k));
     this.tell(from, read);
     return read;
+  }
+
+  sum(weights: readonly number[]): Tensor {
+    const runs = runsOf(this.context.models, this.tensor.name, this);
+    const base = this.listener && this.held;
+    const found = runs && MappedFile.sum(runs, { weights, size: this.size, base });
+    // A file that became shorter meets its failure where models are read by themselves.
+    if (!found) return sumOfGroups(weights, (group) => this.models(group));
+    this.hear(0, found.squares);
+    return found.sum;
   }
 
   vector(i: number): Tensor {
@@ -98,8 +110,12 @@ export class BlockInput implements MergeInput {
 
   private tell(from: number, models: readonly Tensor[]): void {
     if (!this.listener || !this.held || this.heard.has(from + models.length - 1)) return;
-    for (const [k, squares] of squaredDistances(models, this.held).entries()) {
-      if (!this.heard.has(from + k)) this.listener(from + k, squares);
+    this.hear(from, squaredDistances(models, this.held));
+  }
+
+  private hear(from: number, squares: readonly number[]): void {
+    for (const [k, each] of squares.entries()) {
+      if (!this.heard.has(from + k)) this.listener?.(from + k, each);
       this.heard.add(from + k);
     }
   }

@@ -1,11 +1,20 @@
+import type { FileRun } from "../engine/mapped-file.ts";
 import { reshape, slice, to } from "../engine/ops.ts";
-import { read, type Tensor, type Weights } from "../engine/tensor.ts";
+import { entryBytes, read, type Tensor, type Weights } from "../engine/tensor.ts";
+
+/** Entries offset … offset + size of a tensor, in row order. */
+export interface EntryRange {
+  readonly offset: number;
+  readonly size: number;
+}
 
 /** One model's tensors, by OpenCLIP's names, a run of entries at a time. */
 export interface EntryReader {
   has(name: string): boolean;
-  /** Entries offset … offset + size in row order, [size]; float16 and bfloat16 as they are stored, all else as float32. */
-  read(name: string, at: { readonly offset: number; readonly size: number }): Tensor;
+  /** Entries, [size]; float16 and bfloat16 as they are stored, all else as float32. */
+  read(name: string, at: EntryRange): Tensor;
+  /** Where those entries lie one after another in a file, in a type that {@link read} gives; undefined where they do not. */
+  run?(name: string, at: EntryRange): FileRun | undefined;
   /** All bytes of a tensor as they are stored: for counters. */
   bytes(name: string): Uint8Array;
   /** Shape of a tensor that is there. */
@@ -34,4 +43,12 @@ export function weightsReader(weights: Weights): EntryReader {
     },
     shape: (name) => get(name).shape,
   };
+}
+
+/** Where the models' entries lie, if each lie in one piece of a file, as memory has them, and all in one type. */
+export function runsOf(models: readonly EntryReader[], name: string, at: EntryRange): readonly FileRun[] | undefined {
+  const runs = models.map((model) => model.run?.(name, at));
+  const isAlike = (run: FileRun | undefined): run is FileRun =>
+    run !== undefined && run.dtype === runs[0]?.dtype && run.offset % entryBytes(run.dtype) === 0;
+  return runs.every(isAlike) ? runs : undefined;
 }

@@ -1,29 +1,42 @@
 import { statSync } from "node:fs";
+import { type FileRun, MappedFile } from "../engine/mapped-file.ts";
 import { concat, reshape, slice, transpose } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
-import { RunReader, read, type Tensor } from "../engine/tensor.ts";
+import { read, type Tensor } from "../engine/tensor.ts";
 import { tensorTypes } from "../models/load.ts";
 import type { OpenedModel } from "../models/model-folder.ts";
 import { dtypeBytes, type TensorEntry } from "../models/safetensors.ts";
 import type { Recipe } from "../models/weight-names.ts";
 import { WeightsFileError } from "../models/weights-file-error.ts";
-import { asStored, type EntryReader, sizeOf } from "./entry-reader.ts";
+import { asStored, type EntryRange, type EntryReader, sizeOf } from "./entry-reader.ts";
 
 /** Files that are read a run of entries at a time. Close it when the merge is done. */
 export class EntryFiles {
-  private readonly open = new Map<string, RunReader>();
+  private readonly open = new Map<string, MappedFile>();
+
   /** Bytes that were asked of the files. */
-  bytesRead = 0;
+  get bytesRead(): number {
+    return [...this.open.values()].reduce((sum, file) => sum + file.bytesRead, 0);
+  }
+
+  /** Where the entries of a stored tensor lie from entry `from` on. */
+  run({ path, dtype, offset }: TensorEntry, from: number): FileRun {
+    const file = this.open.get(path) ?? new MappedFile(path);
+    this.open.set(path, file);
+    return { file, offset: offset + from * dtypeBytes[dtype], dtype: tensorTypes[dtype] };
+  }
 
   /** `size` entries of a stored tensor from entry `from` on, in its own type [size]. @throws {WeightsFileError} when the file became shorter. */
-  entries({ path, dtype, offset }: TensorEntry, from: number, size: number): Tensor {
-    const file = this.open.get(path) ?? new RunReader(path);
-    this.open.set(path, file);
-    const [begin, length] = [offset + from * dtypeBytes[dtype], size * dtypeBytes[dtype]];
-    const found = file.read({ offset: begin, dtype: tensorTypes[dtype], shape: [size] });
-    if (!found) throw new WeightsFileError(path, "truncated", `the file ends at byte ${statSync(path).size}, expected ${begin + length}`);
-    this.bytesRead += length;
-    return found;
+  entries(entry: TensorEntry, from: number, size: number): Tensor {
+    const { file, offset, dtype } = this.run(entry, from);
+    const found = file.read({ offset, dtype, shape: [size] });
+    if (found) return found;
+    const { path } = entry;
+    throw new WeightsFileError(
+      path,
+      "truncated",
+      `the file ends at byte ${statSync(path).size}, expected ${offset + size * dtypeBytes[entry.dtype]}`,
+    );
   }
 
   /** All bytes of a stored tensor, a copy. */
@@ -51,6 +64,7 @@ export function modelReader(files: EntryFiles, model: OpenedModel): EntryReader 
     has: (name) => recipes.has(name),
     shape: (name) => recipeOf(name).shape,
     read: (name, { offset, size }) => scope(() => readRun(files, recipeOf(name), sourcesOf(name), { offset, size })),
+    run: (name, at) => pieceOf(files, recipeOf(name), sourcesOf(name), at),
     bytes: (name) => {
       const [entry] = sourcesOf(name);
       return entry ? files.whole(entry) : new Uint8Array();
@@ -70,12 +84,18 @@ export function statisticsReader(files: EntryFiles, entries: readonly TensorEntr
   };
 }
 
-function readRun(
-  files: EntryFiles,
-  recipe: Recipe,
-  sources: readonly TensorEntry[],
-  { offset, size }: { readonly offset: number; readonly size: number },
-): Tensor {
+/** A run that lies in one piece and needs no change of type. */
+function pieceOf(files: EntryFiles, recipe: Recipe, sources: readonly TensorEntry[], { offset, size }: EntryRange): FileRun | undefined {
+  let begin = (recipe.op === "slice-rows" ? -(recipe.rows?.[0] ?? 0) : 0) * sizeOf(sources[0]?.shape.slice(1) ?? []);
+  for (const source of recipe.op === "transpose" ? [] : sources) {
+    const end = begin + sizeOf(source.shape);
+    if (begin <= offset && offset + size <= end) return /^B?F/.test(source.dtype) ? files.run(source, offset - begin) : undefined;
+    begin = end;
+  }
+  return undefined;
+}
+
+function readRun(files: EntryFiles, recipe: Recipe, sources: readonly TensorEntry[], { offset, size }: EntryRange): Tensor {
   const [first] = sources;
   if (!first) throw new Error(`internal: "${recipe.target}" has no source`);
   switch (recipe.op) {

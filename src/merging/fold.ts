@@ -54,14 +54,11 @@ export const weightedSum = (weights: readonly number[], of: (i: number) => Tenso
 /** Σ of one tensor a model, in the order of the models. */
 export const sumOf = (count: number, of: (i: number) => Tensor): Tensor => weightedSum(ones(count), of);
 
-/** Σ of the models, each times its weight. */
-export const sumOfModels = (input: MergeInput, weights: readonly number[]): Tensor => sumOfGroups(weights, (group) => input.models(group));
-
 /** Σ of the task vectors. */
 export const sumOfVectors = (input: MergeInput): Tensor => sumOfGroups(ones(input.count), (group) => [input.vectors(group)]);
 
 /** The plain mean of the models. */
-export const meanModel = (input: MergeInput): Tensor => divNumber(sumOfModels(input, ones(input.count)), input.count);
+export const meanModel = (input: MergeInput): Tensor => divNumber(input.sum(ones(input.count)), input.count);
 
 /** A weight of 1 for each model. */
 export const ones = (count: number): readonly number[] => new Array<number>(count).fill(1);

@@ -1,10 +1,9 @@
-import { scope } from "../engine/scope.ts";
 import { type Tensor, tensor, type Weights } from "../engine/tensor.ts";
 import type { ClipConfig } from "../models/architecture.ts";
 import { weightsReader } from "./entry-reader.ts";
 import type { TowerGrowth } from "./guard.ts";
 import { placementOf } from "./placement.ts";
-import { type MergeSettings, planMerge } from "./planned-merge.ts";
+import { allBytes, type MergeSettings, planMerge } from "./planned-merge.ts";
 
 /** Weights in memory that are merged, oldest model first. */
 export interface WeightsToMerge {
@@ -35,9 +34,9 @@ export function mergeWeights(
     settings,
   );
   const weights = new Map(
-    merge.outputs.map(({ name, shape, isCounter, bytes }): [string, Tensor] => [
-      name,
-      scope(() => tensor(Buffer.concat([...bytes("float32")]), shape, isCounter ? "int64" : "float32")),
+    merge.outputs.map((output): [string, Tensor] => [
+      output.name,
+      tensor(allBytes(output, "float32"), output.shape, output.isCounter ? "int64" : "float32"),
     ]),
   );
   return { weights, growth: merge.growth(), notes: merge.notes };

@@ -1,9 +1,7 @@
-import type { DType } from "../engine/tensor.ts";
-import { type FloatType, floatTypes } from "../models/float-types.ts";
-import { dtypeBytes } from "../models/safetensors.ts";
+import { type DType, entryBytes } from "../engine/tensor.ts";
 import type { Recipe } from "../models/weight-names.ts";
 import { sizeOf } from "./entry-reader.ts";
-import type { MergedOutput } from "./planned-merge.ts";
+import { allBytes, type MergedOutput } from "./planned-merge.ts";
 
 /**
  * The tensors of a result as a file of some naming holds them, in its order. Tensors that are parts of one are cut from one stream of bytes, so that it is merged once:
@@ -21,11 +19,11 @@ export function namedOutputs(outputs: readonly MergedOutput[], recipes: readonly
         case "squeeze":
           return source.bytes(dtype);
         case "transpose":
-          return [turned(Buffer.concat([...source.bytes(dtype)]), source.shape, widthOf(dtype))];
+          return [turned(allBytes(source, dtype), source.shape, entryBytes(dtype))];
         case "slice-rows": {
           const stream = streams.get(source.name) ?? new ByteStream(source.bytes(dtype));
           streams.set(source.name, stream);
-          return stream.take(sizeOf(shape) * widthOf(dtype));
+          return stream.take(sizeOf(shape) * entryBytes(dtype));
         }
         case "concat-rows":
           throw new Error(`internal: ${target} is made of several tensors`);
@@ -43,8 +41,6 @@ export function namedOutputs(outputs: readonly MergedOutput[], recipes: readonly
     };
   });
 }
-
-const widthOf = (dtype: DType): number => dtypeBytes[floatTypes[dtype as FloatType]];
 
 /** A stream that is taken in runs of any length. */
 class ByteStream {

@@ -38,6 +38,8 @@ export interface MergeInput {
   model(i: number): Tensor;
   /** A group of models in the types they are stored in: float32, float16 or bfloat16. */
   models(group: Group): readonly Tensor[];
+  /** Σ of the models, each times its weight, in their order. */
+  sum(weights: readonly number[]): Tensor;
   /** θ_i − θ0, times the model's factor where the operator takes factors. */
   vector(i: number): Tensor;
   /** The same of a group, one below the other: [count, size]. */

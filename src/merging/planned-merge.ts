@@ -1,7 +1,8 @@
 import { scope } from "../engine/scope.ts";
-import { type DType, read } from "../engine/tensor.ts";
+import { type DType, entryBytes, readInto } from "../engine/tensor.ts";
 import { narrowed } from "../models/narrowed.ts";
 import type { MergeModels } from "./block-input.ts";
+import { sizeOf } from "./entry-reader.ts";
 import type { TowerGrowth } from "./guard.ts";
 import { type PlacedTensor, type TowerName, towerNames } from "./placement.ts";
 import { type MergeFrame, PlannedTower, runs, type TowerSettings } from "./planned-tower.ts";
@@ -20,7 +21,7 @@ export interface MergedOutput {
   readonly shape: readonly number[];
   /** A counter: it keeps the bytes of the newest model. */
   readonly isCounter: boolean;
-  /** Its bytes in order, those of entries in `dtype`. @throws {NarrowTypeError} for entries beyond the type's range. */
+  /** Its bytes in order, those of entries in `dtype`; each chunk holds until the next is asked for. @throws {NarrowTypeError} for entries beyond the type's range. */
   bytes(dtype: DType): Generator<Uint8Array>;
 }
 
@@ -58,12 +59,26 @@ function outputOf(placed: PlacedTensor, tower: PlannedTower, { models }: MergeMo
     isCounter,
     *bytes(dtype) {
       if (isCounter) yield models.at(-1)?.bytes(name) ?? new Uint8Array();
-      else
-        for (const at of runs(size, tower.blockOf(placed)))
-          yield scope(() => {
-            const entries = read(narrowed(tower.entries(placed, at), dtype, name));
-            return new Uint8Array(entries.buffer, entries.byteOffset, entries.byteLength);
-          });
+      else {
+        const block = tower.blockOf(placed);
+        const room = new Uint8Array(Math.min(block, size) * entryBytes(dtype));
+        for (const at of runs(size, block)) {
+          const chunk = room.subarray(0, at.size * entryBytes(dtype));
+          scope(() => readInto(narrowed(tower.entries(placed, at), dtype, name), chunk));
+          yield chunk;
+        }
+      }
     },
   };
+}
+
+/** All bytes of a tensor of the result. */
+export function allBytes({ shape, isCounter, bytes }: MergedOutput, dtype: DType): Uint8Array {
+  const all = new Uint8Array(sizeOf(shape) * entryBytes(isCounter ? "int64" : dtype));
+  let filled = 0;
+  for (const chunk of bytes(dtype)) {
+    all.set(chunk, filled);
+    filled += chunk.length;
+  }
+  return all;
 }

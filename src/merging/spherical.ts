@@ -2,7 +2,6 @@ import type { Tensor } from "../engine/tensor.ts";
 import { cosPi } from "../util/elementary.ts";
 import { acosPi, normOf, productOf, sinPi } from "./angle.ts";
 import { entriesOfModel, type Products, productsOf } from "./fixed-sum.ts";
-import { sumOfModels } from "./fold.ts";
 import type { MergeInput, Tower } from "./operator.ts";
 
 /** Factors of the models, by tensor. */
@@ -30,7 +29,7 @@ const andMore = (count: number): string => (count > 0 ? ` and ${count} more` : "
 
 /** The models by their factors. */
 export const mergeSpherical = (input: MergeInput, _: unknown, factors: Coefficients): Tensor =>
-  sumOfModels(input, factors.get(input.tensor.name) ?? []);
+  input.sum(factors.get(input.tensor.name) ?? []);
 
 /**
  * Factors c with Σ c_i θ_i = the weighted mean of the directions on the sphere, applied to the models with their own norms: for two models

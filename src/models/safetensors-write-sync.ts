@@ -1,6 +1,6 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import type { TensorSource } from "./safetensors-write.ts";
-import { encodeHeader, layout } from "./safetensors-write.ts";
+import { encodeHeader, layout, writeAll } from "./safetensors-write.ts";
 
 /** A tensor whose bytes are at hand when its turn comes. */
 export interface ReadyTensor extends Omit<TensorSource, "data"> {
@@ -20,9 +20,4 @@ export function writeSafetensorsSync(path: string, tensors: readonly ReadyTensor
   } finally {
     closeSync(file);
   }
-}
-
-function writeAll(file: number, data: Uint8Array): void {
-  let done = 0;
-  while (done < data.byteLength) done += writeSync(file, data, done, Math.min(data.byteLength - done, 2 ** 30));
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { writeSync } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EvergreenError } from "../util/errors.ts";
@@ -70,7 +71,7 @@ export async function writeShards(
   }
   const totalSize = tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
   const index = `${JSON.stringify({ metadata: { total_size: totalSize }, weight_map: weightMap }, null, 2)}\n`;
-  await writeWhole(join(folder, "model.safetensors.index.json"), (file) => writeAll(file, Buffer.from(index)));
+  await writeWhole(join(folder, "model.safetensors.index.json"), (file) => file.writeFile(index));
 }
 
 function tensorBytes({ dtype, shape }: Pick<TensorSource, "dtype" | "shape">): number {
@@ -127,19 +128,20 @@ async function writeTensor(path: string, out: Gathered, tensor: TensorSource): P
     );
 }
 
-/** Bytes of one write: a merge gives its result in blocks of some hundred kilobytes. */
-const gatheredBytes = 4 << 20;
+/** Bytes of a write that is worth its call: shorter chunks are gathered. */
+const gatheredBytes = 256 << 10;
 
 /** Written bytes that are sent on to the disk while more are made, so that syncing the whole at its end is short. */
 const sentOnBytes = 64 << 20;
 
-/** Gathers what is added into long writes; while one is under way the next is filled. */
+/**
+ * Gathers what is added into long writes. They are made by this thread: one beside it would take a processor from the threads that make the bytes, which wait for each other
+ * (a merge of eight models takes as long, and a copy more).
+ */
 class Gathered {
   private readonly file: FileHandle;
-  private filling = new Uint8Array(gatheredBytes);
-  private resting = new Uint8Array(gatheredBytes);
+  private readonly gathered = new Uint8Array(gatheredBytes);
   private filled = 0;
-  private writing: Promise<void> = Promise.resolve();
   private unsent = 0;
   private sending: Promise<void> | undefined;
 
@@ -147,46 +149,39 @@ class Gathered {
     this.file = file;
   }
 
-  /** The bytes are copied: they are the caller's again when this returns. */
+  /** The bytes are the caller's again when this returns. */
   async add(data: Uint8Array): Promise<void> {
-    for (let done = 0; done < data.byteLength; ) {
-      const part = data.subarray(done, done + gatheredBytes - this.filled);
-      this.filling.set(part, this.filled);
-      this.filled += part.byteLength;
-      done += part.byteLength;
-      if (this.filled === gatheredBytes) await this.write();
-    }
+    if (this.filled + data.byteLength > gatheredBytes) await this.flush();
+    if (data.byteLength >= gatheredBytes) return this.write(data);
+    this.gathered.set(data, this.filled);
+    this.filled += data.byteLength;
   }
 
   async end(): Promise<void> {
-    await this.write();
-    await this.writing;
+    await this.flush();
     await this.sending;
   }
 
-  private async write(): Promise<void> {
-    await this.writing;
-    if (this.unsent >= sentOnBytes) await this.sendOn();
-    this.unsent += this.filled;
-    const full = this.filling.subarray(0, this.filled);
-    [this.filling, this.resting] = [this.resting, this.filling];
+  private async flush(): Promise<void> {
+    await this.write(this.gathered.subarray(0, this.filled));
     this.filled = 0;
-    this.writing = writeAll(this.file, full);
-    // Told by the await above; without this a failure before it would end the process.
-    this.writing.catch(() => undefined);
   }
 
-  private async sendOn(): Promise<void> {
-    await this.sending;
+  private async write(data: Uint8Array): Promise<void> {
+    for (let done = 0; done < data.byteLength; ) done += writeSync(this.file.fd, data, done, Math.min(data.byteLength - done, sentOnBytes));
+    this.unsent += data.byteLength;
+    if (this.unsent < sentOnBytes) return;
     this.unsent = 0;
+    await this.sending;
     this.sending = this.file.datasync();
+    // Told by the await above, or at the end; without this a failure before it would end the process.
     this.sending.catch(() => undefined);
   }
 }
 
-async function writeAll(file: FileHandle, data: Uint8Array): Promise<void> {
-  let done = 0;
-  while (done < data.byteLength) done += (await file.write(data, done, Math.min(data.byteLength - done, 2 ** 30))).bytesWritten;
+/** Writes to an open file's end; Node refuses writes of 2 GiB. */
+export function writeAll(file: number, data: Uint8Array): void {
+  for (let done = 0; done < data.byteLength; ) done += writeSync(file, data, done, Math.min(data.byteLength - done, 2 ** 30));
 }
 
 async function writeWhole(path: string, fill: (file: FileHandle) => Promise<void>): Promise<void> {

@@ -121,6 +121,24 @@ test("lazy and chunked tensors are asked for one at a time, in the order of the 
   expect([...(await readBytes(half as never))]).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
 });
 
+test("chunks of any length, in room that is used again, become the tensor's bytes", async () => {
+  const lengths = [1, 70_000, 262_143, 262_144, 3, 400_001, 262_141, 2];
+  const all = Uint8Array.from({ length: lengths.reduce((sum, length) => sum + length, 0) }, (_, i) => i % 251);
+  const room = new Uint8Array(500_000);
+  const path = fresh();
+  const data = function* () {
+    let begin = 0;
+    for (const length of lengths) {
+      room.set(all.subarray(begin, begin + length));
+      begin += length;
+      yield room.subarray(0, length);
+      room.fill(255);
+    }
+  };
+  await writeSafetensors(path, [{ name: "bytes", dtype: "U8", shape: [all.length], data }]);
+  expect(Buffer.compare(readFileSync(path).subarray(-all.length), all)).toBe(0);
+});
+
 test("a tensor of the wrong length is refused, the earlier file stays and no temporary is left", async () => {
   const home = mkdtempSync(join(folder, "whole-"));
   const path = join(home, "model.safetensors");

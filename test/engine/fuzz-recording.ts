@@ -95,7 +95,8 @@ function everyFunction(): void {
   });
   const rows = [ops.select(a, 0, 0), ops.to(ops.select(b, 0, 1), "bfloat16"), ops.to(ops.select(b, 0, 2), "float16")] as const;
   for (const terms of [rows, [rows[1], b]]) entries.sumOfRows(terms, [0.5, 1, -2, 3].slice(0, terms === rows ? 3 : 4));
-  for (const base of [rows[0], undefined]) entries.squaredDistances(rows, base);
+  entries.squaredDistances(rows, rows[0]);
+  for (const each of [...rows, b]) entries.isAllFinite(each);
   rowsOf(entries.taskVectors(rows, rows[0], [1, 2, 0.5]));
   const heads = [1, 2, 3].map((seed) => drawn([1, 2, 4, 8], seed));
   operator("aten::_scaled_dot_product_flash_attention_for_cpu")(...heads, 0, true);

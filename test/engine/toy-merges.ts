@@ -1,8 +1,8 @@
 import { scope } from "../../src/engine/scope.ts";
 import { readFloats, type Tensor, tensor } from "../../src/engine/tensor.ts";
-import { weightsReader } from "../../src/merging/entry-reader.ts";
+import { sizeOf, weightsReader } from "../../src/merging/entry-reader.ts";
 import type { PlacedTensor } from "../../src/merging/placement.ts";
-import { type MergeSettings, type PlannedMerge, planMerge } from "../../src/merging/planned-merge.ts";
+import { allBytes, type MergeSettings, type PlannedMerge, planMerge } from "../../src/merging/planned-merge.ts";
 import { resolveMerge, type WeightChoice } from "../../src/merging/settings.ts";
 import type { ComponentSpec } from "../../src/util/component.ts";
 
@@ -55,10 +55,10 @@ function settingsOf(toy: ToyMerge): Promise<MergeSettings> {
 export function mergeToysBy(toy: Omit<ToyMerge, "operator">, settings: MergeSettings): Readonly<Record<string, Float32Array>> {
   return scope(() =>
     Object.fromEntries(
-      planToys(toy, settings).outputs.map(({ name, bytes }) => {
-        const joined = Buffer.concat([...bytes("float32")]);
-        return [name, readFloats(tensor(joined, [joined.length / 4], "float32"))];
-      }),
+      planToys(toy, settings).outputs.map((output) => [
+        output.name,
+        readFloats(tensor(allBytes(output, "float32"), [sizeOf(output.shape)], "float32")),
+      ]),
     ),
   );
 }

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { sumOfModels } from "../fold.ts";
 import type { MergeOperator } from "../operator.ts";
 
 const options = z.strictObject({});
@@ -13,5 +12,5 @@ export default {
   isMean: true,
   usesBase: false,
   passes: () => 1,
-  merge: (input) => sumOfModels(input, input.tensor.weights),
+  merge: (input) => input.sum(input.tensor.weights),
 } satisfies MergeOperator<typeof options>;
