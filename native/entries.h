@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace evergreen {
 
@@ -33,6 +34,21 @@ inline void checkTarget(const char* name, const at::Tensor& target, at::ScalarTy
 inline int64_t entriesOf(const char* name, const at::Tensor& tensor) {
   TORCH_CHECK(tensor.dim() > 0, name, ": expected a list of entries, got a scalar");
   return tensor.size(-1);
+}
+
+/** The rows of terms [size] or [n, size] on one device, one after another, each contiguous [size]. */
+inline std::vector<at::Tensor> rowsOf(const char* name, const std::vector<at::Tensor>& terms) {
+  TORCH_CHECK(!terms.empty(), name, ": expected at least one term");
+  const int64_t size = entriesOf(name, terms[0]);
+  std::vector<at::Tensor> rows;
+  for (const auto& term : terms) {
+    checkStored(name, term, size);
+    TORCH_CHECK(term.device() == terms[0].device(), name, ": expected terms on one device");
+    const auto all = term.contiguous().view({term.dim() == 1 ? 1 : term.size(0), size});
+    for (int64_t i = 0; i < all.size(0); i++) rows.push_back(all[i]);
+  }
+  TORCH_CHECK(!rows.empty(), name, ": expected at least one row");
+  return rows;
 }
 
 /** Tiles of light work that are worth waking a thread for: the sleeper's wake-up costs as much as some hundred thousand additions. */

@@ -88,16 +88,9 @@ const uint8_t* entry(const Tensor& tensor, int64_t at) { return static_cast<cons
 /** Σ of weighted rows, in their order, float32 [size]. The terms are [size] or [n, size]; each row has a weight. */
 Tensor weightedSum(const std::vector<Tensor>& terms, at::ArrayRef<double> weights) {
   const char* name = "evergreen::weighted_sum";
-  TORCH_CHECK(!terms.empty(), name, ": expected at least one term");
-  const int64_t size = entriesOf(name, terms[0]);
-  std::vector<Tensor> rows;
-  for (const auto& term : terms) {
-    checkStored(name, term, size);
-    TORCH_CHECK(term.device() == terms[0].device(), name, ": expected terms on one device");
-    const auto all = term.contiguous().view({term.dim() == 1 ? 1 : term.size(0), size});
-    for (int64_t i = 0; i < all.size(0); i++) rows.push_back(all[i]);
-  }
-  TORCH_CHECK(!rows.empty() && rows.size() == weights.size(), name, ": expected a weight for each of ", rows.size(), " rows, got ", weights.size());
+  const auto rows = rowsOf(name, terms);
+  const int64_t size = rows[0].numel();
+  TORCH_CHECK(rows.size() == weights.size(), name, ": expected a weight for each of ", rows.size(), " rows, got ", weights.size());
   auto result = at::empty({size}, terms[0].options().dtype(at::kFloat));
   if (result.is_meta()) return result;
   float* sum = result.mutable_data_ptr<float>();

@@ -3,11 +3,11 @@ import { scope } from "../src/engine/scope.ts";
 import { readFloats, tensor } from "../src/engine/tensor.ts";
 import { votesOf } from "../src/merging/consensus.ts";
 import { planMajority } from "../src/merging/election.ts";
-import { entriesOfVector, productsOf } from "../src/merging/fixed-sum.ts";
 import { sumOfVectors } from "../src/merging/fold.ts";
 import lines from "../src/merging/modifiers/lines.ts";
 import type { MergeOperator } from "../src/merging/operator.ts";
 import opcm from "../src/merging/operators/opcm.ts";
+import { allVectors, productsOf } from "../src/merging/products.ts";
 import { outsideOf } from "../src/merging/projection.ts";
 import { resolveMerge } from "../src/merging/settings.ts";
 import { stockRatio } from "../src/merging/stock-ratio.ts";
@@ -82,7 +82,7 @@ async function stock(models: readonly (readonly number[])[]) {
   const probe: MergeOperator = {
     ...settings.towers.image.operator,
     plan: (tower) => {
-      found = stockRatio(productsOf(tower, entriesOfVector).get("x") ?? []);
+      found = stockRatio(productsOf(tower, allVectors).get("x") ?? []);
     },
   };
   const tower = { ...settings.towers.image, operator: probe };

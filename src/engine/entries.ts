@@ -18,6 +18,17 @@ export const squaredDistances = (models: readonly Tensor[], base: Tensor): reado
 export const taskVectors = (models: readonly Tensor[], base: Tensor, factors: readonly number[]): Tensor =>
   call("evergreen::task_vectors", models, base, factors);
 
+/** Sums that a pair of rows has in {@link addProducts}: entry k of a tensor goes to lane k mod 16. */
+export const productLanes = 16;
+
+/**
+ * Adds the products of every pair of rows to its lanes, in double precision and in place: float64 [n(n + 1)/2, 16], the pairs in the order (0, 0), (1, 0), (1, 1), …. Terms are [size] or
+ * [n, size], float32, float16 or bfloat16; `place` is that of their first entry in its tensor. However a tensor is cut, the bits are the same.
+ */
+export const addProducts = (lanes: Tensor, terms: readonly Tensor[], place: number): void => {
+  operator("evergreen::add_products_")(lanes, terms, place);
+};
+
 /** True when no entry is infinite or no number: of float32, float16 or bfloat16 [size] or [n, size]. */
 export const isAllFinite = (entries: Tensor): boolean => operator("evergreen::is_finite")(entries)[0] === true;
 

@@ -1,5 +1,5 @@
 import { cosPi } from "../util/elementary.ts";
-import type { Products } from "./fixed-sum.ts";
+import type { Products } from "./products.ts";
 
 /** arccos(c)/π in [0, 1], by bisection over our own cosine: `Math.acos` may differ between versions of Node. */
 export function acosPi(c: number): number {

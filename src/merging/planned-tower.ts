@@ -128,10 +128,10 @@ export class PlannedTower {
   }
 
   private block(tensor: MergedTensor, held: number): number {
-    const isWhole = this.settings.operator.whole?.(tensor) === true;
-    if (isWhole) return tensor.size;
-    const isLong =
-      this.settings.operator.isMean === true && runsOf(this.context.models, tensor.name, { offset: 0, size: tensor.size }) !== undefined;
+    const { operator, modifier } = this.settings;
+    if (operator.whole?.(tensor) === true) return tensor.size;
+    const holdsSum = operator.isMean === true && !modifier;
+    const isLong = holdsSum && runsOf(this.context.models, tensor.name, { offset: 0, size: tensor.size }) !== undefined;
     return Math.max(1, Math.floor(((isLong ? longer : 1) * this.frame.block) / held));
   }
 

@@ -1,8 +1,8 @@
 import type { Tensor } from "../engine/tensor.ts";
 import { cosPi } from "../util/elementary.ts";
 import { acosPi, normOf, productOf, sinPi } from "./angle.ts";
-import { entriesOfModel, type Products, productsOf } from "./fixed-sum.ts";
 import type { MergeInput, Tower } from "./operator.ts";
+import { allModels, type Products, productsOf } from "./products.ts";
 
 /** Factors of the models, by tensor. */
 export type Coefficients = ReadonlyMap<string, readonly number[]>;
@@ -13,7 +13,7 @@ const smallest = 1e-8;
 
 /** Factors for the mean on the sphere of each tensor; one pass over the files. */
 export function planSpherical(tower: Tower): Coefficients {
-  const products = productsOf(tower, entriesOfModel);
+  const products = productsOf(tower, allModels);
   const opposite: string[] = [];
   const factors = tower.tensors.map(({ name, weights }): [string, readonly number[]] => {
     const found = sphericalMean(products.get(name) ?? [], weights);

@@ -1,5 +1,5 @@
 import { normOf, productOf } from "./angle.ts";
-import type { Products } from "./fixed-sum.ts";
+import type { Products } from "./products.ts";
 
 /**
  * How far Model Stock goes from the base to the models' mean: ρ = n·c/(1 + (n − 1)·c), held within [0, 1], with c the mean cosine of all pairs of

@@ -97,6 +97,10 @@ function everyFunction(): void {
   for (const terms of [rows, [rows[1], b]]) entries.sumOfRows(terms, [0.5, 1, -2, 3].slice(0, terms === rows ? 3 : 4));
   entries.squaredDistances(rows, rows[0]);
   for (const each of [...rows, b]) entries.isAllFinite(each);
+  for (const terms of [rows, [rows[1], b]]) {
+    const count = terms === rows ? 3 : 4;
+    entries.addProducts(ops.zeros([(count * (count + 1)) / 2, entries.productLanes], "float64"), terms, 5);
+  }
   rowsOf(entries.taskVectors(rows, rows[0], [1, 2, 0.5]));
   const heads = [1, 2, 3].map((seed) => drawn([1, 2, 4, 8], seed));
   operator("aten::_scaled_dot_product_flash_attention_for_cpu")(...heads, 0, true);

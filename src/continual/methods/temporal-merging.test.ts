@@ -190,6 +190,15 @@ describe("over scalars θ0 = 0, θ_i = i", () => {
     expect(second?.growth).toBeCloseTo(0.75 / 1.5, 6);
   });
 
+  test("what an operator had to do otherwise is told with its task", async () => {
+    const { warnings, deploy } = await scalars({ base: "first", weight: 0.5, operator: "slerp" }, [1, -1]);
+    expect(warnings.filter((each) => each.startsWith("task 1,"))).toEqual([]);
+    expect(warnings).toContainEqual(
+      expect.stringMatching(/^task 2, text tower: merged linearly where models point in opposite directions: /),
+    );
+    close(deploy, [1, 0]);
+  });
+
   test("three merges that each lead a quarter farther are warned of, and end no run", async () => {
     const operator = { name: "task-arithmetic", lambda: 0.7 };
     const { warnings } = await scalars({ start: "zs", operator, guard: "stop" }, [1, 0, 0.5, 1]);

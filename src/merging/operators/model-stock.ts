@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { add, mulNumber } from "../../engine/ops.ts";
 import { normOf } from "../angle.ts";
-import { entriesOfVector, type Products, productsOf } from "../fixed-sum.ts";
 import { meanModel } from "../fold.ts";
 import { MergeError, type MergeOperator, type Tower } from "../operator.ts";
+import { allVectors, type Products, productsOf } from "../products.ts";
 import { stockRatio } from "../stock-ratio.ts";
 
 const options = z.strictObject({});
@@ -17,7 +17,7 @@ export default {
   usesBase: true,
   passes: () => 2,
   plan: (tower) => {
-    const products = productsOf(tower, entriesOfVector);
+    const products = productsOf(tower, allVectors);
     refuseBase(tower, products);
     return new Map([...products].map(([name, of]) => [name, stockRatio(of).ratio]));
   },

@@ -1,11 +1,14 @@
 import { z } from "zod";
+import { isAllFinite } from "../../engine/entries.ts";
 import { onOneThread } from "../../engine/linear-algebra.ts";
 import { add, mulNumber } from "../../engine/ops.ts";
+import { scope } from "../../engine/scope.ts";
 import { readFloats, type Tensor, tensor } from "../../engine/tensor.ts";
-import { entriesOfVector, FixedSum } from "../fixed-sum.ts";
+import { normOf } from "../angle.ts";
 import { joined } from "../fold.ts";
 import { MergeNumbersError } from "../guard.ts";
 import type { MergeInput, MergeOperator } from "../operator.ts";
+import { ProductSums } from "../products.ts";
 import { outsideOf } from "../projection.ts";
 
 const options = z.strictObject({
@@ -32,20 +35,22 @@ export default {
   usesBase: true,
   whole: ({ layers }) => layers > 0,
   passes: () => 2,
-  plan: (tower, { alpha }): Plan => {
-    const sums = new Map<string, Float32Array>();
-    const length = new Lengths();
-    const vectors = Array.from({ length: tower.count }, () => new Lengths());
-    tower.visit((input) => {
-      for (const [i, each] of vectors.entries()) each.add(input.tensor.name, finiteVector(input, i));
-      const sum = readFloats(projectedSum(input, alpha));
-      if (input.tensor.layers > 0) sums.set(input.tensor.name, sum);
-      length.add(input.tensor.name, sum);
-      return undefined;
-    });
-    const mean = vectors.reduce((total, each) => total + each.norm, 0) / tower.count;
-    return { sums, scale: length.norm === 0 ? 0 : mean / length.norm };
-  },
+  plan: (tower, { alpha }): Plan =>
+    scope(() => {
+      const sums = new Map<string, Float32Array>();
+      const length = new ProductSums(1);
+      const vectors = Array.from({ length: tower.count }, () => new ProductSums(1));
+      tower.visit((input) => {
+        for (const [i, each] of vectors.entries()) scope(() => each.add([finiteVector(input, i)], input.offset));
+        const sum = projectedSum(input, alpha);
+        if (input.tensor.layers > 0) sums.set(input.tensor.name, readFloats(sum));
+        length.add([sum], input.offset);
+        return undefined;
+      });
+      const mean = vectors.reduce((total, each) => total + normOf(each.value, 0), 0) / tower.count;
+      const norm = normOf(length.value, 0);
+      return { sums, scale: norm === 0 ? 0 : mean / norm };
+    }),
   merge: (input, { alpha }, { sums, scale }) => {
     const known = sums.get(input.tensor.name);
     const sum = known ? tensor(known, [input.size], "float32") : projectedSum(input, alpha);
@@ -54,10 +59,10 @@ export default {
 } satisfies MergeOperator<typeof options, Plan>;
 
 /** Its singular vectors are asked for before the result is looked at. @throws {MergeNumbersError} */
-function finiteVector(input: MergeInput, i: number): Float32Array {
-  const entries = entriesOfVector(input, i);
-  if (!entries.every(Number.isFinite)) throw new MergeNumbersError(`model ${i + 1} or the base`, input.tensor.name);
-  return entries;
+function finiteVector(input: MergeInput, i: number): Tensor {
+  const vector = input.vector(i);
+  if (!isAllFinite(vector)) throw new MergeNumbersError(`model ${i + 1} or the base`, input.tensor.name);
+  return vector;
 }
 
 /** X_T = τ_1 + P_{X_1}(τ_2) + …, [size]. */
@@ -68,19 +73,4 @@ function projectedSum(input: MergeInput, alpha: number): Tensor {
     (i) => input.vector(i),
     (sum, vector) => add(sum, layers > 0 ? onOneThread(() => outsideOf(sum, vector, { shape, layers, alpha })) : vector),
   );
-}
-
-/** Length of a task vector over a tower whose tensors come one after another. */
-class Lengths {
-  private readonly sums = new Map<string, FixedSum>();
-
-  add(name: string, entries: Float32Array): void {
-    const sum = this.sums.get(name) ?? new FixedSum();
-    this.sums.set(name, sum);
-    sum.add(entries, entries);
-  }
-
-  get norm(): number {
-    return Math.sqrt([...this.sums.values()].reduce((total, sum) => total + sum.value, 0));
-  }
 }

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { atLeast } from "../../engine/elementwise.ts";
 import { mul, to } from "../../engine/ops.ts";
+import { scope } from "../../engine/scope.ts";
+import { readFloats } from "../../engine/tensor.ts";
 import { votesOf } from "../consensus.ts";
-import { entriesOfVector } from "../fixed-sum.ts";
 import { sumOfVectors } from "../fold.ts";
 import { fromBase, lambdaOption } from "../lambda.ts";
 import type { MergeOperator, Tower } from "../operator.ts";
@@ -35,7 +36,7 @@ function movedModels(tower: Tower): number {
   const moved = new Set<number>();
   tower.visit((input) => {
     for (let i = 0; i < input.count && moved.size < 2; i++)
-      if (!moved.has(i) && entriesOfVector(input, i).some((entry) => entry !== 0)) moved.add(i);
+      if (!moved.has(i) && scope(() => readFloats(input.vector(i))).some((entry) => entry !== 0)) moved.add(i);
     return moved.size < Math.min(2, tower.count) ? undefined : false;
   });
   return moved.size;
