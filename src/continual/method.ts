@@ -99,6 +99,11 @@ export interface TaskContext {
   batches(request: { readonly maxSamples: number; readonly batchSize: number }): AsyncGenerator<PairBatch>;
   /** How good weights are on samples that were held back of training, as {@link Method.scoring} asks; in `flow` alone. */
   score(weights: Weights): Promise<HeldOutScores>;
+  /**
+   * Contrastive losses of weights on one batch of rows that the task drew of its buffer and of pretraining data, at most 64, with the evaluation's transform: the same batch whenever a task asks.
+   * It trains nothing and is not charged; in `flow` alone. Undefined where the task draws fewer than two such rows.
+   */
+  probe(weights: readonly Weights[]): Promise<readonly number[] | undefined>;
   readonly experts: ExpertLibrary;
   /** Rows of steps of the run. */
   readonly seen: SeenRows;

@@ -1,7 +1,7 @@
 import { clone } from "../engine/ops.ts";
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { StateTree, Weights } from "../engine/tensor.ts";
-import { growthWarning, type TowerGrowth } from "../merging/guard.ts";
+import { type GrowthWarning, growthWarning, lossWarning, type TowerGrowth } from "../merging/guard.ts";
 import { mergeWeights } from "../merging/merge-weights.ts";
 import type { TowerName } from "../merging/placement.ts";
 import type { WeightChoice } from "../merging/settings.ts";
@@ -105,6 +105,11 @@ export async function deployed(rule: TemporalRule, border: Border): Promise<Depl
     mean = isRunning(rule, of) ? (made.get("all") as Weights) : null;
   }
   warn(rule, task, growth);
+  await probe(
+    rule,
+    border,
+    [...measures.keys()].map((source) => ({ source, merged: made.get(source) as Weights })),
+  );
   const unrolled = made.get("unrolled") ?? null;
   return {
     state: { count: chain.count + 1, unrolled, mean, statistic: null, growth, moved },
@@ -226,16 +231,41 @@ async function merge(rule: TemporalRule, task: TaskContext, { models, weights, s
   return merged;
 }
 
-function warn({ guard }: TemporalRule, task: TaskContext, growth: Chain["growth"]): void {
+function warn(rule: TemporalRule, task: TaskContext, growth: Chain["growth"]): void {
   for (const [place, history] of Object.entries(growth)) {
-    const said = growthWarning(history);
-    if (said === undefined) continue;
     const [source, tower] = place.split("/");
-    const message = `task ${task.task + 1}, ${source}, ${tower} tower: ${said.message}`;
-    const fix = "lower the operator's lambda, or take another operator";
-    if (guard === "stop" && said.isTooFar) throw new EvergreenError(`merge: ${message}`, { code: "EG-7151", exit: "numerics", fix });
-    task.warn("EG-7151", `${message}; ${fix}`);
+    tell(rule, task, { place: `${source}, ${tower} tower`, said: growthWarning(history) });
   }
+}
+
+/** Merges against the expert and what it was merged with, by their losses on samples of earlier tasks and of pretraining. */
+async function probe(
+  rule: TemporalRule,
+  { expert, task, chain }: Border,
+  merges: readonly { readonly source: Source; readonly merged: Weights }[],
+): Promise<void> {
+  if (merges.length === 0) return;
+  const origin = await task.origin();
+  const oldOf: Readonly<Partial<Record<Source, Weights>>> = { unrolled: chain.unrolled ?? origin, all: chain.mean ?? origin };
+  const losses = await task.probe([expert, ...merges.flatMap(({ source, merged }) => [merged, oldOf[source] ?? origin])]);
+  if (!losses) return;
+  const [fresh = Number.NaN, ...others] = losses;
+  for (const [i, { source }] of merges.entries()) {
+    const [merged = Number.NaN, old = Number.NaN] = others.slice(2 * i);
+    tell(rule, task, { place: source, said: lossWarning({ merged, fresh, old }) });
+  }
+}
+
+function tell(
+  { guard }: TemporalRule,
+  task: TaskContext,
+  { place, said }: { readonly place: string; readonly said: GrowthWarning | undefined },
+): void {
+  if (said === undefined) return;
+  const message = `task ${task.task + 1}, ${place}: ${said.message}`;
+  const fix = "lower the operator's lambda, or take another operator";
+  if (guard === "stop" && said.isTooFar) throw new EvergreenError(`merge: ${message}`, { code: "EG-7151", exit: "numerics", fix });
+  task.warn("EG-7151", `${message}; ${fix}`);
 }
 
 /** The weights as a state may hold them: copies of those that are the expert's. */

@@ -41,6 +41,25 @@ export function growthWarning(history: readonly number[], limit = growthLimit): 
   return { message, isTooFar: false };
 }
 
+/** Loss of merged weights over that of the worse of what was merged, beyond which the merge is doubted. */
+const lossLimit = 2;
+
+/** What is wrong with a merge by contrastive losses on the same samples: of the merged weights, the new ones, and what they were merged with. */
+export function lossWarning({
+  merged,
+  fresh,
+  old,
+}: {
+  readonly merged: number;
+  readonly fresh: number;
+  readonly old: number;
+}): GrowthWarning | undefined {
+  if (merged <= lossLimit * Math.max(fresh, old)) return undefined;
+  const shown = [merged, fresh, old].map((each) => each.toPrecision(3));
+  const message = `the merged weights' loss on replayed and pretraining samples is ${shown[0]}, more than twice that of the new weights (${shown[1]}) and of the old (${shown[2]})`;
+  return { message, isTooFar: true };
+}
+
 /** Entries that are no numbers; nothing of them is written. */
 export class MergeNumbersError extends EvergreenError {
   constructor(what: string, tensor: string) {

@@ -227,6 +227,7 @@ function shapeContext(
     learns: () => true,
     origin: () => origin.weights(),
     score: async () => ({}),
+    probe: async () => undefined,
     experts: {
       put: () => undefined,
       get: async () => new Map(),

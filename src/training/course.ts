@@ -10,10 +10,11 @@ import { distinctTexts } from "../models/texts.ts";
 import { adapterName } from "../nn/adapter.ts";
 import type { CheckpointKind, RunEvent } from "../runs/event.ts";
 import { failpoint } from "../util/failpoint.ts";
-import { assembleBatch } from "./batches.ts";
 import { checkpointBytes, type Position, storedState, writeTensors } from "./checkpoint.ts";
 import type { StartingPoint, TaskWork, Training } from "./loop.ts";
 import { assertFinite } from "./non-finite.ts";
+import { probeLosses } from "./probe.ts";
+import { rowBatches } from "./row-batches.ts";
 import type { LearnedState } from "./sharing.ts";
 import { closeLearner, createLearner, groupOf, type Learner } from "./step.ts";
 import { withWeights } from "./with-weights.ts";
@@ -136,6 +137,7 @@ export class Course {
       learns: (name) => this.learns(name),
       origin: run.origin,
       score: (weights) => this.score(weights, task),
+      probe: (weights) => probeLosses(run, this.model, { task, weights }),
       experts: run.experts,
       seen: run.seen,
       tokens: (texts) => distinctTexts(texts, run.batches.tokenize, run.batches.contextLength).batch,
@@ -244,20 +246,12 @@ export class Course {
 }
 
 /** See {@link TaskContext.batches}. */
-async function* batchesOf(run: Training, work: TaskWork, request: { readonly maxSamples: number; readonly batchSize: number }) {
+function batchesOf(run: Training, work: TaskWork, request: { readonly maxSamples: number; readonly batchSize: number }) {
   const rows = work.sampleRows(request.maxSamples);
   const size = Math.min(request.batchSize, rows.length);
   const count = size === 0 ? 0 : Math.floor(rows.length / size);
-  const chunk = (step: number) => rows.slice(step * size, (step + 1) * size);
-  run.loader.start({ firstStep: 0, rowsAt: (step) => (step < count ? chunk(step).map(({ request: row }) => row) : undefined) });
-  for (let step = 0; step < count; step++) {
-    const loaded = run.loader.take(step);
-    if (!loaded) throw new Error(`internal: the loader ended before batch ${step}`);
-    const batch = assembleBatch(loaded, chunk(step), run.batches);
-    try {
-      yield batch;
-    } finally {
-      release(batch.pixels);
-    }
-  }
+  return rowBatches(
+    run,
+    Array.from({ length: count }, (_, i) => rows.slice(i * size, (i + 1) * size)),
+  );
 }

@@ -33,18 +33,20 @@ interface Told {
   readonly scale: number[];
   readonly lineage: Lineage[];
   readonly warnings: string[];
+  /** Values whose losses were asked for, task by task. */
+  readonly probed: number[][];
 }
 
 /** What is deployed and started from after each of the experts 1, 2, …, all entries alike. */
 async function scalars(
   options: object,
   experts: readonly number[],
-  { clampsLogitScale = true }: { readonly clampsLogitScale?: boolean } = {},
+  { clampsLogitScale = true, loss }: { readonly clampsLogitScale?: boolean; readonly loss?: (value: number) => number } = {},
 ): Promise<Told> {
   const model = tinyModel();
   const origin = constant(model, 0);
   const files = new Map<string, number>();
-  const told: Told = { deploy: [], start: [], scale: [], lineage: [], warnings: [] };
+  const told: Told = { deploy: [], start: [], scale: [], lineage: [], warnings: [], probed: [] };
   const context = (task: number): TaskContext => ({
     task,
     steps: 1,
@@ -61,6 +63,11 @@ async function scalars(
     learns: () => true,
     origin: async () => origin,
     score: async () => ({}),
+    probe: async (weights) => {
+      const values = weights.map((each) => readFloats(each.get("ln_final.bias") as Tensor)[0] ?? Number.NaN);
+      told.probed.push(values);
+      return loss && values.map(loss);
+    },
     experts: {
       put: (name, weights) => void files.set(name, readFloats(weights.get("ln_final.bias") as Tensor)[0] ?? Number.NaN),
       get: async (name) => constant(model, files.get(name) ?? Number.NaN),
@@ -197,6 +204,27 @@ describe("over scalars θ0 = 0, θ_i = i", () => {
       expect.stringMatching(/^task 2, text tower: merged linearly where models point in opposite directions: /),
     );
     close(deploy, [1, 0]);
+  });
+
+  test("a merge whose loss is more than twice that of what was merged is told of, and ends the run where it is to stop", async () => {
+    const lossOf = (merged: number) => (value: number) => (value === 0.5 ? merged : value === 1 ? 2 : 1);
+    const { warnings, probed } = await scalars({ weight: 0.5 }, [1, 2], { loss: lossOf(4.01) });
+    expect(probed).toEqual([
+      [1, 0.5, 0],
+      [2, 1.25, 0.5],
+    ]);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^task 1, unrolled: the merged weights' loss .* is 4.01, more than twice that of the new weights \(2.00\) and of the old \(1.00\)/,
+      ),
+    ]);
+    expect((await scalars({ weight: 0.5 }, [1, 2], { loss: lossOf(4) })).warnings).toEqual([]);
+    await expect(scalars({ weight: 0.5, guard: "stop" }, [1], { loss: lossOf(4.01) })).rejects.toMatchObject({ code: "EG-7151" });
+    const cells = await scalars({ start: "anchored", deploy: "all", weight: 0.5 }, [1, 2]);
+    expect(cells.probed).toEqual([
+      [1, 0.5, 0],
+      [2, 1, 0, 1.5, 1],
+    ]);
   });
 
   test("three merges that each lead a quarter farther are warned of, and end no run", async () => {
