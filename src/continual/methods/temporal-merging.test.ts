@@ -1,101 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { close, constant, mergingOverTime, scalars } from "../../../test/fixtures/continual/merged-scalars.ts";
 import { digest, digestOf, goOn, openWorld, run, runUntil, stage, type World } from "../../../test/fixtures/training/stage.ts";
 import { tinyModel } from "../../../test/fixtures/training/tiny.ts";
 import { memory } from "../../engine/memory.ts";
-import { clone, full } from "../../engine/ops.ts";
+import { clone } from "../../engine/ops.ts";
 import { keep, release, scope } from "../../engine/scope.ts";
-import { readFloats, type StateTree, type Tensor, type Weights } from "../../engine/tensor.ts";
+import { readFloats, type Tensor, type Weights } from "../../engine/tensor.ts";
 import { mergeWeights } from "../../merging/merge-weights.ts";
 import { resolveMerge } from "../../merging/settings.ts";
-import type { Clip } from "../../models/clip.ts";
-import clip from "../../nn/objectives/clip.ts";
-import type { Lineage } from "../../runs/lineage.ts";
-import { createRandom } from "../../util/random.ts";
 import { compose, type Methods } from "../compose.ts";
-import type { Method, TaskContext, WeightFlow } from "../method.ts";
-import definition from "./temporal-merging.ts";
+import type { TaskContext } from "../method.ts";
 
-const methodOf = (options: object): Method => definition.build(definition.options.parse(options));
-const composed = (options: object): Methods => compose([{ name: "temporal-merging", method: methodOf(options) }]);
-
-/** Weights of the tiny model whose every entry is one number. */
-const constant = (model: Clip, value: number): Weights =>
-  new Map(
-    [...model.weights]
-      .filter(([name]) => name.startsWith("ln_final") || name === "logit_scale")
-      .map(([name, weight]) => [name, full(weight.shape, value)]),
-  );
-
-interface Told {
-  readonly deploy: number[];
-  readonly start: number[];
-  /** logit_scale of what is deployed. */
-  readonly scale: number[];
-  readonly lineage: Lineage[];
-  readonly warnings: string[];
-  /** Values whose losses were asked for, task by task. */
-  readonly probed: number[][];
-}
-
-/** What is deployed and started from after each of the experts 1, 2, …, all entries alike. */
-async function scalars(
-  options: object,
-  experts: readonly number[],
-  { clampsLogitScale = true, loss }: { readonly clampsLogitScale?: boolean; readonly loss?: (value: number) => number } = {},
-): Promise<Told> {
-  const model = tinyModel();
-  const origin = constant(model, 0);
-  const files = new Map<string, number>();
-  const told: Told = { deploy: [], start: [], scale: [], lineage: [], warnings: [], probed: [] };
-  const context = (task: number): TaskContext => ({
-    task,
-    steps: 1,
-    run: {
-      tasks: experts.length,
-      precision: "fp32",
-      objective: clip,
-      batchSize: 1,
-      clampsLogitScale,
-      seed: 0,
-      random: createRandom(0),
-    },
-    model,
-    learns: () => true,
-    origin: async () => origin,
-    score: async () => ({}),
-    probe: async (weights) => {
-      const values = weights.map((each) => readFloats(each.get("ln_final.bias") as Tensor)[0] ?? Number.NaN);
-      told.probed.push(values);
-      return loss && values.map(loss);
-    },
-    experts: {
-      put: (name, weights) => void files.set(name, readFloats(weights.get("ln_final.bias") as Tensor)[0] ?? Number.NaN),
-      get: async (name) => constant(model, files.get(name) ?? Number.NaN),
-    },
-    seen: Object.assign(() => [], { roles: () => [] }),
-    tokens: () => ({ ids: new Int32Array(), rows: 0, length: 8 }),
-    warn: (_, message) => void told.warnings.push(message),
-    batches: () => {
-      throw new Error("merging asks for no batches");
-    },
-  });
-  const method = methodOf(options);
-  let state: StateTree = (await method.init?.(context(0))) ?? null;
-  for (const [task, value] of experts.entries()) {
-    const flow: WeightFlow<StateTree> | undefined = await method.flow?.(constant(model, value), context(task), state);
-    state = flow?.state ?? null;
-    told.deploy.push(readFloats(flow?.deploy?.get("ln_final.bias") as Tensor)[0] ?? Number.NaN);
-    told.scale.push(readFloats(flow?.deploy?.get("logit_scale") as Tensor)[0] ?? Number.NaN);
-    if (flow?.lineage) told.lineage.push(flow.lineage);
-    told.start.push(readFloats(flow?.start?.get("ln_final.bias") as Tensor)[0] ?? Number.NaN);
-  }
-  return told;
-}
-
-const close = (found: readonly number[], expected: readonly number[]): void => {
-  expect(found).toHaveLength(expected.length);
-  for (const [i, value] of found.entries()) expect(value).toBeCloseTo(expected[i] ?? Number.NaN, 5);
-};
+const composed = (options: object): Methods => compose([{ name: "temporal-merging", method: mergingOverTime(options) }]);
 
 describe("over scalars θ0 = 0, θ_i = i", () => {
   test("EMA-merge follows r_t = w·r_{t−1} + (1 − w)·θ_t", async () => {
@@ -174,7 +90,7 @@ describe("over scalars θ0 = 0, θ_i = i", () => {
     close((await scalars({ start: "all", deploy: "all", operator: "magmax" }, [1, 2])).start, [1, 2]);
     const model = tinyModel();
     const expert = constant(model, 1);
-    const method = methodOf({ start: "all", deploy: "latest", operator: "magmax" });
+    const method = mergingOverTime({ start: "all", deploy: "latest", operator: "magmax" });
     const context = {
       task: 0,
       run: { tasks: 2, seed: 0, clampsLogitScale: true },
@@ -195,52 +111,6 @@ describe("over scalars θ0 = 0, θ_i = i", () => {
     // r = 0.5, then −0.75: distances of vectors of alike entries.
     expect((second?.distance ?? 0) / (first?.distance ?? 1)).toBeCloseTo(1.5, 6);
     expect(second?.growth).toBeCloseTo(0.75 / 1.5, 6);
-  });
-
-  test("what an operator had to do otherwise is told with its task", async () => {
-    const { warnings, deploy } = await scalars({ base: "first", weight: 0.5, operator: "slerp" }, [1, -1]);
-    expect(warnings.filter((each) => each.startsWith("task 1,"))).toEqual([]);
-    expect(warnings).toContainEqual(
-      expect.stringMatching(/^task 2, text tower: merged linearly where models point in opposite directions: /),
-    );
-    close(deploy, [1, 0]);
-  });
-
-  test("a merge whose loss is more than twice that of what was merged is told of, and ends the run where it is to stop", async () => {
-    const lossOf = (merged: number) => (value: number) => (value === 0.5 ? merged : value === 1 ? 2 : 1);
-    const { warnings, probed } = await scalars({ weight: 0.5 }, [1, 2], { loss: lossOf(4.01) });
-    expect(probed).toEqual([
-      [1, 0.5, 0],
-      [2, 1.25, 0.5],
-    ]);
-    expect(warnings).toEqual([
-      expect.stringMatching(
-        /^task 1, unrolled: the merged weights' loss .* is 4.01, more than twice that of the new weights \(2.00\) and of the old \(1.00\)/,
-      ),
-    ]);
-    expect((await scalars({ weight: 0.5 }, [1, 2], { loss: lossOf(4) })).warnings).toEqual([]);
-    await expect(scalars({ weight: 0.5, guard: "stop" }, [1], { loss: lossOf(4.01) })).rejects.toMatchObject({ code: "EG-7151" });
-    const cells = await scalars({ start: "anchored", deploy: "all", weight: 0.5 }, [1, 2]);
-    expect(cells.probed).toEqual([
-      [1, 0.5, 0],
-      [2, 1, 0, 1.5, 1],
-    ]);
-  });
-
-  test("three merges that each lead a quarter farther are warned of, and end no run", async () => {
-    const operator = { name: "task-arithmetic", lambda: 0.7 };
-    const { warnings } = await scalars({ start: "zs", operator, guard: "stop" }, [1, 0, 0.5, 1]);
-    expect(warnings).toEqual([expect.stringMatching(/unrolled, text tower: the distance from the base grew by more than 25 %/)]);
-  });
-
-  test("task arithmetic with λ = 0.1 in a chain from θ0 stays, with λ = 1 it runs away and says so", async () => {
-    const operator = { name: "task-arithmetic", lambda: 0.1 };
-    close((await scalars({ start: "zs", operator }, [1, 1, 1, 1])).deploy, [0.1, 0.11, 0.111, 0.1111]);
-    const loose = { start: "zs", operator: { name: "task-arithmetic", lambda: 1 }, guard: "stop" };
-    expect((await scalars(loose, [1, 1])).deploy).toEqual([1, 2]);
-    await expect(scalars(loose, [1, 1, 1])).rejects.toThrow(/3\.00 times as far from the base/);
-    // Experts that start from the merge: 1, 3, 7 from the base, where the experts are 1, 2, 4.
-    await expect(scalars({ ...loose, start: "unrolled" }, [1, 2, 4])).rejects.toThrow(/3\.00 times as far from the base/);
   });
 
   test("model stock with θ0 as partner is refused before anything is trained", async () => {
