@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { bitsOf, drawnEntries, storedTypes } from "../../test/engine/stored-entries.ts";
+import { drawnEntries, storedTypes } from "../../test/engine/stored-entries.ts";
 import { createRandom } from "../util/random.ts";
 import { squaredDistances, sumOfRows } from "./entries.ts";
 import { setThreads } from "./facts.ts";
@@ -17,16 +17,10 @@ const place = mkdtempSync(join(tmpdir(), "mapped file "));
 afterAll(() => rmSync(place, { recursive: true }));
 
 const kB = 1024;
-const draws = createRandom(7).at("test/run-reader");
-/** No run is like another. */
-function bytesOf(length: number): Uint8Array {
-  let state = draws.below(2 ** 31) | 1;
-  const next = (): number => {
-    state = Math.imul(state, 1_664_525) + 1_013_904_223;
-    return state >>> 24;
-  };
-  return Uint8Array.from({ length }, next);
-}
+const draws = createRandom(7).at("test/mapped-file");
+const drawn = Uint8Array.from({ length: 5000 * kB }, () => draws.below(256));
+/** No file begins as another does, and no run is like another. */
+const bytesOf = (length: number): Uint8Array => drawn.subarray(draws.below(drawn.length - length)).subarray(0, length);
 
 function file(name: string, length: number): { readonly path: string; readonly bytes: Uint8Array } {
   const [path, bytes] = [join(place, name), bytesOf(length)];
@@ -40,12 +34,13 @@ const run = (reader: MappedFile, offset: number, size: number): Uint8Array | und
     return found && new Uint8Array(read(found) as Uint8Array);
   });
 
+const bytesIn = (value: Tensor): Uint8Array => new Uint8Array(read(value).buffer);
 const isSame = (found: Uint8Array | undefined, expected: Uint8Array): boolean =>
   found !== undefined && Buffer.compare(found, expected) === 0;
 
 describe.each([1, 2, 40, 200])("%i files at once", (count) => {
   test("runs in any order, of any length and across every border have the file's bytes", () => {
-    const files = Array.from({ length: count }, (_, i) => file(`${count}-${i}`, (count > 40 ? 80 : count > 2 ? 300 : 3000) * kB + i));
+    const files = Array.from({ length: count }, (_, i) => file(`${count}-${i}`, (count > 2 ? 300 : 3000) * kB + i));
     const readers = files.map(({ path }) => new MappedFile(path));
     try {
       for (const size of [64 * kB, 64 * kB - 8, 7])
@@ -87,6 +82,8 @@ test("what was read stays when its file is read on and closed", () => {
   scope(() => {
     const reader = new MappedFile(path);
     const runs = Array.from({ length: 60 }, (_, k) => reader.read({ offset: 64 * kB * k, dtype: "uint8", shape: [64 * kB] }));
+    // A step back: what was passed leaves the memory.
+    reader.read({ offset: 0, dtype: "uint8", shape: [1] });
     reader.close();
     for (const [k, kept] of runs.entries())
       expect(isSame(kept && (read(kept) as Uint8Array), bytes.subarray(64 * kB * k, 64 * kB * (k + 1)))).toBe(true);
@@ -149,7 +146,7 @@ test("a sum of runs has the bits of a sum of rows, and the squares of distances,
           try {
             const runs = files.map((each) => ({ file: each, offset: 8 * (seed % 9), dtype }));
             const found = MappedFile.sum(runs, { weights, size: length, base });
-            expect(found && bitsOf(found.sum)).toEqual(bitsOf(sumOfRows(rows, weights)));
+            expect(isSame(found && bytesIn(found.sum), bytesIn(sumOfRows(rows, weights)))).toBe(true);
             const squares = base ? squaredDistances(rows, base) : [];
             expect(found?.squares.length).toBe(squares.length);
             for (const [i, each] of squares.entries())

@@ -121,7 +121,7 @@ test("a trainer killed at any failpoint and started again ends the same", { time
   expect(survived).toEqual([]);
 });
 
-const kills = isLong ? 50 : 10;
+const kills = isLong ? 50 : 20;
 
 async function killAtRandom(share: number): Promise<readonly string[]> {
   const victim = new Victim(`random-${share}`);

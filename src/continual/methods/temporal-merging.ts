@@ -47,7 +47,10 @@ export default defineMethod({
       .optional()
       .describe("operator, weight or modifier of one tower alone, as {text: {operator: ties}}"),
     maxSamples: z.int().min(1).optional().describe("samples of each task that fisher and regmean measure what they need on; only for them"),
-    guard: z.enum(["warn", "stop"]).default("warn").describe("what happens when merges lead ever farther away"),
+    guard: z
+      .enum(["warn", "stop"])
+      .default("warn")
+      .describe("what happens when merges lead ever farther away, or lose what went into them"),
   }),
   build(rule: TemporalRule) {
     const { maxSamples } = rule;
