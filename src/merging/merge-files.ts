@@ -27,7 +27,7 @@ export interface MergeCost {
   readonly passes: number;
   readonly bytesRead: number;
   readonly bytesWritten: number;
-  /** Upper bound of the bytes that tensors take at once. It does not depend on the number of models. */
+  /** Upper bound of the bytes that tensors take at once. It does not depend on the number of models, but for 128 bytes a pair beside it where an operator goes by the angles of all pairs. */
   readonly peakBytes: number;
 }
 

@@ -37,7 +37,7 @@ export class ProductSums {
 /** So many models may have as long pieces as one alone: they fit a core's second cache. */
 const together = 8;
 
-/** For each tensor the products ⟨x_i, x_j⟩ of what `of` gives for the models; one pass over the files, n² numbers a tensor. */
+/** For each tensor the products ⟨x_i, x_j⟩ of what `of` gives for the models; one pass over the files, n² numbers a tensor and 128 bytes a pair while it is read. */
 export function productsOf(tower: Tower, of: (input: MergeInput) => readonly Tensor[]): ReadonlyMap<string, Products> {
   return scope(() => {
     const found = new Map<string, Products>();
