@@ -85,14 +85,15 @@ export function pixels(name: string, shape: readonly number[]): Float32Array {
 
 /** Eight signed sums of the entries of a difference: the mean square of two sketches' differences estimates the squared distance. */
 export function sketch(name: string, difference: Float64Array): number[] {
-  const sums = new Array<number>(sketches).fill(0);
+  const sums = new Float64Array(sketches);
   const start = seed(`sketch/${name}`);
   for (let i = 0; i < difference.length; i++) {
     const bits = mix(mix(i) ^ start);
-    const value = difference[i] ?? 0;
-    for (let k = 0; k < sketches; k++) sums[k] = (sums[k] ?? 0) + ((bits >>> k) & 1 ? -value : value);
+    const value = difference[i] as number;
+    // A product, not a choice: no processor foresees the signs.
+    for (let k = 0; k < sketches; k++) sums[k] = (sums[k] as number) + value * (1 - 2 * ((bits >>> k) & 1));
   }
-  return sums;
+  return Array.from(sums);
 }
 
 /** A filled model of an OpenCLIP `model_cfg`, with single scalars replaced. Its tensors live in the current scope. */
