@@ -197,6 +197,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("dieWithParent", guarded<dieWithParent>);
   add("facts", guarded<facts>);
   add("meterStart", guarded<meterStart>);
+  add("meterRecomputes", guarded<meterRecomputes>);
   add("meterStop", guarded<meterStop>);
   add("openCuda", guarded<openCuda>);
   return exports;

@@ -109,6 +109,8 @@ struct Meter {
   std::map<std::string, size_t> places;
   std::vector<Call> calls;
   int products = 0, others = 0;  // operators being counted that enclose the present one
+  bool recomputes = false;
+  double recomputed = 0;
   at::CallbackHandle handle = 0;
 };
 thread_local std::unique_ptr<Meter> active;
@@ -183,7 +185,8 @@ void end(const at::RecordFunction& function, at::ObserverContext* context) {
   auto& call = active->calls[place->second];
   call.count++;
   if (frame->rule) call.flops += flops;
-  else call.elements += std::max(frame->elements, resultSize);
+  if (active->recomputes) active->recomputed += flops;
+  if (!frame->rule) call.elements += std::max(frame->elements, resultSize);
 }
 
 Napi::Value shapesOf(Napi::Env env, const Shapes& shapes) {
@@ -202,6 +205,11 @@ Napi::Value meterStart(const Napi::CallbackInfo& info) {
   if (active) throw EngineFailure("scope", "work is being metered already");
   active = std::make_unique<Meter>();
   active->handle = at::addThreadLocalCallback(at::RecordFunctionCallback(begin, end).needsInputs(true).needsOutputs(true).scopes({at::RecordScope::FUNCTION}));
+  return info.Env().Undefined();
+}
+
+Napi::Value meterRecomputes(const Napi::CallbackInfo& info) {
+  if (active) active->recomputes = info[0].ToBoolean();
   return info.Env().Undefined();
 }
 
@@ -226,6 +234,7 @@ Napi::Value meterStop(const Napi::CallbackInfo& info) {
   }
   auto result = Napi::Object::New(env);
   result.Set("flops", Napi::Number::New(env, flops));
+  result.Set("recomputed", Napi::Number::New(env, meter->recomputed));
   result.Set("elements", Napi::Number::New(env, elements));
   result.Set("calls", calls);
   return result;

@@ -6,6 +6,31 @@ interface Peak {
 /** Where a task's work falls. */
 type Phase = "runStart" | "taskStart" | "step" | "taskEnd";
 
+/** What is charged of work: `products`, which the published comparison counts, or `all`: everything else too, an entry that is read or written as one operation. */
+export type Charged = "products" | "all";
+
+/** Work as a meter tells it. */
+export interface Work {
+  /** Of matrix products, convolutions and attention. */
+  readonly flops: number;
+  /** Entries that everything else reads or writes. */
+  readonly elements: number;
+  /** What of the FLOPs was computed before: gradient caching and activation checkpointing throw results away. */
+  readonly recomputed?: number;
+}
+
+/** Operations of work that are charged (FLOPs alone under `products`, where nobody pays for what is computed again). */
+export function chargedOperations({ flops, elements, recomputed = 0 }: Work, charged: Charged): number {
+  switch (charged) {
+    case "products":
+      return flops - recomputed;
+    case "all":
+      return flops + elements;
+    default:
+      return charged satisfies never;
+  }
+}
+
 /** Who pays for work outside of steps: `fair` charges it once, `published` charges a task's with each of its steps (as arXiv:2408.14471, table 4, does). */
 export type Accounting = "fair" | "published";
 

@@ -66,9 +66,11 @@ function factsOf(plan: RunForecast): readonly Fact[] {
     ],
     ...step.differences.map(({ reason, flops }): Fact => ["", `${flops < 0 ? "−" : "+"}${formatFlops(Math.abs(flops))}  ${reason}`]),
     ["all steps", formatFlops(plan.steps * step.metered)],
+    ["all operations", `${formatFlops(operationsOf(plan), "OP")} a step, an entry that anything else reads or writes as one`],
     ["start of the run", startFlops > 0 ? formatFlops(startFlops) : undefined],
     ["ends of tasks", taskEndsText(taskEnds)],
     ["charged", charge && chargeText(charge)],
+    ["", charge && accountingText(charge)],
     ["evaluation", `${evaluation.times} times up to ${evaluation.images} images, ${formatFlops(evaluation.flops)}, never charged`],
     ["memory", `${formatBytes(memory.peakBytes)} at the peak, of ${formatBytes(memory.limitBytes)}`],
     ["", memory.hostBytes === 0 ? undefined : `${formatBytes(memory.hostBytes)} of state offloaded to the host's memory, in no multiplier`],
@@ -95,10 +97,12 @@ function withoutFacts({ without, model }: RunForecast): readonly Fact[] {
   ];
 }
 
-function taskEndsText({ batches, scoredImages, flops }: RunForecast["taskEnds"]): string | undefined {
+function taskEndsText({ batches, scoredImages, flops, passes }: RunForecast["taskEnds"]): string | undefined {
   const scored = scoredImages === 0 ? [] : [`up to ${scoredImages} held-back images scored`];
-  const parts = [...(batches === 0 ? [] : [`${Math.round(batches)} batches`]), ...scored];
-  return parts.length === 0 ? undefined : [...parts, formatFlops(flops)].join(", ");
+  const computed = [...(batches === 0 ? [] : [`${Math.round(batches)} batches`]), ...scored];
+  const parts = computed.length === 0 ? [] : [...computed, formatFlops(flops)];
+  const merges = passes === 0 ? [] : [`${passes} passes over a model's entries`];
+  return parts.length + merges.length === 0 ? undefined : [...parts, ...merges].join(", ");
 }
 
 function chargeText(charge: NonNullable<RunForecast["charge"]>): string {
@@ -107,6 +111,16 @@ function chargeText(charge: NonNullable<RunForecast["charge"]>): string {
   const factor = unit === "mafs" && Number.isFinite(multiplier) ? `, memory × ${Number(multiplier.toFixed(4))}` : "";
   return `${formatFlops(total, name)}, ${formatFlops(perStep, name)} a step${factor}`;
 }
+
+/** How the charge was worked out, in the order of the keys. */
+function accountingText({ unit, accounting }: NonNullable<RunForecast["charge"]>): string {
+  const { multipliers, stepsFrom, taskEnds, charge } = accounting;
+  const counted = `${charge === "all" ? "all operations" : "products"} ${stepsFrom === "metered" ? "metered" : "in closed form"}`;
+  const ends = taskEnds === "fair" ? "what lies beside steps once" : "ends of tasks with every step";
+  return [counted, ...(unit === "mafs" ? [`${multipliers} memory`] : []), ends].join(", ");
+}
+
+const operationsOf = ({ step }: RunForecast): number => step.metered + step.elements;
 
 function timeText({ time }: RunForecast): string {
   if (!time) return "not known: --calibrate measures it";
@@ -129,6 +143,7 @@ function comparedRows(plans: readonly RunForecast[]): readonly (readonly (string
     ["samples", ({ samples }) => samples],
     ["a step", ({ step }) => formatFlops(step.metered)],
     ["all steps", ({ steps, step }) => formatFlops(steps * step.metered)],
+    ["all operations of a step", (plan) => formatFlops(operationsOf(plan), "OP")],
     ["charged", ({ charge }) => charge && formatFlops(charge.total, unitOf(charge))],
     ["evaluation", ({ evaluation }) => formatFlops(evaluation.flops)],
     ["memory", ({ memory }) => formatBytes(memory.peakBytes)],

@@ -69,6 +69,7 @@ const rowsError = (message: string): EvergreenError =>
 const betweenTasks: ReadonlySet<string> = new Set([
   "budget",
   "holds",
+  "passes",
   "scoring",
   "init",
   "startTask",
@@ -132,6 +133,13 @@ export class Methods {
   /** What each method holds beyond what a plan sees, in a run of so many tasks. */
   held(tasks: number): Promise<readonly Held[]> {
     return Promise.all(this.parts.map(async (part) => (await part.holds?.(tasks)) ?? {}));
+  }
+
+  /** Passes over a model's entries that what is left of each of so many tasks takes. */
+  async passes(tasks: number): Promise<readonly number[]> {
+    const sums = Array<number>(tasks).fill(0);
+    for (const part of this.parts) for (const task of sums.keys()) sums[task] = (sums[task] ?? 0) + ((await part.passes?.(task)) ?? 0);
+    return sums;
   }
 
   /** What all methods together ask to be scored; undefined where none does. */

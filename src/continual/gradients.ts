@@ -1,4 +1,5 @@
 import { grad, noGrad, requireGrad } from "../engine/grad.ts";
+import { recomputing } from "../engine/meter.ts";
 import { add, concat, detach, exp, indexSelect, mulNumber, normalize, slice, sum, to } from "../engine/ops.ts";
 import { handOver, keep, release, scope } from "../engine/scope.ts";
 import { item, type Tensor } from "../engine/tensor.ts";
@@ -213,10 +214,10 @@ function backward(
 ): void {
   const tower = part.build(again(at.model));
   if (!at.checkpointing) {
-    at.sums.add(grad([run(tower)], at.leaves, [gradient]));
+    at.sums.add(grad([recomputing(() => run(tower))], at.leaves, [gradient]));
     return;
   }
-  const inputs = at.inputs.length > 0 ? at.inputs : runAndKeep(tower).inputs;
+  const inputs = at.inputs.length > 0 ? at.inputs : recomputing(() => runAndKeep(tower)).inputs;
   recompute(tower, inputs, gradient, { leaves: at.leaves, add: (gradients) => at.sums.add(gradients) });
 }
 

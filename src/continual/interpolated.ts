@@ -23,8 +23,14 @@ export type Choice = (scoreAt: (share: number) => Promise<HeldOutScores>, task: 
  * The hooks of a method that ships θ(a) = θ_start + a·(θ_end − θ_start) after each task, and lets the next one start there. θ(1) is the trained weights themselves, so that adapters stay
  * where it is chosen; at any other place they are folded in.
  */
-export function interpolating(by: string, choose: Choice): Pick<Method<Way>, "init" | "startTask" | "flow"> {
+export function interpolating(
+  by: string,
+  { steps }: { readonly steps: number },
+  choose: Choice,
+): Pick<Method<Way>, "init" | "startTask" | "flow" | "passes"> {
   return {
+    // Both ends are read and a place is written: of each that is scored but the last, and of the one that is chosen.
+    passes: () => 3 * (steps + 1),
     init: () => ({ start: null, from: firstWeights }),
     startTask: (task, { start, from }) => ({ start: start ?? snapshot(task.model.weights, (name) => canMove(task, name)), from }),
     async flow(expert, task, { start, from }) {

@@ -186,6 +186,8 @@ export interface Method<State extends StateTree = StateTree> {
   readonly budget?: MethodBudget;
   /** What is held at the most in a run of so many tasks, beyond what its state holds as the second task starts. A plan sees that start, the second step and the task's end, and no {@link flow}. */
   holds?(tasks: number): Held | Promise<Held>;
+  /** How often {@link expert} and {@link flow} together go through all of a model's entries after a task (from 0): one for each model that is read or written. No plan sees it in shapes. */
+  passes?(task: number): number | Promise<number>;
   /** Present where weights are scored on held-back samples. */
   readonly scoring?: Scoring;
   /** The architecture that learns: the model's, or one that has more parameters, which are drawn as the run begins. What is evaluated before the first task is the model without them. */

@@ -60,6 +60,13 @@ export async function operatorsOf(rule: TemporalRule): Promise<TowerOperators> {
   return { image: await load("image"), text: await load("text") };
 }
 
+/** How often the operators read each model, the merge itself included; the more thorough one's where towers differ. */
+export async function looksOf(rule: TemporalRule): Promise<number> {
+  const weights = { image: undefined, text: undefined };
+  const { towers } = await mergeSettings(rule, { seed: 0, clampsLogitScale: true }, { count: 2, weights });
+  return Math.max(...Object.values(towers).map(({ operator, options }) => operator.passes(options)));
+}
+
 /** What an expert's merge needs beside its weights. */
 export const neededOf = ({ image, text }: TowerOperators): Statistic | undefined => image.needs ?? text.needs;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { close, scalars } from "../../test/fixtures/continual/merged-scalars.ts";
+import { close, mergingOverTime, scalars } from "../../test/fixtures/continual/merged-scalars.ts";
 
 describe("the guard of merges over scalars θ0 = 0, θ_i", () => {
   test("what an operator had to do otherwise is told with its task", async () => {
@@ -47,4 +47,18 @@ describe("the guard of merges over scalars θ0 = 0, θ_i", () => {
     // Experts that start from the merge: 1, 3, 7 from the base, where the experts are 1, 2, 4.
     await expect(scalars({ ...loose, start: "unrolled" }, [1, 2, 4])).rejects.toThrow(/3\.00 times as far from the base/);
   });
+});
+
+test.each([
+  // With the first weights beside them; from the second task on the chain's cosine looks at three models more.
+  ["the chain", { weight: 0.9 }, [4, 7, 7]],
+  ["a chain from the first expert", { weight: 0.9, base: "first" }, [0, 7, 7]],
+  ["a running mean", { start: "zs", deploy: "all" }, [0, 4, 4]],
+  ["every expert, looked at four times", { start: "zs", deploy: "all", operator: "ties" }, [0, 13, 17]],
+  ["towers of their own", { start: "zs", deploy: "all", towers: { text: { operator: "ties" } } }, [0, 13, 17]],
+  ["start and deployment apart", { start: "anchored", deploy: "unrolled", weight: 0.9 }, [8, 11, 11]],
+  ["nothing merged", { start: "latest", deploy: "latest" }, [0, 0, 0]],
+] as const)("passes over a model's entries: what goes in, as often as operators look, and the result: %s", async (_, options, expected) => {
+  const { passes } = mergingOverTime(options);
+  expect(await Promise.all([0, 1, 2].map((task) => passes?.(task)))).toEqual(expected);
 });

@@ -15,6 +15,7 @@ import {
   ageShares,
   checkRule,
   isRunning,
+  looksOf,
   mergeSettings,
   neededOf,
   operatorsOf,
@@ -55,6 +56,21 @@ export async function holdings(rule: TemporalRule, tasks: number): Promise<Held>
   if (isRunning(rule, of)) return { models: chain + 1 };
   return { models: chain, experts: tasks, statistics: neededOf(of) !== undefined && rule.maxSamples !== undefined ? tasks : 0 };
 }
+
+/** Passes over a model's entries that a rule's merges after a task take: what goes in and the first weights, from which distances are measured, as often as the operators look, and the result. */
+export async function passesOf(rule: TemporalRule, task: number): Promise<number> {
+  const of = await operatorsOf(rule);
+  const looks = await looksOf(rule);
+  const merged = (models: number): number => (models < 2 ? 0 : looks * (models + 1) + 1);
+  const chained = uses(rule, "unrolled") && (task > 0 || rule.base === "theta0") ? merged(2) + (task > 0 ? measuredByCosine : 0) : 0;
+  const anchored = uses(rule, "anchored") ? merged(2) : 0;
+  const experts = task + 1 + Number(rule.includeBase);
+  const all = uses(rule, "all") ? merged(isRunning(rule, of) ? Math.min(2, experts) : experts) : 0;
+  return chained + anchored + all;
+}
+
+/** The expert, the merge before and the first weights. */
+const measuredByCosine = 3;
 
 /** The state before the first expert; refuses what cannot be merged in some task, before anything is trained. @throws {MergeError} */
 export async function unmerged(rule: TemporalRule, { run }: TaskContext): Promise<Chain> {

@@ -46,12 +46,14 @@ export interface Binding {
   dieWithParent(): number;
   facts(): { parallel: string; threads: number; instructions: string; config: string; bfloat16: boolean; dynamicThreads: boolean };
   meterStart(): void;
+  meterRecomputes(on: boolean): void;
   meterStop(): NativeMeter;
   openCuda(): { missing: string[]; devices: number };
 }
 
 export interface NativeMeter {
   readonly flops: number;
+  readonly recomputed: number;
   readonly elements: number;
   readonly calls: readonly {
     readonly operator: string;

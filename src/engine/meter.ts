@@ -10,6 +10,8 @@ export interface Metered<Result> {
   readonly result: Result;
   /** Matrix products, convolutions and attention; a multiply-add is two. Fused attention's backward pass counts its five products. */
   readonly flops: number;
+  /** What of that had been computed before: see {@link recomputing}. */
+  readonly recomputed: number;
   /** Everything else, one for each entry that is read or written, whichever is more. Views and empty tensors are free. */
   readonly elements: number;
   /** In the order of first calls. An operator inside of a counted one is not counted again. */
@@ -48,6 +50,16 @@ export async function meterAsync<Result>(work: () => Promise<Result>): Promise<M
     counted = native.meterStop();
   }
   return metered(result, counted);
+}
+
+/** Work that was done before and whose results were thrown away: a meter tells it apart. */
+export function recomputing<Result>(work: () => Result): Result {
+  native.meterRecomputes(true);
+  try {
+    return work();
+  } finally {
+    native.meterRecomputes(false);
+  }
 }
 
 function start(): void {

@@ -1,4 +1,5 @@
 import { grad, hasGraph, noGrad, requireGrad, withGrad } from "../engine/grad.ts";
+import { recomputing } from "../engine/meter.ts";
 import { detach } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
 import type { Tensor } from "../engine/tensor.ts";
@@ -42,7 +43,7 @@ export function recompute(
     const next = scope(() => {
       const input = detach(inputs[i] as Tensor);
       requireGrad([input]);
-      const output = withGrad(() => (tower.stages[i] as (x: Tensor) => Tensor)(input));
+      const output = recomputing(() => withGrad(() => (tower.stages[i] as (x: Tensor) => Tensor)(input)));
       const [before, ...gradients] = grad([output], [input, ...each.leaves], [flowing]);
       each.add(gradients);
       return before;
@@ -50,7 +51,7 @@ export function recompute(
     if (!next) return;
     flowing = next;
   }
-  const output = withGrad(() => tower.start());
+  const output = recomputing(() => withGrad(() => tower.start()));
   // Where the first stages are frozen, nothing behind them learns.
   if (each.leaves.length > 0 && hasGraph(output)) each.add(grad([output], each.leaves, [flowing]));
 }

@@ -43,10 +43,10 @@ test("what is scored is what other runs are scored on; what is trained on is les
 test("a plan tells of the scores, and a budget of FLOPs pays for them", async () => {
   const forecast = (...set: readonly string[]) => forecastRun(specOf(...set), { folder, env: {}, runs: folder, calibrate: false });
   const [plain, held] = [await forecast(), await forecast(paint)];
-  expect(plain.taskEnds).toEqual({ batches: 0, scoredImages: 0, flops: 0 });
+  expect(plain.taskEnds).toEqual({ batches: 0, scoredImages: 0, flops: 0, passes: 0 });
   // Five scores over each task's own samples, and over the first one's in the second.
   const [first, second] = await heldBack();
-  expect(held.taskEnds).toMatchObject({ batches: 0, scoredImages: 5 * (first + first + second) });
+  expect(held.taskEnds).toMatchObject({ batches: 0, scoredImages: 5 * (first + first + second), passes: 2 * 15 });
   const flops = ["budget.per_task=2 TFLOP", "budget.accounting={steps_from: closed-form}"];
   const [all, less] = [(await planOf(...flops)).tasks[0]?.steps ?? 0, (await planOf(...flops, paint)).tasks[0]?.steps ?? 0];
   const [step, scores] = [held.step.closedForm ?? Number.NaN, held.taskEnds.flops / 2];

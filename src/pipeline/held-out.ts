@@ -1,18 +1,15 @@
-import { forwardFlops } from "../budget/tower.ts";
 import type { Methods } from "../continual/compose.ts";
 import type { HeldOutScores, ScoredGroup, Scoring } from "../continual/method.ts";
 import { type Concept, type DataSource, type SampleRecord, sizeOf } from "../data/source.ts";
 import { meanOf } from "../evaluation/aggregate.ts";
 import { createEmbedder, type EmbedderOptions } from "../evaluation/embedder.ts";
 import { validationShare } from "../evaluation/held-back.ts";
-import type { ClipConfig } from "../models/architecture.ts";
 import type { ComputeWeights } from "../models/clip.ts";
 import type { Stream } from "../streams/stream.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { hashOf } from "../util/hash.ts";
 import type { Random } from "../util/random.ts";
 import { evaluatedSets } from "./evaluate.ts";
-import { workOf } from "./plan-shape.ts";
 import { validationSource } from "./validation-source.ts";
 
 /** A set that something is held back of. */
@@ -174,21 +171,13 @@ export function heldOutScorer(
   };
 }
 
-/** What all scores at the end of each task take at most: images that are embedded, and the FLOPs of them and of their sets' texts. */
-export function scoringWork(scored: Scored, config: ClipConfig): readonly { readonly images: number; readonly flops: number }[] {
-  const work = workOf(config);
+/** What all scores at the end of each task embed at most. */
+export function scoringWork(scored: Scored): readonly { readonly images: number; readonly texts: number }[] {
   const { calls, of } = scored.scoring;
   return scored.stream.tasks.map((_, task) => {
     const parts = of.flatMap((group) => partsOf(scored, task, group));
-    const images = parts.reduce((sum, part) => sum + part.images, 0);
-    const texts = textsOf(parts);
-    return { images: calls * images, flops: calls * (images * forwardFlops(work.image) + texts * forwardFlops(work.text)) };
+    return { images: calls * parts.reduce((sum, part) => sum + part.images, 0), texts: calls * textsOf(parts) };
   });
-}
-
-/** FLOPs of the scores at a task's end, the mean over tasks. */
-export function meanScoringFlops(scored: Scored | undefined, config: ClipConfig): number {
-  return scored ? (meanOf(scoringWork(scored, config).map(({ flops }) => flops)) ?? 0) : 0;
 }
 
 /** Prompts of each set's classes, embedded once for all of its groups, and captions of samples that have no class; one a sample where none was opened. */

@@ -1,21 +1,23 @@
-import { chargeOf, multiplierOf } from "../budget/cost.ts";
+import { chargedOperations, chargeOf, multiplierOf } from "../budget/cost.ts";
 import { publishedMethod, publishedMethods } from "../budget/published.ts";
 import { type Learning, type LearningSides, stepFlops } from "../budget/step-flops.ts";
 import type { Price } from "../budget/steps.ts";
-import { forwardFlops } from "../budget/tower.ts";
 import { compose, type Methods } from "../continual/compose.ts";
 import type { RowInfo, RunFacts, SeenRows, StepIndex } from "../continual/method.ts";
 import { type DataSource, sizeOf } from "../data/source.ts";
+import { meanOf } from "../evaluation/aggregate.ts";
 import { largestShares, mixturesOf } from "../mixtures/course.ts";
 import { joinOrder, splitBatch } from "../mixtures/mixture.ts";
 import type { ClipConfig } from "../models/architecture.ts";
+import { parameterCounts } from "../models/parameters.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import type { AccountingSpec } from "../runs/spec-values.ts";
 import { EvergreenError } from "../util/errors.ts";
 import { hashOf } from "../util/hash.ts";
 import { runFacts, stepOptions } from "./assemble.ts";
-import { meanScoringFlops, scoringWork } from "./held-out.ts";
+import { type Scored, scoringWork } from "./held-out.ts";
 import type { ModelSource } from "./model-source.ts";
+import { embeddingCost, type ForwardCost, forwardCost } from "./plan-forward.ts";
 import { fullBatch, type MeteredStep, meterStep } from "./plan-meter.ts";
 import { workOf } from "./plan-shape.ts";
 import type { Resolved } from "./resolve.ts";
@@ -27,28 +29,53 @@ export interface Metered {
   readonly tasks: number;
 }
 
-/** What is priced beside the step: the texts of a run's start, which are the pretraining pool's; of an average task the samples, and what scores on held-back ones take. */
+/** What is priced beside the step: the texts of a run's start, which are the pretraining pool's; the samples of an average task, and what is scored on held-back ones. */
 export interface Priced extends Metered {
   readonly pretraining: readonly DataSource[];
   readonly samples: number;
-  readonly scoringFlops: number;
+  readonly scored: Scored | undefined;
+}
+
+/** A price, and the memory in it over that of full fine-tuning; 1 where memory is not charged. */
+export interface PricedWork extends Price {
+  readonly multiplier: number;
 }
 
 /** What a step and what lies beside it cost in the unit of the run's budget; undefined where steps or samples are counted. */
-export async function priceOf(spec: RunSpec, priced: Priced): Promise<Price | undefined> {
-  const { model, methods, samples, scoringFlops } = priced;
+export async function priceOf(spec: RunSpec, priced: Priced): Promise<PricedWork | undefined> {
   const { unit, accounting, stepMs } = spec.budget;
-  if (unit === "time") return { runStart: 0, perTask: 0, perStep: stepMs ?? Number.NaN, strict: true };
+  if (unit === "time") return { runStart: 0, perTask: 0, perStep: stepMs ?? Number.NaN, strict: true, multiplier: 1 };
   if (!accounting) return undefined;
-  const metered = accounting.stepsFrom === "metered" ? await meteredAtMost(spec, priced) : undefined;
-  const step = metered?.flops ?? closedFormOf(spec, model.config, methods);
-  const multiplier = unit === "mafs" ? await chargedMultiplier(spec, priced, accounting) : 1;
+  const { stepsFrom, multipliers, taskEnds, strict } = accounting;
+  const isMetered = stepsFrom === "metered" || (unit === "mafs" && multipliers === "metered");
+  const own = isMetered ? await meteredAtMost(spec, priced) : undefined;
+  const multiplier = unit === "mafs" ? await chargedMultiplier(spec, priced, { accounting, own }) : 1;
+  const work = await operationsOf(spec, priced, { accounting, own: stepsFrom === "metered" ? own : undefined });
+  return { ...chargeOf(work, multiplier, taskEnds), strict, multiplier };
+}
+
+/** How a run is charged, and its own step where that is metered. */
+interface Charging {
+  readonly accounting: AccountingSpec;
+  readonly own: MeteredStep | undefined;
+}
+
+/** Charged operations of each phase, the mean over tasks. */
+async function operationsOf(
+  spec: RunSpec,
+  priced: Priced,
+  { accounting: { charge, taskEnds }, own }: Charging,
+): Promise<Parameters<typeof chargeOf>[0]> {
+  const { model, methods, tasks, samples, scored } = priced;
+  const forward = forwardCost(model.config, spec.model.precision, charge);
+  const step = own ? chargedOperations(own, charge) : closedFormOf(spec, model.config, methods);
   // The published charge is as for a pool of any size, at every number of tasks.
-  const pool = accounting.taskEnds === "published" ? Number.POSITIVE_INFINITY : samples;
+  const pool = taskEnds === "published" ? Number.POSITIVE_INFINITY : samples;
   const batches = batchesAtTaskEnd(methods, { samples: pool, batchSize: spec.data.batchSize });
-  const taskEnd = batches * (metered?.between.flops ?? step) + scoringFlops;
-  const flops = { runStart: runStartFlops(spec, priced), taskStart: 0, step, taskEnd };
-  return { ...chargeOf(flops, multiplier, accounting.taskEnds), strict: accounting.strict };
+  const scoring = scored ? (meanOf(scoringWork(scored).map((work) => embeddingCost(work, forward))) ?? 0) : 0;
+  const passes = charge === "all" ? (meanOf(await methods.passes(tasks)) ?? 0) : 0;
+  const taskEnd = batches * (own ? chargedOperations(own.between, charge) : step) + scoring + passes * parameterCounts(model.config).total;
+  return { runStart: runStartOperations(spec, priced, forward), taskStart: 0, step, taskEnd };
 }
 
 /** What a resolved run is priced by. */
@@ -60,48 +87,45 @@ export function pricedOf({ plan: { tasks }, model, methods, data, scored }: Reso
     tasks: tasks.length,
     pretraining: data.pretraining,
     samples,
-    scoringFlops: meanScoringFlops(scored, model.config),
+    scored,
   };
 }
 
-/** FLOPs of a run's start, at most: one forward pass, in closed form, of the texts that methods embed. */
-export function runStartFlops(
+/** Operations of a run's start, at most: one forward pass of the texts that methods embed. */
+export function runStartOperations(
   { data }: RunSpec,
-  { model, methods, pretraining }: Pick<Priced, "model" | "methods" | "pretraining">,
+  { methods, pretraining }: Pick<Priced, "methods" | "pretraining">,
+  forward: ForwardCost,
 ): number {
   const pool = largestShares(data.mixture).pretraining > 0 ? pretraining.reduce((sum, set) => sum + sizeOf(set, "train"), 0) : 0;
   const texts = methods.budgets.reduce((sum, budget) => sum + (budget.textsAtRunStart?.(pool) ?? 0), 0);
-  return texts * forwardFlops(workOf(model.config).text);
+  return texts * forward.text;
 }
 
 /** FLOPs of each task's end: batches that methods look at, at what one costs, and scores on held-back samples. */
 export function taskEndFlops({ plan, model, methods, scored }: Resolved, batchFlops: number): readonly number[] {
   const { batchSize } = plan.spec.data;
-  const scoring = scored ? scoringWork(scored, model.config) : [];
-  return plan.tasks.map(
-    ({ samples }, task) => batchesAtTaskEnd(methods, { samples, batchSize }) * batchFlops + (scoring[task]?.flops ?? 0),
-  );
+  const forward = forwardCost(model.config, plan.spec.model.precision, "products");
+  const scoring = scored ? scoringWork(scored).map((work) => embeddingCost(work, forward)) : [];
+  return plan.tasks.map(({ samples }, task) => batchesAtTaskEnd(methods, { samples, batchSize }) * batchFlops + (scoring[task] ?? 0));
 }
 
 /** Batches that all methods together look at when a task ends. */
 export const batchesAtTaskEnd = (methods: Methods, of: { readonly samples: number; readonly batchSize: number }): number =>
   methods.budgets.reduce((sum, budget) => sum + (budget.batchesAtTaskEnd?.(of) ?? 0), 0);
 
-/** Memory of the run's step over that of full fine-tuning by AdamW, by the table or by the meter. */
-export async function chargedMultiplier(
+/** Memory of the run's step over that of full fine-tuning by AdamW, by the table or by the meter; the host's counts where everything is charged. */
+async function chargedMultiplier(
   spec: RunSpec,
   { model, methods, tasks }: Metered,
-  { multipliers }: AccountingSpec,
+  { accounting: { multipliers, charge }, own }: Charging,
 ): Promise<number> {
-  if (multipliers === "published") return publishedMultiplier(spec, methods);
-  const own = await meteredAtMost(spec, { model, methods, tasks });
+  if (multipliers === "published" || !own) return publishedMultiplier(spec, methods);
   const train: RunSpec["model"]["train"] = { image: "all", text: "all", logitScale: true };
   const { lr, wd, clipGradNorm, decayAppliesTo } = spec.optim;
   const optim: RunSpec["optim"] = { name: "adamw", lr, wd, clipGradNorm, decayAppliesTo, betas: [0.9, 0.999], eps: 1e-8 };
-  return multiplierOf(
-    own,
-    await meteredAtMost({ ...spec, optim, model: { ...spec.model, train } }, { model, methods: compose([]), tasks }),
-  );
+  const reference = await meteredAtMost({ ...spec, optim, model: { ...spec.model, train } }, { model, methods: compose([]), tasks });
+  return multiplierOf({ peakBytes: own.peakBytes + (charge === "all" ? own.hostBytes : 0) }, reference);
 }
 
 /** The table is of AdamW. @throws {EvergreenError} for what it has no row of. */

@@ -22,6 +22,8 @@ export type PlannedBatch = Omit<PairBatch, "pixels">;
 export interface MeteredStep {
   /** Matrix products, convolutions and attention, forward and backward, by what the kernels really do. */
   readonly flops: number;
+  /** What of that is computed again: gradient caching and activation checkpointing throw results away. */
+  readonly recomputed: number;
   /** Entries that everything else reads or writes. */
   readonly elements: number;
   /** Highest sum of the bytes of live tensors: weights, moments, gradients and activations. */
@@ -38,8 +40,8 @@ export interface MeteredStep {
   readonly unreached: readonly string[];
   /** FLOPs of what methods do before the first step of a run. */
   readonly startFlops: number;
-  /** What methods do around tasks: FLOPs of a task's end that looks at one batch, and the highest sum of live bytes in all of it. */
-  readonly between: { readonly flops: number; readonly peakBytes: number };
+  /** What methods do around tasks: the work of a task's end that looks at one batch, and the highest sum of live bytes in all of it. */
+  readonly between: { readonly flops: number; readonly elements: number; readonly peakBytes: number };
 }
 
 /** What a planned step is taken with, beside the model. */
@@ -76,7 +78,7 @@ export async function meterStep(
   const whole = adapters ? { ...model, adapters } : model;
   const origin = new ShapesOfOrigin(config);
   const task = Math.min(2, planned?.facts.tasks ?? 2) - 1;
-  let steady: SteadyStates = { states: [], ended: [], startFlops: 0, flops: 0, peakBytes: before };
+  let steady: SteadyStates = { states: [], ended: [], startFlops: 0, flops: 0, elements: 0, peakBytes: before };
   let states: MethodStates = [];
   const taken = createLearner(whole, options, { methods });
   try {
@@ -87,7 +89,7 @@ export async function meterStep(
       requireGrad(taken.leaves);
     }
     const started = states.map(sizesOf);
-    const { flops, elements, metaPeakBytes, result } = scope(() => {
+    const { flops, recomputed, elements, metaPeakBytes, result } = scope(() => {
       const rows = planned?.rows ?? [];
       const input = { multiplier: 1, step: 1, at: { task, step: 1 }, rows, states };
       return meter(() => learn(taken, { ...batch, pixels: pixelsOfShape(config, batch.textOf.length) }, input));
@@ -101,6 +103,7 @@ export async function meterStep(
     });
     return {
       flops,
+      recomputed,
       elements,
       peakBytes: metaPeakBytes - before + found.more,
       momentBytes: bytesOf(taken.moments),
@@ -109,7 +112,7 @@ export async function meterStep(
       expertBytes: found.expertBytes,
       unreached: result.unreached,
       startFlops: steady.startFlops,
-      between: { flops: steady.flops, peakBytes: steady.peakBytes - before + found.more },
+      between: { flops: steady.flops, elements: steady.elements, peakBytes: steady.peakBytes - before + found.more },
     };
   } finally {
     closeLearner(taken);
@@ -166,6 +169,7 @@ interface SteadyStates {
   readonly startFlops: number;
   /** Of the end of the task. */
   readonly flops: number;
+  readonly elements: number;
   readonly peakBytes: number;
 }
 
@@ -193,7 +197,8 @@ async function steadyStates(methods: Methods, task: number, contextOf: (task: nu
   const ended = end.result.map(sizesOf);
   // Only what it takes was asked for.
   replaceStates(end.result, states);
-  return { states, ended, startFlops: start.flops, flops: end.flops, peakBytes: Math.max(earlier, end.metaPeakBytes) };
+  const { flops, elements } = end;
+  return { states, ended, startFlops: start.flops, flops, elements, peakBytes: Math.max(earlier, end.metaPeakBytes) };
 }
 
 /** The weights that a run began with, as shapes: a run holds them once a method has asked. */
@@ -245,14 +250,16 @@ function shapeContext(
   };
 }
 
-function pixelsOfShape({ vision: { imageSize } }: ClipConfig, rows: number): Tensor {
+/** Images of a model's size. */
+export function pixelsOfShape({ vision: { imageSize } }: ClipConfig, rows: number): Tensor {
   return zeros([rows, 3, imageSize, imageSize], "float32", "meta");
 }
 
 const weightsOfShapes = (config: ClipConfig): Weights =>
   new Map(parameters(config).map(({ name, shape }) => [name, zeros(shape, "float32", "meta")]));
 
-function modelOfShapes(config: ClipConfig): Clip {
+/** A model whose tensors have shapes and no data, in the current scope. */
+export function modelOfShapes(config: ClipConfig): Clip {
   return {
     config,
     weights: weightsOfShapes(config),

@@ -8,11 +8,12 @@ import { mixturesOf } from "../mixtures/course.ts";
 import { rowsBefore } from "../mixtures/positions.ts";
 import type { PlannedRows } from "../runs/plan.ts";
 import type { RunSpec } from "../runs/spec.ts";
+import type { AccountingSpec } from "../runs/spec-values.ts";
 import { formatBytes, parseBytes } from "../util/units.ts";
 import { scoringWork } from "./held-out.ts";
 import { kernelsFor } from "./kernel-choice.ts";
 import { type Calibration, calibrate } from "./plan-calibrate.ts";
-import { batchesAtTaskEnd, chargedMultiplier, pricedOf, priceOf, taskEndFlops } from "./plan-cost.ts";
+import { batchesAtTaskEnd, pricedOf, priceOf, taskEndFlops } from "./plan-cost.ts";
 import { workOf } from "./plan-shape.ts";
 import { forecastStep, type StepForecast } from "./plan-step.ts";
 import { type PlannedWithout, plannedWithout } from "./plan-unopened.ts";
@@ -41,11 +42,17 @@ export interface RunForecast {
   readonly samples: number;
   readonly step: StepForecast;
   /** Charged against the budget, in its own unit; absent where steps or samples are counted. */
-  readonly charge?: { readonly unit: "mafs" | "flops"; readonly perStep: number; readonly multiplier: number; readonly total: number };
+  readonly charge?: {
+    readonly unit: "mafs" | "flops";
+    readonly perStep: number;
+    readonly multiplier: number;
+    readonly total: number;
+    readonly accounting: AccountingSpec;
+  };
   /** FLOPs of what methods do before the first step. */
   readonly startFlops: number;
-  /** What methods do when tasks end, over the run: batches looked at, held-back images scored, and the FLOPs of both. */
-  readonly taskEnds: { readonly batches: number; readonly scoredImages: number; readonly flops: number };
+  /** What methods do when tasks end, over the run: batches looked at, held-back images scored, and the FLOPs of both; how often merges go through a model's entries. */
+  readonly taskEnds: { readonly batches: number; readonly scoredImages: number; readonly flops: number; readonly passes: number };
   /** Never charged. */
   readonly evaluation: { readonly times: number; readonly images: number; readonly flops: number };
   /** Peak of the compute device; where that is the host, with what lies in the host's memory by a method's choice. */
@@ -105,7 +112,7 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
     step,
     ...(charge ? { charge } : {}),
     startFlops: step.startFlops,
-    taskEnds: taskEndsOf(resolved, step),
+    taskEnds: await taskEndsOf(resolved, step),
     evaluation,
     memory: {
       peakBytes: Math.max(step.peakBytes, step.between.peakBytes) + (plan.engine.device === hostDevice ? step.hostBytes : 0),
@@ -119,23 +126,27 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
   return { ...forecast, ...(time ? { time } : {}), warnings: warningsOf(spec, forecast, options.runs) };
 }
 
-function taskEndsOf(resolved: Resolved, { between }: StepForecast): RunForecast["taskEnds"] {
-  const { plan, methods, scored, model } = resolved;
+async function taskEndsOf(resolved: Resolved, { between }: StepForecast): Promise<RunForecast["taskEnds"]> {
+  const { plan, methods, scored } = resolved;
   const { batchSize } = plan.spec.data;
-  const batches = plan.tasks.reduce((sum, { samples }) => sum + batchesAtTaskEnd(methods, { samples, batchSize }), 0);
-  const scoredImages = scored ? scoringWork(scored, model.config).reduce((sum, { images }) => sum + images, 0) : 0;
-  return { batches, scoredImages, flops: taskEndFlops(resolved, between.flops).reduce((sum, flops) => sum + flops, 0) };
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  return {
+    batches: sum(plan.tasks.map(({ samples }) => batchesAtTaskEnd(methods, { samples, batchSize }))),
+    scoredImages: scored ? sum(scoringWork(scored).map(({ images }) => images)) : 0,
+    flops: sum(taskEndFlops(resolved, between.flops)),
+    passes: sum(await methods.passes(plan.tasks.length)),
+  };
 }
 
 async function chargeOfRun(resolved: Resolved): Promise<RunForecast["charge"]> {
   const { spec, tasks } = resolved.plan;
   const { unit, accounting } = spec.budget;
-  const priced = pricedOf(resolved);
-  const price = await priceOf(spec, priced);
-  if (!price || !accounting || (unit !== "mafs" && unit !== "flops")) return undefined;
-  const multiplier = unit === "mafs" ? await chargedMultiplier(spec, priced, accounting) : 1;
+  if (!accounting || (unit !== "mafs" && unit !== "flops")) return undefined;
+  const price = await priceOf(spec, pricedOf(resolved));
+  if (!price) return undefined;
+  const { perStep, multiplier } = price;
   const counts = tasks.map(({ steps }) => steps);
-  return { unit, perStep: price.perStep, multiplier, total: chargedTotal(counts, price) };
+  return { unit, perStep, multiplier, total: chargedTotal(counts, price), accounting };
 }
 
 /** An evaluation before the first task, one after each that is due, those inside of tasks. */

@@ -9,7 +9,8 @@ import { excludedPairs, rowInfo, type TrainingRow } from "../training/batches.ts
 import type { TaskWork } from "../training/loop.ts";
 import { clipTokenizer, runFacts, stepOptions, taskWork } from "./assemble.ts";
 import { meanAsked, seenRows, withMethodRows } from "./method-rows.ts";
-import { knownClosedForm, learningSides, meteredAtMost, runStartFlops } from "./plan-cost.ts";
+import { knownClosedForm, learningSides, meteredAtMost, runStartOperations } from "./plan-cost.ts";
+import { forwardCost } from "./plan-forward.ts";
 import { fullBatch, type MeteredStep, meterStep, type PlannedBatch, type PlannedCourse } from "./plan-meter.ts";
 import { workOf } from "./plan-shape.ts";
 import { captionsAreHere } from "./plan-unopened.ts";
@@ -21,6 +22,8 @@ export interface StepForecast {
   readonly closedForm?: number;
   /** FLOPs on the run's own captions, the mean of some steps; on texts that fill the context where they are not there. */
   readonly metered: number;
+  /** What of that is computed again. */
+  readonly recomputed: number;
   /** Entries that all else reads or writes. */
   readonly elements: number;
   /** Why the engine's count is another than the closed form's. */
@@ -64,7 +67,8 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
     steps.push(await meterStep(config, options, batch, { methods, facts, rows: (sampled[i] ?? []).map(rowInfo), course }));
   if (steps.length === 0) steps.push(await meteredAtMost(spec, { model: resolved.model, methods, tasks: resolved.plan.tasks.length }));
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const metered = mean(steps.map(({ flops }) => flops)) * ofAllSteps(works, resolved, { facts, sampled });
+  const ofAll = ofAllSteps(works, resolved, { facts, sampled });
+  const metered = mean(steps.map(({ flops }) => flops)) * ofAll;
   const closedForm = knownClosedForm(spec, config, methods);
   const differences =
     closedForm === undefined ? [] : explained(resolved, batches.length > 0 ? batches : [fullBatch(config, spec.data.batchSize)]);
@@ -73,7 +77,8 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
   return {
     ...(closedForm === undefined ? {} : { closedForm }),
     metered,
-    elements: mean(steps.map(({ elements }) => elements)),
+    recomputed: mean(steps.map(({ recomputed }) => recomputed)) * ofAll,
+    elements: mean(steps.map(({ elements }) => elements)) * ofAll,
     differences,
     unexplained,
     agrees: Math.abs(unexplained) <= agreement,
@@ -83,11 +88,13 @@ export async function forecastStep(resolved: Resolved): Promise<StepForecast> {
     hostBytes: steps[0]?.hostBytes ?? 0,
     expertBytes: steps[0]?.expertBytes ?? 0,
     unreached: steps[0]?.unreached ?? [],
-    startFlops:
-      works.length > 0 ? (steps[0]?.startFlops ?? 0) : runStartFlops(spec, { ...resolved, pretraining: resolved.data.pretraining }),
-    between: steps[0]?.between ?? { flops: 0, peakBytes: 0 },
+    startFlops: works.length > 0 ? (steps[0]?.startFlops ?? 0) : startFlopsAtMost(resolved),
+    between: steps[0]?.between ?? { flops: 0, elements: 0, peakBytes: 0 },
   };
 }
+
+const startFlopsAtMost = ({ plan: { spec }, model, methods, data }: Resolved): number =>
+  runStartOperations(spec, { methods, pretraining: data.pretraining }, forwardCost(model.config, spec.model.precision, "products"));
 
 const courseOf = (works: readonly TaskWork[], contextLength: number): PlannedCourse => ({
   steps: works.map(({ steps }) => steps),

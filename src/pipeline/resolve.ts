@@ -18,7 +18,7 @@ import { createRandom } from "../util/random.ts";
 import { usedPlugins, usePlugins } from "./catalogues.ts";
 import { codeVersion } from "./code-version.ts";
 import { groupsOf } from "./groups.ts";
-import { holdBack, meanScoringFlops, type Scored } from "./held-out.ts";
+import { holdBack, type Scored } from "./held-out.ts";
 import { withFileDigests } from "./method-files.ts";
 import { methodsOf } from "./methods.ts";
 import { findModel, type ModelFinder, type ModelSource, methodModel, planModel } from "./model-source.ts";
@@ -70,8 +70,7 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   const replay = await replayPools(spec, stream, data);
   const samples = stream.tasks.reduce((sum, _, task) => sum + updatePool(stream, task).size, 0) / stream.tasks.length;
   const scored = heldOut && methods.scoring ? { heldOut, stream, scoring: methods.scoring, random: createRandom(spec.seed) } : undefined;
-  const scoringFlops = meanScoringFlops(scored, model.config);
-  const price = await priceOf(spec, { model, methods, tasks: stream.tasks.length, pretraining: data.pretraining, samples, scoringFlops });
+  const price = await priceOf(spec, { model, methods, tasks: stream.tasks.length, pretraining: data.pretraining, samples, scored });
   const steps = stepsPerTask(spec.budget, { batchSize: spec.data.batchSize, tasks: stream.tasks.length, ...(price ? { price } : {}) });
   const info = engineInfo();
   const plan = sealPlan({

@@ -5,7 +5,7 @@ import type { StoredPlan } from "../runs/run-reader.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import type { RunView } from "../runs/view.ts";
 import { formatDuration, formatFlops } from "../util/units.ts";
-import { chargedMultiplier, pricedOf, priceOf, taskEndFlops } from "./plan-cost.ts";
+import { pricedOf, priceOf, taskEndFlops } from "./plan-cost.ts";
 import { workOf } from "./plan-shape.ts";
 import { forecastStep } from "./plan-step.ts";
 import { plannedEvaluations } from "./planned-evaluations.ts";
@@ -62,10 +62,9 @@ async function costsOf(resolved: Resolved): Promise<Costs> {
   const { spec, tasks } = resolved.plan;
   const { unit, accounting } = spec.budget;
   if ((unit === "mafs" || unit === "flops") && accounting) {
-    const priced = pricedOf(resolved);
-    const price = await priceOf(spec, priced);
+    const price = await priceOf(spec, pricedOf(resolved));
     if (!price) throw new Error(`internal: a budget of ${unit} without a price`);
-    const multiplier = unit === "mafs" ? await chargedMultiplier(spec, priced, accounting) : 1;
+    const { multiplier } = price;
     return {
       start: price.runStart / multiplier,
       step: price.perStep / multiplier,
@@ -92,7 +91,8 @@ function evaluationOf(resolved: Resolved, { evaluations }: RunView): { readonly 
   };
 }
 
-function amountOf({ budget: { unit, total } }: RunSpec): string {
+function amountOf({ budget: { unit, total, accounting } }: RunSpec): string {
   if (unit === "time") return formatDuration(total);
-  return unit === "mafs" || unit === "flops" ? formatFlops(total, unit === "mafs" ? "MAF" : "FLOP") : `${total} ${unit}`;
+  if (unit !== "mafs" && unit !== "flops") return `${total} ${unit}`;
+  return `${formatFlops(total, unit === "mafs" ? "MAF" : "FLOP")}${accounting?.charge === "all" ? " of all operations" : ""}`;
 }

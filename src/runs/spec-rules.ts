@@ -2,7 +2,7 @@ import type { BatchSource } from "../mixtures/mixture.ts";
 import type { Problem } from "../util/config-problem.ts";
 import { type ConfigPath, formatPath, keyPlaceAt, type MapNode, nodeAt, placeAt } from "../util/config-tree.ts";
 import { sharesIn } from "./spec-mixture.ts";
-import { parseBudget } from "./spec-values.ts";
+import { type BudgetSpec, parseBudget } from "./spec-values.ts";
 
 /** What a rule may ask: the tree of what was written, and the plain value with defaults where the schema could give them. */
 interface Asked {
@@ -51,7 +51,7 @@ function budgetRules(asked: Asked): readonly Problem[] {
   const ofTime = ["step_time", "allowance"].map((name) => ["budget", name]);
   if (unit !== "time") {
     const ofFlops = { flops: [[...accounting, "multipliers"]], mafs: [], samples: [accounting], steps: [accounting] }[unit];
-    return [...ofFlops, ...ofTime].flatMap((path) => inert(asked, path, because));
+    return [...ofFlops, ...ofTime].flatMap((path) => inert(asked, path, because)).concat(chargeRules(asked, unit));
   }
   const problems = [...inert(asked, accounting, because)];
   if (read(asked, ["budget", "step_time"]) === undefined)
@@ -62,6 +62,21 @@ function budgetRules(asked: Asked): readonly Problem[] {
       fix: "evergreen plan --calibrate measures it",
     });
   return problems;
+}
+
+/** The closed form and the published table know products alone, and the memory of the device. */
+function chargeRules(asked: Asked, unit: BudgetSpec["unit"]): readonly Problem[] {
+  const accounting = ["budget", "accounting"];
+  const needed = { mafs: ["steps_from", "multipliers"], flops: ["steps_from"], samples: [], steps: [], time: [] }[unit];
+  if (read(asked, [...accounting, "charge"]) !== "all") return [];
+  return needed
+    .filter((key) => read(asked, [...accounting, key]) !== "metered")
+    .map((key) => ({
+      place: placeAt(asked.root, [...accounting, "charge"]),
+      path: formatPath([...accounting, key]),
+      message: "budget.accounting.charge: all charges what the published numbers do not know",
+      fix: `set budget.accounting.${key}: metered`,
+    }));
 }
 
 function optimiserRules(asked: Asked): readonly Problem[] {

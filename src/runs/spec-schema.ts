@@ -40,6 +40,12 @@ const accounting = z.strictObject({
     .enum(["fair", "published"])
     .default("fair")
     .describe("what methods do at a task's end is charged: fair, once; published, with every step, as arXiv:2408.14471 charges EWC"),
+  charge: z
+    .enum(["products", "all"])
+    .default("products")
+    .describe(
+      "products: matrix products, convolutions and attention, each once, as arXiv:2408.14471 counts; all: every operation, what is computed again, merges, and memory of offloaded state",
+    ),
   strict: z.boolean().default(false).describe("true to round steps down, so that the budget is never passed"),
 });
 const duration = z.string().refine((text) => (parseDuration(text) ?? 0) > 0);

@@ -1,4 +1,4 @@
-import type { Accounting } from "../budget/cost.ts";
+import type { Accounting, Charged } from "../budget/cost.ts";
 import { parseDuration } from "../util/units.ts";
 
 /** How much work a run or each of its tasks may take. */
@@ -22,6 +22,8 @@ export interface AccountingSpec {
   readonly stepsFrom: "closed-form" | "metered";
   /** Whether the end of a task is charged once or, as published, with every step. */
   readonly taskEnds: Accounting;
+  /** `all` is metered: it charges what is no product, what is computed again, what merges read and write, and state in the host's memory. */
+  readonly charge: Charged;
   /** Steps are rounded down, not to the nearest. */
   readonly strict: boolean;
 }

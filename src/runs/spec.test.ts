@@ -115,11 +115,19 @@ describe("errors", () => {
   test.each([
     [
       "30 PFLOP",
-      { unit: "flops", total: 3e16, accounting: { multipliers: "published", stepsFrom: "closed-form", taskEnds: "fair", strict: false } },
+      {
+        unit: "flops",
+        total: 3e16,
+        accounting: { multipliers: "published", stepsFrom: "closed-form", taskEnds: "fair", charge: "products", strict: false },
+      },
     ],
     [
       "1.8e9 GMAFs",
-      { unit: "mafs", total: 1.8e18, accounting: { multipliers: "published", stepsFrom: "closed-form", taskEnds: "fair", strict: false } },
+      {
+        unit: "mafs",
+        total: 1.8e18,
+        accounting: { multipliers: "published", stepsFrom: "closed-form", taskEnds: "fair", charge: "products", strict: false },
+      },
     ],
     ["1.2M samples", { unit: "samples", total: 1_200_000 }],
     ["3steps", { unit: "steps", total: 3 }],
@@ -139,6 +147,18 @@ describe("errors", () => {
     expect(problems([parity], { set: timed.slice(0, 1) })[0]).toContain("budget.step_time: a budget of time needs the time of a step");
     expect(problems([parity], { set: timed.slice(1) })[0]).toContain("budget.step_time: has no effect: budget.per_task is");
     expect(problems([parity], { set: ["budget.accounting.strict=true"] })[0]).toContain("budget.accounting: has no effect");
+  });
+
+  test("all operations are charged where steps and memory are metered, of FLOPs the steps alone", () => {
+    const asked = (text: string, ...accounting: readonly string[]) => [
+      `budget.per_task="${text}"`,
+      ...["charge=all", ...accounting].map((each) => `budget.accounting.${each}`),
+    ];
+    const missing = (set: readonly string[]) => problems([parity], { set }).map((line) => /budget\.accounting\.(\w+):/.exec(line)?.[1]);
+    expect(missing(asked("30 GMAF"))).toEqual(["steps_from", "multipliers"]);
+    expect(missing(asked("30 GFLOP"))).toEqual(["steps_from"]);
+    const { budget } = read([parity], { set: asked("30 GMAF", "steps_from=metered", "multipliers=metered") }).spec;
+    expect(budget.accounting).toMatchObject({ charge: "all" });
   });
 
   test.each([

@@ -164,7 +164,13 @@ function budgetOf({ perTask, total, accounting, stepTime, allowance }: Filled["b
 const usualAllowance = 0.1;
 
 /** It gives the published numbers of steps. */
-const defaultAccounting: AccountingSpec = { multipliers: "published", stepsFrom: "closed-form", taskEnds: "fair", strict: false };
+const defaultAccounting: AccountingSpec = {
+  multipliers: "published",
+  stepsFrom: "closed-form",
+  taskEnds: "fair",
+  charge: "products",
+  strict: false,
+};
 
 /** The configuration as `config.yaml` in `folder` holds it: complete, re-runnable, references to the environment kept as references. */
 export function renderConfig(parsed: ParsedSpec, folder: string, env: Environment): string {

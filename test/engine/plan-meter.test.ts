@@ -113,7 +113,10 @@ test.each(sides)("%s in two parts, computed again: towers that do not learn are 
   const texts = pack(fullBatch(config, 8).texts);
   const part = { rows: texts.rows, tokens: texts.ids.length, longest: texts.length };
   const step = { batch: 16, texts: [part, part], attention: 2.5, extraForwards: 2 };
-  expect((await meterStep(config, options, batch)).flops).toBe(engineFlops(workOf(config), learning, step));
+  const { flops, recomputed } = await meterStep(config, options, batch);
+  const work = workOf(config);
+  expect(flops).toBe(engineFlops(work, learning, step));
+  expect(flops - recomputed).toBe(engineFlops(work, learning, { ...step, extraForwards: 0 }));
 });
 
 test("a ResNet's convolutions and pool are the closed form", async () => {

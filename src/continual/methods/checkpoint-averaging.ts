@@ -20,6 +20,7 @@ export default defineMethod({
   }),
   build: ({ k, every, start }) => ({
     holds: () => ({ models: k }),
+    passes: () => k + 1,
     init: (): Memory => ({ kept: [], every: 1 }),
     startTask: ({ model, steps }): Memory => {
       refuseAdapters("checkpoint-averaging", model);

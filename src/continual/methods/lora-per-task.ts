@@ -27,6 +27,8 @@ export default defineMethod({
       ...hooks,
       trainable,
       holds: (tasks) => ({ adapterSets: Math.max(0, tasks - 2) }),
+      // Of each task the product, then the first weights and what is shipped.
+      passes: (task) => task + 3,
       init: (): Memory => ({ experts: [] }),
       endTask: ({ model }: TaskContext, { experts }: Memory): Memory => {
         return { experts: [...experts, snapshot(allWeights(model), trainable)] };

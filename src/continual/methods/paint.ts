@@ -12,7 +12,7 @@ export default defineMethod({
     // Its copy of the weights is in no published table.
     budget: {},
     scoring: { of: ["task", "earlier", "retention"], calls: steps + 1, perSet },
-    ...interpolating("paint", async (scoreAt) => {
+    ...interpolating("paint", { steps }, async (scoreAt) => {
       let best = { share: 1, value: Number.NEGATIVE_INFINITY };
       // From the trained weights back: of equals, the one that keeps more of what was learned.
       for (let part = steps; part >= 0; part--) {

@@ -16,7 +16,7 @@ export default defineMethod({
     // Its copy of the weights is in no published table.
     budget: {},
     scoring: { of: ["retention"], calls: steps + 1 + Number(floor === undefined), perSet },
-    ...interpolating("rewind", async (scoreAt, task) => {
+    ...interpolating("rewind", { steps }, async (scoreAt, task) => {
       const least = floor ?? retained(await task.score(await task.origin())) - drop;
       for (let part = steps; part >= 0; part--) {
         const share = part / steps;

@@ -3,7 +3,7 @@ import type { Weights } from "../../engine/tensor.ts";
 import { recencies } from "../../merging/shares.ts";
 import { importanceBatches } from "../fisher.ts";
 import { defineMethod, type Method } from "../method.ts";
-import { type Chain, deployed, holdings, measured, started, unmerged } from "../temporal.ts";
+import { type Chain, deployed, holdings, measured, passesOf, started, unmerged } from "../temporal.ts";
 import { temporalLineage } from "../temporal-lineage.ts";
 import { operatorsOf, type TemporalRule } from "../temporal-rule.ts";
 
@@ -56,6 +56,7 @@ export default defineMethod({
     const { maxSamples } = rule;
     return {
       holds: (tasks) => holdings(rule, tasks),
+      passes: (task) => passesOf(rule, task),
       init: (task): Promise<Chain> => unmerged(rule, task),
       ...(maxSamples === undefined ? {} : measuring(rule, maxSamples)),
       async flow(expert: Weights, task, chain: Chain) {
