@@ -1,4 +1,5 @@
 import type { RunForecast } from "../pipeline/plan-run.ts";
+import { accountingName } from "../runs/spec-values.ts";
 import { formatBytes, formatDuration, formatFlops } from "../util/units.ts";
 import { say, sayFacts, sayTable } from "./output.ts";
 
@@ -70,7 +71,7 @@ function factsOf(plan: RunForecast): readonly Fact[] {
     ["start of the run", startFlops > 0 ? formatFlops(startFlops) : undefined],
     ["ends of tasks", taskEndsText(taskEnds)],
     ["charged", charge && chargeText(charge)],
-    ["", charge && accountingText(charge)],
+    ["", charge && accountingName(charge)],
     ["evaluation", `${evaluation.times} times up to ${evaluation.images} images, ${formatFlops(evaluation.flops)}, never charged`],
     ["memory", `${formatBytes(memory.peakBytes)} at the peak, of ${formatBytes(memory.limitBytes)}`],
     ["", memory.hostBytes === 0 ? undefined : `${formatBytes(memory.hostBytes)} of state offloaded to the host's memory, in no multiplier`],
@@ -110,14 +111,6 @@ function chargeText(charge: NonNullable<RunForecast["charge"]>): string {
   const name = unitOf(charge);
   const factor = unit === "mafs" && Number.isFinite(multiplier) ? `, memory × ${Number(multiplier.toFixed(4))}` : "";
   return `${formatFlops(total, name)}, ${formatFlops(perStep, name)} a step${factor}`;
-}
-
-/** How the charge was worked out, in the order of the keys. */
-function accountingText({ unit, accounting }: NonNullable<RunForecast["charge"]>): string {
-  const { multipliers, stepsFrom, taskEnds, charge } = accounting;
-  const counted = `${charge === "all" ? "all operations" : "products"} ${stepsFrom === "metered" ? "metered" : "in closed form"}`;
-  const ends = taskEnds === "fair" ? "what lies beside steps once" : "ends of tasks with every step";
-  return [counted, ...(unit === "mafs" ? [`${multipliers} memory`] : []), ends].join(", ");
 }
 
 const operationsOf = ({ step }: RunForecast): number => step.metered + step.elements;

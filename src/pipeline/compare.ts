@@ -11,11 +11,13 @@ import {
   configDifferences,
   type Difference,
   type Refused,
+  refuseAccountings,
 } from "../report/comparison.ts";
 import { mainEvaluations } from "../report/content.ts";
 import type { SeedGroup } from "../report/seed-table.ts";
 import type { RunReader } from "../runs/run-reader.ts";
 import { readRunSpec } from "../runs/run-spec.ts";
+import { accountingName } from "../runs/spec-values.ts";
 import { viewOf } from "../runs/view.ts";
 import { pairedChange } from "./paired-change.ts";
 import { comparedGroups, seedGroups } from "./seed-groups.ts";
@@ -37,6 +39,8 @@ export interface CompareOptions {
   readonly presets: string;
   /** The last evaluation of each run in place of the one at equal samples. */
   readonly last: boolean;
+  /** Compare runs that were charged in different ways. */
+  readonly force: boolean;
 }
 
 interface Opened extends ComparableRun {
@@ -47,6 +51,7 @@ interface Opened extends ComparableRun {
 /** Compares finished or running runs from what they stored; trains and scores nothing. */
 export async function compareRuns(readers: readonly RunReader[], options: CompareOptions): Promise<Comparison> {
   const runs = readers.map((reader) => open(reader, options));
+  if (!options.force) refuseAccountings(runs);
   // Sets are compared only where both runs have the same data, so the first run's will do.
   const data = await dataOf(readers[0], options);
   const rows = options.last ? runs.map(({ view }) => mainEvaluations(view).findLast(({ scores }) => scores)) : atEqualSamples(runs);
@@ -85,6 +90,7 @@ function open(reader: RunReader, { env, presets }: CompareOptions): Opened {
   const { folder } = reader;
   const plan = reader.plan();
   const { spec } = readRunSpec(folder, { env, presets });
+  const accounting = accountingName(spec.budget);
   return {
     id: reader.record().id,
     // As it lies there: what it takes from the environment stays a reference and is never shown.
@@ -92,6 +98,7 @@ function open(reader: RunReader, { env, presets }: CompareOptions): Opened {
     sources: plan.sources,
     view: viewOf(reader.events(), plan),
     batchSize: spec.data.batchSize,
+    ...(accounting === undefined ? {} : { accounting }),
     folder,
     seed: spec.seed,
   };

@@ -74,7 +74,7 @@ test("a budget of MAFs is told in FLOPs at the method's memory: both sides of th
   expect((found.budget * 0.2551) / 400e9).toBeCloseTo(1, 12);
   const planned = found.tasks.reduce((sum, { steps, beside }) => sum + steps.planned + beside.planned, 0);
   expect((planned * 0.2551) / (plan.charge?.total ?? Number.NaN)).toBeCloseTo(1, 12);
-  expect(found.given).toBe("200.0 GMAF a task");
+  expect(found.given).toBe("200.0 GMAF a task, products in closed form, published memory, what lies beside steps once");
 }, 30_000);
 
 test("a budget of time allows what its milliseconds give at the time of a step", async () => {

@@ -3,6 +3,7 @@ import { type KernelTable, useKernels } from "../engine/kernels.ts";
 import type { RunSpending, Spending } from "../report/budget-figure.ts";
 import type { StoredPlan } from "../runs/run-reader.ts";
 import type { RunSpec } from "../runs/spec.ts";
+import { accountingName } from "../runs/spec-values.ts";
 import type { RunView } from "../runs/view.ts";
 import { formatDuration, formatFlops } from "../util/units.ts";
 import { pricedOf, priceOf, taskEndFlops } from "./plan-cost.ts";
@@ -53,7 +54,13 @@ export async function spendingOfRun(
       };
     }),
     budget: allowed + others,
-    given: `${amountOf(spec)}${scope === "task" ? " a task" : ""}${others > 0 ? ", and what lies beside steps" : ""}`,
+    given: [
+      `${amountOf(spec)}${scope === "task" ? " a task" : ""}`,
+      accountingName(spec.budget) ?? [],
+      others > 0 ? "and what lies beside steps" : [],
+    ]
+      .flat()
+      .join(", "),
     ...(costs.multiplier === undefined ? {} : { multiplier: costs.multiplier }),
   };
 }
@@ -91,8 +98,7 @@ function evaluationOf(resolved: Resolved, { evaluations }: RunView): { readonly 
   };
 }
 
-function amountOf({ budget: { unit, total, accounting } }: RunSpec): string {
+function amountOf({ budget: { unit, total } }: RunSpec): string {
   if (unit === "time") return formatDuration(total);
-  if (unit !== "mafs" && unit !== "flops") return `${total} ${unit}`;
-  return `${formatFlops(total, unit === "mafs" ? "MAF" : "FLOP")}${accounting?.charge === "all" ? " of all operations" : ""}`;
+  return unit === "mafs" || unit === "flops" ? formatFlops(total, unit === "mafs" ? "MAF" : "FLOP") : `${total} ${unit}`;
 }

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "vitest";
 import type { Measurement } from "../runs/measurement.ts";
 import { type EvaluationView, emptyView, type RunView } from "../runs/view.ts";
-import { atEqualSamples, type ComparableRun, comparableSets, configDifferences, scoresTable, verdictOf } from "./comparison.ts";
+import {
+  atEqualSamples,
+  type ComparableRun,
+  comparableSets,
+  configDifferences,
+  refuseAccountings,
+  scoresTable,
+  verdictOf,
+} from "./comparison.ts";
 
 const measured = (value: number, metric = "acc1"): Measurement => ({ metric, value, unit: "share", samples: 100 });
 
@@ -79,6 +87,14 @@ test("an interval that holds zero is a tie", () => {
   expect(verdictOf({ value: -0.02, interval: [-0.03, -0.001] })).toBe("worse");
   expect(verdictOf({ value: -0.02 })).toBe("unpaired");
   expect(verdictOf(undefined)).toBe("unpaired");
+});
+
+test("runs that were charged in two ways are refused; those whose steps were counted go with any", () => {
+  const fair = { id: "a", accounting: "fair" };
+  expect(() => refuseAccountings([fair, { id: "b" }, { id: "c", accounting: "fair" }])).not.toThrow();
+  expect(() => refuseAccountings([{ id: "b" }, fair, { id: "c", accounting: "published" }])).toThrow(
+    expect.objectContaining({ code: "EG-3125", message: expect.stringMatching(/^c is charged by "published", a by "fair":/) as string }),
+  );
 });
 
 test("the table says how far each run is from the first, and how sure that is", () => {

@@ -1,6 +1,7 @@
 import type { Measurement } from "../runs/measurement.ts";
 import type { PlannedSource } from "../runs/plan.ts";
 import type { EvaluationView, RunView } from "../runs/view.ts";
+import { EvergreenError } from "../util/errors.ts";
 import { mainEvaluations } from "./content.ts";
 import { pointsWithInterval, withInterval } from "./numbers.ts";
 import type { Table } from "./table.ts";
@@ -14,6 +15,24 @@ export interface ComparableRun {
   readonly view: RunView;
   /** Rows of a batch. */
   readonly batchSize: number;
+  /** How its budget was charged, in words; absent where steps, samples or time are counted. */
+  readonly accounting?: string;
+}
+
+/** A budget buys other steps under another accounting. @throws {EvergreenError} for runs that were charged in more than one way. */
+export function refuseAccountings(runs: readonly Pick<ComparableRun, "id" | "accounting">[]): void {
+  const charged = runs.filter(({ accounting }) => accounting !== undefined);
+  const [first] = charged;
+  const other = charged.find(({ accounting }) => accounting !== first?.accounting);
+  if (!first || !other) return;
+  throw new EvergreenError(
+    `${other.id} is charged by "${other.accounting}", ${first.id} by "${first.accounting}": the same budget is not the same work`,
+    {
+      code: "EG-3125",
+      exit: "config",
+      fix: "give both runs one budget.accounting, or compare them all the same: --force",
+    },
+  );
 }
 
 /** A setting in which runs differ; one value a run, undefined where a run does not set it. */

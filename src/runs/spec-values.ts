@@ -28,6 +28,15 @@ export interface AccountingSpec {
   readonly strict: boolean;
 }
 
+/** How a budget of FLOPs or MAFs was charged, in words; undefined where steps, samples or time are counted. */
+export function accountingName({ unit, accounting }: Pick<BudgetSpec, "unit" | "accounting">): string | undefined {
+  if (!accounting) return undefined;
+  const { multipliers, stepsFrom, taskEnds, charge } = accounting;
+  const counted = `${charge === "all" ? "all operations" : "products"} ${stepsFrom === "metered" ? "metered" : "in closed form"}`;
+  const ends = taskEnds === "fair" ? "what lies beside steps once" : "ends of tasks with every step";
+  return [counted, ...(unit === "mafs" ? [`${multipliers} memory`] : []), ends].join(", ");
+}
+
 type Amount = Pick<BudgetSpec, "unit" | "total">;
 
 const scales: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18 };

@@ -15,6 +15,7 @@ export const usage = {
     ...storeFlags,
     sets: { type: "boolean", help: "every set as well" },
     last: { type: "boolean", help: "the last evaluation of each run, not that at equal samples" },
+    force: { type: "boolean", help: "runs whose budgets were charged in different ways too" },
     markdown: { type: "boolean", help: "tables as Markdown" },
     "fail-on": {
       type: "string",
@@ -44,7 +45,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { compareRuns } = await import("../../pipeline/compare.ts");
   const comparison = await compareRuns(
     rest.map((reference) => store.find(reference, flags.project)),
-    { env: process.env, presets: presetFolder, last: flags.last === true },
+    { env: process.env, presets: presetFolder, last: flags.last === true, force: flags.force === true },
   );
   const failures = limits.flatMap((limit) => judged(limit, comparison));
   if (flags.json) process.stdout.write(`${JSON.stringify({ ...comparison, failures })}\n`);
