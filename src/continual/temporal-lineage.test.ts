@@ -14,7 +14,6 @@ const rule = (over: Partial<TemporalRule>): TemporalRule => ({
   recency: "uniform",
   reverse: false,
   includeBase: false,
-  guard: "warn",
   ...over,
 });
 const means = { operators: { image: linear, text: linear }, measures: new Map() };

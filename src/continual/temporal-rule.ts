@@ -27,7 +27,7 @@ export interface TemporalRule extends TowerRule {
   readonly reverse: boolean;
   readonly includeBase: boolean;
   readonly towers?: Readonly<Partial<Record<TowerName, Partial<TowerRule>>>> | undefined;
-  readonly guard: "warn" | "stop";
+  readonly guard?: "warn" | "stop" | undefined;
   /** Samples of each task whose statistics go into the merge, for the operators that need them. */
   readonly maxSamples?: number | undefined;
 }

@@ -11,9 +11,9 @@ describe("the guard of merges over scalars θ0 = 0, θ_i", () => {
     close(deploy, [1, 0]);
   });
 
-  test("a merge whose loss is more than twice that of what was merged is told of, and ends the run where it is to stop", async () => {
+  test("a merge whose loss is more than twice that of what was merged ends the run, or is told of where it is only to warn", async () => {
     const lossOf = (merged: number) => (value: number) => (value === 0.5 ? merged : value === 1 ? 2 : 1);
-    const { warnings, probed } = await scalars({ weight: 0.5 }, [1, 2], { loss: lossOf(4.01) });
+    const { warnings, probed } = await scalars({ weight: 0.5, guard: "warn" }, [1, 2], { loss: lossOf(4.01) });
     expect(probed).toEqual([
       [1, 0.5, 0],
       [2, 1.25, 0.5],
@@ -24,7 +24,8 @@ describe("the guard of merges over scalars θ0 = 0, θ_i", () => {
       ),
     ]);
     expect((await scalars({ weight: 0.5 }, [1, 2], { loss: lossOf(4) })).warnings).toEqual([]);
-    await expect(scalars({ weight: 0.5, guard: "stop" }, [1], { loss: lossOf(4.01) })).rejects.toMatchObject({ code: "EG-7151" });
+    for (const guard of [undefined, "stop"])
+      await expect(scalars({ weight: 0.5, guard }, [1], { loss: lossOf(4.01) })).rejects.toMatchObject({ code: "EG-7151" });
     const cells = await scalars({ start: "anchored", deploy: "all", weight: 0.5 }, [1, 2]);
     expect(cells.probed).toEqual([
       [1, 0.5, 0],
@@ -43,6 +44,7 @@ describe("the guard of merges over scalars θ0 = 0, θ_i", () => {
     close((await scalars({ start: "zs", operator }, [1, 1, 1, 1])).deploy, [0.1, 0.11, 0.111, 0.1111]);
     const loose = { start: "zs", operator: { name: "task-arithmetic", lambda: 1 }, guard: "stop" };
     expect((await scalars(loose, [1, 1])).deploy).toEqual([1, 2]);
+    expect((await scalars({ ...loose, guard: undefined }, [1, 1, 1])).warnings).toContainEqual(expect.stringMatching(/3\.00 times as far/));
     await expect(scalars(loose, [1, 1, 1])).rejects.toThrow(/3\.00 times as far from the base/);
     // Experts that start from the merge: 1, 3, 7 from the base, where the experts are 1, 2, 4.
     await expect(scalars({ ...loose, start: "unrolled" }, [1, 2, 4])).rejects.toThrow(/3\.00 times as far from the base/);

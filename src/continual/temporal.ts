@@ -280,7 +280,8 @@ function tell(
   if (said === undefined) return;
   const message = `task ${task.task + 1}, ${place}: ${said.message}`;
   const fix = "lower the operator's lambda, or take another operator";
-  if (guard === "stop" && said.isTooFar) throw new EvergreenError(`merge: ${message}`, { code: "EG-7151", exit: "numerics", fix });
+  const isEnd = { "unless warn": guard !== "warn", "where stop": guard === "stop", never: false }[said.ends];
+  if (isEnd) throw new EvergreenError(`merge: ${message}`, { code: "EG-7151", exit: "numerics", fix });
   task.warn("EG-7151", `${message}; ${fix}`);
 }
 

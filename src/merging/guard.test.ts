@@ -36,9 +36,9 @@ test.each([0.5, 0.85, 0.9, 0.95])("EMA with w = %s never warns", async (w) => {
 test("growth above the limit warns at once, three rises by a quarter only above 1", () => {
   expect(growthWarning([])).toBeUndefined();
   expect(growthWarning([2])).toBeUndefined();
-  expect(growthWarning([2.1])).toMatchObject({ message: expect.stringMatching(/2\.10 times as far/), isTooFar: true });
+  expect(growthWarning([2.1])).toMatchObject({ message: expect.stringMatching(/2\.10 times as far/), ends: "where stop" });
   expect(growthWarning([2.1], 3)).toBeUndefined();
-  expect(growthWarning([0.6, 0.8, 1.1, 1.4])).toMatchObject({ message: expect.stringMatching(/last three merges/), isTooFar: false });
+  expect(growthWarning([0.6, 0.8, 1.1, 1.4])).toMatchObject({ message: expect.stringMatching(/last three merges/), ends: "never" });
   expect(growthWarning([0.6, 0.8, 1.1, 1.3])).toBeUndefined();
   expect(growthWarning([0.2, 0.3, 0.4, 0.6])).toBeUndefined();
   expect(growthWarning([0.8, 1.1, 1.4])).toBeUndefined();

@@ -19,8 +19,8 @@ const rise = 1.25;
 /** What is wrong with a chain of merges. */
 export interface GrowthWarning {
   readonly message: string;
-  /** Beyond the limit, not only on the way there: what ends a run that is asked to stop. */
-  readonly isTooFar: boolean;
+  /** Whether it ends a run: unless that is asked to warn alone, where it is asked to stop, or never. */
+  readonly ends: "unless warn" | "where stop" | "never";
 }
 
 /**
@@ -32,13 +32,13 @@ export function growthWarning(history: readonly number[], limit = growthLimit): 
   if (newest === undefined) return undefined;
   if (newest > limit) {
     const message = `the merged weights lie ${newest.toPrecision(3)} times as far from the base as the models do, more than ${limit}`;
-    return { message, isTooFar: true };
+    return { message, ends: "where stop" };
   }
   const recent = history.slice(-4);
   const rises = recent.slice(1).every((growth, i) => growth > rise * (recent[i] as number));
   if (recent.length < 4 || !rises || newest <= 1) return undefined;
   const message = `the distance from the base grew by more than 25 % in each of the last three merges, to ${newest.toPrecision(3)} times that of the models`;
-  return { message, isTooFar: false };
+  return { message, ends: "never" };
 }
 
 /** Loss of merged weights over that of the worse of what was merged, beyond which the merge is doubted. */
@@ -57,7 +57,7 @@ export function lossWarning({
   if (merged <= lossLimit * Math.max(fresh, old)) return undefined;
   const shown = [merged, fresh, old].map((each) => each.toPrecision(3));
   const message = `the merged weights' loss on replayed and pretraining samples is ${shown[0]}, more than twice that of the new weights (${shown[1]}) and of the old (${shown[2]})`;
-  return { message, isTooFar: true };
+  return { message, ends: "unless warn" };
 }
 
 /** Entries that are no numbers; nothing of them is written. */

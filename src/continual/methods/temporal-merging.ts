@@ -49,8 +49,10 @@ export default defineMethod({
     maxSamples: z.int().min(1).optional().describe("samples of each task that fisher and regmean measure what they need on; only for them"),
     guard: z
       .enum(["warn", "stop"])
-      .default("warn")
-      .describe("what happens when merges lead ever farther away, or lose what went into them"),
+      .optional()
+      .describe(
+        "what a doubtful merge does: warn, only tell; stop, end the run; when absent one that loses what went into it ends the run, and one that leads far away is told of",
+      ),
   }),
   build(rule: TemporalRule) {
     const { maxSamples } = rule;
