@@ -33,29 +33,33 @@ export interface NamedMethod {
 export type MethodStates = readonly StateTree[];
 
 /** Hooks that one method of a run may have: two would each throw the other's result away. */
-const single = ["adapt", "expert", "flow"] as const;
+const single = ["adapt", "expert", "flow", "ensemble"] as const;
 
 /**
  * Methods listed together. Losses and penalties add; gradients, states and rewritten weights go through in the listed order.
- * @throws {EvergreenError} for two methods that both decide what a task leaves, where the weights go, or what stands beside the layers; and for one that asks for rows without limit.
+ * @throws {EvergreenError} for two methods that both decide what a task leaves, where the weights go, or what stands beside the layers; for one that looks at the shipped model where several are shipped as
+ * one; and for one that asks for rows without limit.
  */
 export function compose(list: readonly NamedMethod[]): Methods {
   for (const hook of single) {
     const having = list.filter(({ method }) => method[hook]);
-    if (having.length > 1)
-      throw new EvergreenError(
-        `methods: ${having.map(({ name }) => name).join(" and ")} cannot be listed together: each decides ${decides[hook]}`,
-        {
-          code: "EG-3106",
-          exit: "config",
-          fix: "keep one of them",
-        },
-      );
+    if (having.length > 1) throw clash(having, `each decides ${decides[hook]}`);
   }
+  const several = list.filter(({ method }) => method.ensemble);
+  const looking = list.filter(({ method }) => method.shipped);
+  if (several.length > 0 && looking.length > 0)
+    throw clash([...looking, ...several], "one looks at the model that the other ships as several");
   const endless = list.find(({ method }) => method.rows && !method.mostRows);
   if (endless) throw rowsError(`method ${endless.name} asks for rows of its own (\`rows\`) and does not say how many at most`);
   return new Methods(list);
 }
+
+const clash = (apart: readonly NamedMethod[], why: string): EvergreenError =>
+  new EvergreenError(`methods: ${apart.map(({ name }) => name).join(" and ")} cannot be listed together: ${why}`, {
+    code: "EG-3106",
+    exit: "config",
+    fix: "keep one of them",
+  });
 
 /** Told to who wrote a method: loaders hold room for as many rows as it says. */
 const rowsError = (message: string): EvergreenError =>
@@ -75,6 +79,7 @@ const betweenTasks: ReadonlySet<string> = new Set([
   "endTask",
   "expert",
   "flow",
+  "ensemble",
   "shipped",
 ] satisfies (keyof Method)[]);
 
@@ -82,6 +87,7 @@ const decides = {
   adapt: "what stands beside the model's layers",
   expert: "what a task leaves",
   flow: "what is shipped and what the next task starts from",
+  ensemble: "which models are shipped as one",
 } as const;
 
 /** What a run calls in place of its methods, one by one. */
@@ -100,6 +106,9 @@ export class Methods {
   /** True where what is shipped is not simply what was trained. */
   get decidesWeights(): boolean {
     return this.parts.some(({ expert, flow }) => (expert ?? flow) !== undefined);
+  }
+  get shipsEnsembles(): boolean {
+    return this.parts.some(({ ensemble }) => ensemble !== undefined);
   }
   /** The name of the method that decides where weights go. */
   get deciding(): string {
@@ -249,6 +258,12 @@ export class Methods {
   async expert(trained: Weights, task: TaskContext, states: MethodStates): Promise<Weights> {
     const i = this.parts.findIndex((part) => part.expert);
     return (await called(() => this.parts[i]?.expert?.(trained, task, states[i] ?? null))) ?? trained;
+  }
+
+  /** Names of the models that are shipped as one after a task, the deployed one last; none where a model stands for itself. */
+  ensemble(task: number): readonly string[] {
+    const names = this.parts.find((part) => part.ensemble)?.ensemble?.(task) ?? [];
+    return names.length > 1 ? names : [];
   }
 
   /** Where the weights go after a task, with all states. */
