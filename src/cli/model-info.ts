@@ -32,6 +32,8 @@ export interface ModelInfo {
   /** What similarities are multiplied by: the exponential of what the file holds. */
   readonly logitScale: number;
   readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
+  /** Files of the models that are one by their largest logits, this the last of them; none where it is a model by itself. */
+  readonly ensemble: OpenedModel["members"];
 }
 
 /** `evergreen model info`. Needs no engine. */
@@ -40,7 +42,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!parsed) return 0;
   const { flags, rest } = parsed;
   const path = findModelFile(rest[0] ?? "", flags.runs);
-  const info = await describe(path, await openModelFolder(path, flags.arch === undefined ? {} : { arch: flags.arch }));
+  const info = await describe(
+    path,
+    await openModelFolder(path, { ofEnsemble: true, ...(flags.arch === undefined ? {} : { arch: flags.arch }) }),
+  );
   process.stdout.write(flags.json ? `${JSON.stringify(info)}\n` : page(info));
   return 0;
 }
@@ -62,6 +67,7 @@ async function describe(path: string, opened: OpenedModel): Promise<ModelInfo> {
     preprocess,
     logitScale: Math.exp(await logarithmOfScale(opened)),
     files: await Promise.all(opened.files.map(async (file) => ({ path: file, bytes: statSync(file).size, sha256: await hashFile(file) }))),
+    ensemble: opened.members,
   };
 }
 
@@ -115,6 +121,9 @@ function page(info: ModelInfo): string {
         `${info.files.length === 1 ? "" : `${path}, `}${formatBytes(bytes)}, sha256 ${sha256}`,
       ]),
     ),
+    ...(info.ensemble.length > 0
+      ? { "one of": `${info.ensemble.length} models whose largest logits count: ${info.ensemble.map(({ path }) => path).join(", ")}` }
+      : {}),
   };
   const width = Math.max(...Object.keys(rows).map((name) => name.length));
   return Object.entries(rows)

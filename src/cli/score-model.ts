@@ -3,11 +3,12 @@ import type { DataSource, SampleId } from "../data/source.ts";
 import { setThreads } from "../engine/facts.ts";
 import { useKernels } from "../engine/kernels.ts";
 import { defaultMemoryLimit, limitMemory } from "../engine/memory.ts";
-import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
+import { handOver, keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import { type Clip, computeWeights, type Precision } from "../models/clip.ts";
-import { loadModel } from "../models/load.ts";
-import { openModelFolder } from "../models/model-folder.ts";
+import { readModel } from "../models/load.ts";
+import { type OpenedModel, openModelFolder } from "../models/model-folder.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
+import { openRivals } from "../models/rivals.ts";
 import { clipTokenizer, imagePreprocess } from "../pipeline/assemble.ts";
 import { usedPlugins, usePlugins } from "../pipeline/catalogues.ts";
 import { codeVersion } from "../pipeline/code-version.ts";
@@ -76,6 +77,8 @@ export interface ScoreSheet {
     readonly arch: string | undefined;
     readonly digest: string;
     readonly preprocessing: ImagePreprocess;
+    /** How many models are scored as one, by their largest logits; 1 for a model by itself. */
+    readonly models: number;
   };
   readonly rows: readonly ScoreRow[];
   readonly scores: Scores;
@@ -87,13 +90,21 @@ export interface ScoreSheet {
 export async function scoreModel(request: ScoreRequest): Promise<ScoreSheet> {
   const arch = request.arch === undefined ? {} : { arch: request.arch };
   prepareEngine();
-  const opened = await openModelFolder(request.model, arch);
+  const opened = await openModelFolder(request.model, { ...arch, ofEnsemble: true });
+  const rivals = await openRivals(opened, arch);
   const scorer = await openScorer(request, opened.preprocess);
   try {
     const digest = await weightsDigest(opened.files);
-    const { model, preprocess } = await loadModel(request.model, arch);
-    const { rows, scores } = await scorer.score(model, digest);
-    const described = { path: request.model, arch: opened.architecture, digest, preprocessing: preprocess };
+    const model = readModel(opened);
+    const { rows, scores } = await scorer.score(model, digest, rivals);
+    release(model);
+    const described = {
+      path: request.model,
+      arch: opened.architecture,
+      digest,
+      preprocessing: opened.preprocess,
+      models: 1 + rivals.length,
+    };
     return { model: described, rows, scores, leftOut: scorer.leftOut };
   } finally {
     await scorer.close();
@@ -113,7 +124,8 @@ export interface Scorer {
   readonly digest: string;
   /** Sets that the evaluator asked for cannot score. */
   readonly leftOut: readonly string[];
-  score(model: Clip, digest: string): Promise<Pick<ScoreSheet, "rows" | "scores">>;
+  /** A model, with the others where it is one of an ensemble: those are read for each use. */
+  score(model: Clip, digest: string, rivals?: readonly OpenedModel[]): Promise<Pick<ScoreSheet, "rows" | "scores">>;
   close(): Promise<void>;
 }
 
@@ -159,9 +171,10 @@ export async function openScorer(request: ScoreRequest, preprocess: ImagePreproc
   return {
     digest: hashOf([codeOf({ code: codeVersion(), ...usedPlugins(evaluator) }), shared, preprocessing, known]),
     leftOut,
-    async score(model, digest) {
+    async score(model, digest, opened = []) {
       const compute = scope(() => keep(computeWeights(model, precision)));
-      const events = await evaluateAll(compute, { task: -1, step: 0, state: "live" }, options, streamed);
+      const rivals = opened.map((each) => () => computeWeights(handOver(readModel(each)), precision));
+      const events = await evaluateAll({ compute, rivals }, { task: -1, step: 0, state: "live" }, options, streamed);
       const scored = events?.find((event) => event.type === "scored");
       if (!scored) throw new Error("internal: an evaluation without a stop gave no scores");
       const rows = (events ?? []).flatMap((event): readonly ScoreRow[] => {

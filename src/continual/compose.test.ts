@@ -26,3 +26,21 @@ test("one that asks for more than its limit is told by name, step and numbers", 
     expect.objectContaining({ code: "EG-3113", message: "method asks: `rows` asks for 3 in step 3 of task 2, `mostRows` says 2" }),
   );
 });
+
+test("a method that looks at the shipped model is refused where several are shipped as one; a single model is no ensemble", () => {
+  const several = { ensemble: (task: number) => ["first", "second"].slice(0, task + 1) };
+  expect(() => asking(several).list).not.toThrow();
+  expect(() =>
+    compose([
+      { name: "ships", method: several },
+      { name: "looks", method: { shipped: () => null } },
+    ]),
+  ).toThrow(
+    expect.objectContaining({
+      code: "EG-3106",
+      message: expect.stringMatching(/^methods: looks and ships cannot be listed together/) as string,
+    }),
+  );
+  expect([0, 1].map((task) => asking(several).ensemble(task))).toEqual([[], ["first", "second"]]);
+  expect([asking(several).shipsEnsembles, asking({}).shipsEnsembles]).toEqual([true, false]);
+});

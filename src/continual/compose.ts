@@ -3,8 +3,8 @@ import type { StateTree, Tensor, Weights } from "../engine/tensor.ts";
 import type { ClipConfig } from "../models/architecture.ts";
 import type { Clip } from "../models/clip.ts";
 import type { Adapters } from "../nn/adapter.ts";
-import { EvergreenError } from "../util/errors.ts";
 import type { Random } from "../util/random.ts";
+import { type NamedMethod, refuseTogether, rowsError } from "./listed.ts";
 import type {
   AppliedStep,
   FeatureContext,
@@ -23,47 +23,16 @@ import type {
 } from "./method.ts";
 import { type Pull, sumOfPulls } from "./spring.ts";
 
-/** A method by the name that the run file gives it. */
-export interface NamedMethod {
-  readonly name: string;
-  readonly method: Method;
-}
+export type { NamedMethod } from "./listed.ts";
 
 /** One state a method, in the order of the list; null for one that has none. Their tensors live until they are replaced or released. */
 export type MethodStates = readonly StateTree[];
 
-/** Hooks that one method of a run may have: two would each throw the other's result away. */
-const single = ["adapt", "expert", "flow"] as const;
-
-/**
- * Methods listed together. Losses and penalties add; gradients, states and rewritten weights go through in the listed order.
- * @throws {EvergreenError} for two methods that both decide what a task leaves, where the weights go, or what stands beside the layers; and for one that asks for rows without limit.
- */
+/** Methods listed together. Losses and penalties add; gradients, states and rewritten weights go through in the listed order. @throws {EvergreenError}: see {@link refuseTogether}. */
 export function compose(list: readonly NamedMethod[]): Methods {
-  for (const hook of single) {
-    const having = list.filter(({ method }) => method[hook]);
-    if (having.length > 1)
-      throw new EvergreenError(
-        `methods: ${having.map(({ name }) => name).join(" and ")} cannot be listed together: each decides ${decides[hook]}`,
-        {
-          code: "EG-3106",
-          exit: "config",
-          fix: "keep one of them",
-        },
-      );
-  }
-  const endless = list.find(({ method }) => method.rows && !method.mostRows);
-  if (endless) throw rowsError(`method ${endless.name} asks for rows of its own (\`rows\`) and does not say how many at most`);
+  refuseTogether(list);
   return new Methods(list);
 }
-
-/** Told to who wrote a method: loaders hold room for as many rows as it says. */
-const rowsError = (message: string): EvergreenError =>
-  new EvergreenError(message, {
-    code: "EG-3113",
-    exit: "config",
-    fix: "give the method `mostRows: (batchSize) => …`, the most that `rows` returns in any step (docs/add-a-method.md)",
-  });
 
 /** Hooks of a method that acts between tasks alone. */
 const betweenTasks: ReadonlySet<string> = new Set([
@@ -76,14 +45,9 @@ const betweenTasks: ReadonlySet<string> = new Set([
   "endTask",
   "expert",
   "flow",
+  "ensemble",
   "shipped",
 ] satisfies (keyof Method)[]);
-
-const decides = {
-  adapt: "what stands beside the model's layers",
-  expert: "what a task leaves",
-  flow: "what is shipped and what the next task starts from",
-} as const;
 
 /** What a run calls in place of its methods, one by one. */
 export class Methods {
@@ -101,6 +65,9 @@ export class Methods {
   /** True where what is shipped is not simply what was trained. */
   get decidesWeights(): boolean {
     return this.parts.some(({ expert, flow }) => (expert ?? flow) !== undefined);
+  }
+  get shipsEnsembles(): boolean {
+    return this.parts.some(({ ensemble }) => ensemble !== undefined);
   }
   /** The name of the method that decides where weights go. */
   get deciding(): string {
@@ -257,6 +224,12 @@ export class Methods {
   async expert(trained: Weights, task: TaskContext, states: MethodStates): Promise<Weights> {
     const i = this.parts.findIndex((part) => part.expert);
     return (await called(() => this.parts[i]?.expert?.(trained, task, states[i] ?? null))) ?? trained;
+  }
+
+  /** Names of the models that are shipped as one after a task, the deployed one last; none where a model stands for itself. */
+  ensemble(task: number): readonly string[] {
+    const names = this.parts.find((part) => part.ensemble)?.ensemble?.(task) ?? [];
+    return names.length > 1 ? names : [];
   }
 
   /** Where the weights go after a task, with all states. */

@@ -222,6 +222,8 @@ export interface Method<State extends StateTree = StateTree> {
   /** What the task leaves: θ_t. Default: the trained weights, adapters folded in, which are handed over. */
   expert?(trained: Weights, task: TaskContext, state: State): Weights | Promise<Weights>;
   flow?(expert: Weights, task: TaskContext, state: State): WeightFlow<State> | Promise<WeightFlow<State>>;
+  /** Models in the {@link ExpertLibrary} that are evaluated and shipped as one after a task, by name; what `flow` deploys is the last of them. An item's logit is the largest over all. */
+  ensemble?(task: number): readonly string[];
   /** Sees what is evaluated and shipped after the task, whatever method decided it; borrowed, as the model's. */
   shipped?(deployed: Weights, task: TaskContext, state: State): State | Promise<State>;
 }

@@ -56,8 +56,8 @@ test.each([
   ["the chain", { weight: 0.9 }, [4, 7, 7]],
   ["a chain from the first expert", { weight: 0.9, base: "first" }, [0, 7, 7]],
   ["a running mean", { start: "zs", deploy: "all" }, [0, 4, 4]],
-  ["every expert, looked at four times", { start: "zs", deploy: "all", operator: "ties" }, [0, 13, 17]],
-  ["towers of their own", { start: "zs", deploy: "all", towers: { text: { operator: "ties" } } }, [0, 13, 17]],
+  ["every expert, kept and looked at four times", { start: "zs", deploy: "all", operator: "ties" }, [1, 14, 18]],
+  ["towers of their own", { start: "zs", deploy: "all", towers: { text: { operator: "ties" } } }, [1, 14, 18]],
   ["start and deployment apart", { start: "anchored", deploy: "unrolled", weight: 0.9 }, [8, 11, 11]],
   ["nothing merged", { start: "latest", deploy: "latest" }, [0, 0, 0]],
 ] as const)("passes over a model's entries: what goes in, as often as operators look, and the result: %s", async (_, options, expected) => {

@@ -57,7 +57,7 @@ export async function holdings(rule: TemporalRule, tasks: number): Promise<Held>
   return { models: chain, experts: tasks, statistics: neededOf(of) !== undefined && rule.maxSamples !== undefined ? tasks : 0 };
 }
 
-/** Passes over a model's entries that a rule's merges after a task take: what goes in and the first weights, from which distances are measured, as often as the operators look, and the result. */
+/** Passes over a model's entries that a rule's merges after a task take: what goes in and the first weights, from which distances are measured, as often as the operators look, and the result; a file where experts are kept. */
 export async function passesOf(rule: TemporalRule, task: number): Promise<number> {
   const of = await operatorsOf(rule);
   const looks = await looksOf(rule);
@@ -65,8 +65,8 @@ export async function passesOf(rule: TemporalRule, task: number): Promise<number
   const chained = uses(rule, "unrolled") && (task > 0 || rule.base === "theta0") ? merged(2) + (task > 0 ? measuredByCosine : 0) : 0;
   const anchored = uses(rule, "anchored") ? merged(2) : 0;
   const experts = task + 1 + Number(rule.includeBase);
-  const all = uses(rule, "all") ? merged(isRunning(rule, of) ? Math.min(2, experts) : experts) : 0;
-  return chained + anchored + all;
+  const all = isRunning(rule, of) ? merged(Math.min(2, experts)) : 1 + merged(experts);
+  return chained + anchored + (uses(rule, "all") ? all : 0);
 }
 
 /** The expert, the merge before and the first weights. */

@@ -17,8 +17,13 @@ export interface ImageBatches {
   take(step: number): { readonly images: Uint8Array; readonly rows: readonly RowRequest[] } | undefined;
 }
 
+/** Weights to embed with. A function makes them within the scope of each use: of many models one lies in memory at a time. */
+export type EmbeddedModel = ComputeWeights | (() => ComputeWeights);
+
 export interface EmbedderOptions {
-  readonly model: ComputeWeights;
+  readonly model: EmbeddedModel;
+  /** See {@link Embedder.rivals}; none when absent. */
+  readonly rivals?: readonly EmbeddedModel[];
   readonly preprocess: ImagePreprocess;
   readonly images: ImageBatches;
   /** Key of the evaluation transform among the loader's. */
@@ -33,15 +38,22 @@ export interface ClosableEmbedder extends Embedder {
 }
 
 /** Embeds with the model in evaluation mode, without a graph. */
-export function createEmbedder(options: EmbedderOptions): ClosableEmbedder {
+export function createEmbedder({ rivals: others = [], ...options }: EmbedderOptions): ClosableEmbedder {
   const texts = new EmbeddedTexts(options);
+  const rivals = others.map((model) => createEmbedder({ ...options, model }));
   return {
-    scale: scope(() => Math.exp(item(options.model.weights.get("logit_scale") as Tensor))),
+    scale: scope(() => Math.exp(item(weightsOf(options).weights.get("logit_scale") as Tensor))),
     images: (records) => scope(() => noGrad(() => concat([...imageBlocks(options, records)], 0))),
     texts: (asked) => texts.of(asked),
-    close: () => texts.close(),
+    ...(rivals.length > 0 ? { rivals } : {}),
+    close() {
+      texts.close();
+      for (const rival of rivals) rival.close();
+    },
   };
 }
+
+const weightsOf = ({ model }: Pick<EmbedderOptions, "model">): ComputeWeights => (typeof model === "function" ? model() : model);
 
 /** Embeddings of texts, each made once; they lie in one tensor a batch. */
 class EmbeddedTexts {
@@ -58,7 +70,11 @@ class EmbeddedTexts {
   of(texts: readonly string[]): Tensor {
     const { batchSize } = this.options;
     const missing = [...new Set(texts)].filter((text) => !this.rowOf.has(text));
-    for (let from = 0; from < missing.length; from += batchSize) this.embed(missing.slice(from, from + batchSize));
+    if (missing.length > 0)
+      scope(() => {
+        const model = weightsOf(this.options);
+        for (let from = 0; from < missing.length; from += batchSize) this.embed(model, missing.slice(from, from + batchSize));
+      });
     const rows = texts.map((text) => this.rowOf.get(text) as number);
     return scope(() => indexSelect(concat(this.batches, 0), 0, tensor(rows, [rows.length], "int64")));
   }
@@ -69,8 +85,8 @@ class EmbeddedTexts {
     this.rowOf.clear();
   }
 
-  private embed(texts: readonly string[]): void {
-    const { model, tokenize } = this.options;
+  private embed(model: ComputeWeights, texts: readonly string[]): void {
+    const { tokenize } = this.options;
     const { batch, rowOf } = distinctTexts(texts, tokenize, model.config.text.contextLength);
     this.batches.push(scope(() => keep(noGrad(() => embedText(model, batch)))));
     texts.forEach((text, i) => {
@@ -94,10 +110,11 @@ function* imageBlocks(options: EmbedderOptions, records: readonly SampleRecord[]
       exit: "data",
       fix: "give it a test split, or leave it out",
     });
+  const model = weightsOf(options);
   images.start({ firstStep: 0, rowsAt });
   for (let step = 0; step * batchSize < records.length; step++) {
     const batch = images.take(step);
     if (!batch) throw new Error("internal: the loader ended before the records did");
-    yield scope(() => embedImage(options.model, pixelsOf(batch.images, batch.rows.length, options.preprocess)));
+    yield scope(() => embedImage(model, pixelsOf(batch.images, batch.rows.length, options.preprocess)));
   }
 }

@@ -12,6 +12,8 @@ export interface Embedder {
   images(records: readonly SampleRecord[]): Tensor;
   /** [N, E] float32; a text that was asked for before in the same evaluation is not encoded again. */
   texts(texts: readonly string[]): Tensor;
+  /** The other models of an ensemble: an item's logit is the largest over this one and them. */
+  readonly rivals?: readonly Embedder[];
 }
 
 /** Whether each test item came out right, in the order of item ids. */
@@ -43,6 +45,8 @@ export interface EvaluatorDefinition<S extends z.ZodType = z.ZodType> extends Co
   readonly tasks: readonly DataSource["task"][];
   /** It fits something to a set's training samples: sets without any are left out, and it scores only where it is asked for by name. */
   readonly fits?: true;
+  /** It scores ensembles, by {@link Embedder.rivals}; one that does not say so is given none. */
+  readonly takesEnsembles?: true;
   readonly benchmark: BenchmarkNames;
   /** Changes nothing: the same weights and data give the same numbers. */
   evaluate(model: Embedder, source: DataSource, options: z.output<S>): Evaluation;

@@ -4,7 +4,7 @@ import { type DType, mapFile, type Tensor, tensor, type Weights } from "../engin
 import type { Draws, Random } from "../util/random.ts";
 import type { ClipConfig } from "./architecture.ts";
 import type { Clip } from "./clip.ts";
-import { type OpenedModel, openModelFolder } from "./model-folder.ts";
+import { type OpenedModel, type OpenOptions, openModelFolder } from "./model-folder.ts";
 import { buffers, type Init, parameters, type StateTensor } from "./parameters.ts";
 import { clipPreprocess, type ImagePreprocess } from "./preprocess.ts";
 import type { Dtype, TensorEntry } from "./safetensors.ts";
@@ -31,12 +31,13 @@ export const tensorTypes: Readonly<Record<Dtype, DType>> = {
  * Reads a model from a weights file or folder in OpenCLIP's or transformers' form: parameters as float32, mapped first and
  * copied once. They live until they are released.
  */
-export async function loadModel(path: string, options: { readonly arch?: string } = {}): Promise<LoadedModel> {
+export async function loadModel(path: string, options: OpenOptions = {}): Promise<LoadedModel> {
   const opened = await openModelFolder(path, options);
-  return { model: materialise(opened), preprocess: opened.preprocess };
+  return { model: readModel(opened), preprocess: opened.preprocess };
 }
 
-function materialise(opened: OpenedModel): Clip {
+/** Reads the weights of a model that is open; they live until they are released. */
+export function readModel(opened: OpenedModel): Clip {
   return scope(() => {
     const made = new Map(opened.recipes.map((recipe) => [recipe.target, recipe]));
     const take = (names: readonly StateTensor[], type: (name: string) => DType): Weights =>

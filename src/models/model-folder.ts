@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ArchitectureError, architecture, architectureNames, type ClipConfig, parseModelConfig } from "./architecture.ts";
+import { assertAlone, type ModelFile, membersOf } from "./ensemble.ts";
 import { architectureNameOf, parseTransformersConfig, toModelConfig } from "./model-config.ts";
 import { clipPreprocess, type ImagePreprocess, parsePreprocess, parseTransformersPreprocess, toPreprocessCfg } from "./preprocess.ts";
 import { noPrompts, withPrompts } from "./prompts.ts";
@@ -24,6 +25,15 @@ export interface OpenedModel {
   readonly recipes: readonly Recipe[];
   /** True CLIP ids of the rows of a token table that is a part of CLIP's, ascending; undefined for the whole table. */
   readonly tokenIds: readonly number[] | undefined;
+  /** Files of the models that are one with it, where it stands for an ensemble: its own weights are the last of them. */
+  readonly members: readonly ModelFile[];
+}
+
+/** How a model is opened. */
+export interface OpenOptions {
+  readonly arch?: string;
+  /** What a file holds is wanted by itself, or with its `members`, also where it stands for an ensemble; that is refused otherwise. */
+  readonly ofEnsemble?: true;
 }
 
 interface Description {
@@ -36,12 +46,14 @@ interface Description {
  * form, or a folder with nothing but `model.safetensors`.
  * What a file says of itself (metadata written by {@link modelMetadata}, a config beside it) decides its architecture;
  * `arch` must then agree, prompts aside. A file that says nothing is matched by its shapes; where they leave a choice, `arch` makes it.
- * @throws {WeightsFileError}, {WeightNamesError} or {ArchitectureError} saying what is wrong with which file.
+ * @throws {WeightsFileError}, {WeightNamesError} or {ArchitectureError} saying what is wrong with which file; {EnsembleError} for one that is a part of the model alone.
  */
-export async function openModelFolder(path: string, options: { readonly arch?: string } = {}): Promise<OpenedModel> {
+export async function openModelFolder(path: string, options: OpenOptions = {}): Promise<OpenedModel> {
   const weights = await openWeights(weightsPath(path));
   const folder = isFolder(path) ? path : dirname(path);
   const where = weights.files[0] ?? path;
+  const members = membersOf(weights.metadata, where);
+  if (!options.ofEnsemble) assertAlone(members, where);
   const told = describeMetadata(weights.metadata, where) ?? describeFolder(folder, /^model\./.test(basename(where)) || isFolder(path));
   const description = told === undefined ? infer(weights, options.arch, where) : agree(told, options.arch, where);
   const { naming, recipes } = planImport(where, weights.entries, description.config);
@@ -54,6 +66,7 @@ export async function openModelFolder(path: string, options: { readonly arch?: s
     entries: new Map(weights.entries.map((entry) => [entry.name, entry])),
     recipes,
     tokenIds: tokenIdsOf(weights.metadata, description.config, where),
+    members,
   };
 }
 
@@ -115,6 +128,8 @@ export function modelMetadata(model: {
   readonly config: ClipConfig;
   readonly preprocess: ImagePreprocess;
   readonly tokenIds?: readonly number[];
+  /** See {@link OpenedModel.members}, by paths from the file's folder. */
+  readonly members?: readonly ModelFile[];
 }): Readonly<Record<string, string>> {
   const name = architectureNameOf(model.config);
   return {
@@ -123,6 +138,7 @@ export function modelMetadata(model: {
     model_cfg: JSON.stringify(toModelConfig(model.config)),
     preprocess_cfg: JSON.stringify(toPreprocessCfg(model.preprocess)),
     ...(model.tokenIds === undefined ? {} : { token_ids: JSON.stringify(model.tokenIds) }),
+    ...(model.members === undefined ? {} : { ensemble: JSON.stringify(model.members) }),
   };
 }
 

@@ -5,6 +5,7 @@ import { freeMemory } from "../engine/memory.ts";
 import { borrow, release } from "../engine/scope.ts";
 import type { Weights } from "../engine/tensor.ts";
 import type { LoadedModel } from "../models/load.ts";
+import { modelMetadata } from "../models/model-folder.ts";
 import type { RunEvent } from "../runs/event.ts";
 import type { RunLock } from "../runs/lock.ts";
 import type { RunWriter } from "../runs/run-writer.ts";
@@ -200,20 +201,20 @@ async function assembleTraining(
     facts,
     origin: () => origin.weights(),
     borrowed: () => origin.held,
-    experts: expertLibrary(writer.folder),
+    experts: expertLibrary(writer.folder, modelMetadata({ config: model.config, preprocess, ...tokens })),
     ...(resolved.model.given ? { given: resolved.model.given } : {}),
     batches: batchOptions(spec, loaded, tokenizer),
     schedule: await scheduleOf(spec),
     loader,
     ...(context.objects && !inside ? { sharing: sharedTasks(context.objects, plan, resolved.methods) } : {}),
     ...(inside ? { evaluatesAfter: (step: number) => inside.includes(step) } : {}),
-    evaluate: async ({ compute, ...at }) => {
+    evaluate: async ({ compute, rivals = [], ...at }) => {
       if (at.state === "inside") {
         const saveItems: typeof evaluation.saveItems = (key, flags) => evaluation.saveItems({ ...key, state: `inside-${at.step}` }, flags);
-        return evaluateAll(compute, at, { ...evaluation, saveItems, sets: parts }, streamed);
+        return evaluateAll({ compute, rivals }, at, { ...evaluation, saveItems, sets: parts }, streamed);
       }
       return isDue(at.task)
-        ? evaluateAll(compute, at, { ...evaluation, sets: at.task < 0 || at.task === last ? sets : parts }, streamed)
+        ? evaluateAll({ compute, rivals }, at, { ...evaluation, sets: at.task < 0 || at.task === last ? sets : parts }, streamed)
         : [];
     },
     ...(resolved.scored ? { score: heldOutScorer(resolved.scored, evaluation) } : {}),

@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import type { DataSource } from "../data/source.ts";
 import { aggregate, geometricMean } from "../evaluation/aggregate.ts";
 import { bootstrapTriple, type SetOutcomes } from "../evaluation/bootstrap.ts";
-import { createEmbedder, type ImageBatches } from "../evaluation/embedder.ts";
+import { createEmbedder, type EmbeddedModel, type ImageBatches } from "../evaluation/embedder.ts";
 import { type Evaluation, type EvaluatorDefinition, evaluators } from "../evaluation/evaluator.ts";
 import { type ConceptOutcomes, knowledgeByTime, type PartialKnowledge } from "../evaluation/seen.ts";
 import { type NamedOutcomes, splitScores } from "../evaluation/split-scores.ts";
@@ -14,6 +14,7 @@ import type { Measurement } from "../runs/measurement.ts";
 import type { TestSplits } from "../streams/test-splits.ts";
 import { refusedWarning, unsharedWarning } from "../training/sharing.ts";
 import type { ComponentSpec } from "../util/component.ts";
+import { EvergreenError } from "../util/errors.ts";
 import type { Random } from "../util/random.ts";
 import type { SharedEvaluation, SharedEvaluations } from "./shared-evaluations.ts";
 
@@ -84,17 +85,25 @@ export async function setsOfRun(
   return sources.flatMap((source) => found.get(source) ?? []);
 }
 
-/** Scores every set and aggregates. Changes nothing in the model; undefined when a stop was asked for meanwhile. */
+/** What is scored. */
+interface EvaluatedModel {
+  readonly compute: ComputeWeights;
+  /** The other models of an ensemble: see {@link EmbedderOptions.rivals}. */
+  readonly rivals: readonly EmbeddedModel[];
+}
+
+/** Scores every set and aggregates. Ensembles are not shared. Changes nothing in the model; undefined when a stop was asked for meanwhile. */
 export async function evaluateAll(
-  model: ComputeWeights,
+  { compute, rivals }: EvaluatedModel,
   at: { readonly task: number; readonly step: number; readonly state: WeightsState },
   options: EvaluationOptions,
   streamed: ReadonlySet<string>,
 ): Promise<readonly RunEvent[] | undefined> {
   const { sets } = options;
   if (sets.length === 0) return [];
-  const embedder = createEmbedder({ ...options, model: { ...model, statistics: "running" }, transform: "test" });
-  const shared = options.sharing?.of(model, sets);
+  if (rivals.length > 0) for (const { name, evaluator } of sets) checkTakesEnsembles(name, evaluator);
+  const embedder = createEmbedder({ ...options, model: { ...compute, statistics: "running" }, rivals, transform: "test" });
+  const shared = rivals.length > 0 ? undefined : options.sharing?.of(compute, sets);
   const evaluations = new Map<string, Evaluation>();
   try {
     const events: EvaluatedEvent[] = [];
@@ -140,6 +149,16 @@ export async function evaluateAll(
   } finally {
     embedder.close();
   }
+}
+
+/** @throws {EvergreenError} for an evaluator that would score one model of an ensemble alone. */
+export function checkTakesEnsembles(name: string, { takesEnsembles }: EvaluatorDefinition): void {
+  if (takesEnsembles) return;
+  throw new EvergreenError(`evaluator ${name}: scores one model; what is shipped are several, the largest of their logits counting`, {
+    code: "EG-3114",
+    exit: "config",
+    fix: "score them by each set's usual evaluator, or let the method deploy one model",
+  });
 }
 
 /** Keeps what was found, unless it was taken; tells which. */

@@ -7,31 +7,31 @@ import { writeSafetensorsSync } from "../models/safetensors-write-sync.ts";
 import { tensorSource } from "../models/save.ts";
 import { hashFileSync } from "../runs/checkpoint.ts";
 import { RunFileError, storing } from "../runs/store-error.ts";
-import type { ExpertIndex } from "../training/checkpoint.ts";
+import { type ExpertIndex, expertFile } from "../training/checkpoint.ts";
 import type { ExpertStore } from "../training/loop.ts";
 import { writeThenName } from "../util/atomic-file.ts";
 import { hashFile } from "../util/hash.ts";
 
 /**
  * Experts as safetensors files in a run's folder `experts`, each named by its content: what is put later leaves the files that an earlier checkpoint knows as they were. A file is read whole
- * when it is first mapped, and again only where it has been written since.
+ * when it is first mapped, and again only where it has been written since. `metadata` makes each a model that can be opened by itself.
  */
-export function expertLibrary(runFolder: string): ExpertStore {
+export function expertLibrary(runFolder: string, metadata: Readonly<Record<string, string>> = {}): ExpertStore {
   const folder = join(runFolder, "experts");
   let known: ExpertIndex = {};
   const stampsOfVerified = new Map<string, string>();
   return {
     put(name, weights) {
       const tensors = [...weights].map(([key, value]) => tensorSource(key, value));
-      const sha256 = storing(`expert ${name}`, () => writeByContent(folder, name, (path) => writeSafetensorsSync(path, tensors)));
+      const sha256 = storing(`expert ${name}`, () => writeByContent(folder, name, (path) => writeSafetensorsSync(path, tensors, metadata)));
       known = { ...known, [name]: sha256 };
-      const file = nameOf(name, sha256);
+      const file = expertFile(name, sha256);
       stampsOfVerified.set(file, stampOf(join(folder, file)) ?? "");
     },
     async get(name) {
       const sha256 = known[name];
       if (sha256 === undefined) throw unknown(name);
-      const file = nameOf(name, sha256);
+      const file = expertFile(name, sha256);
       const stamp = stampOf(join(folder, file));
       if (stamp === undefined) throw refused(file, "is missing");
       if (stampsOfVerified.get(file) !== stamp) {
@@ -57,12 +57,10 @@ function writeByContent(folder: string, name: string, write: (path: string) => v
   writeThenName(join(folder, `${name}.${process.pid}.tmp`), (temporary) => {
     write(temporary);
     sha256 = hashFileSync(temporary);
-    return join(folder, nameOf(name, sha256));
+    return join(folder, expertFile(name, sha256));
   });
   return sha256;
 }
-
-const nameOf = (name: string, sha256: string): string => `${name}-${sha256.slice(0, 16)}.safetensors`;
 
 /** Changes with every write to the file, and where another one takes its place; undefined where there is none. */
 function stampOf(path: string): string | undefined {

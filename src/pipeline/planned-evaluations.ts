@@ -3,7 +3,7 @@ import { createRandom } from "../util/random.ts";
 import { testImages } from "./plan-unopened.ts";
 import type { Resolved } from "./resolve.ts";
 
-/** Test images that the evaluations of a run embed. */
+/** Test images that the evaluations of a run embed, each as often as there are models that are scored as one. */
 export interface PlannedEvaluations {
   /** Before the first task. */
   readonly before: number;
@@ -15,7 +15,7 @@ export interface PlannedEvaluations {
 }
 
 /** All items before the first task and after the last, the subset between them. A task is evaluated inside after those of the listed steps that lie before its last one. */
-export function plannedEvaluations({ plan, data }: Pick<Resolved, "plan" | "data">): PlannedEvaluations {
+export function plannedEvaluations({ plan, data, methods }: Pick<Resolved, "plan" | "data" | "methods">): PlannedEvaluations {
   const { every, subset, inside = [] } = plan.spec.eval.during;
   const whole = testImages(data.evaluated);
   const fraction = subset === undefined ? undefined : parseWarmup(subset);
@@ -24,7 +24,7 @@ export function plannedEvaluations({ plan, data }: Pick<Resolved, "plan" | "data
   const isDue = (task: number): boolean => every !== "never" && (task + 1) % (every === "task" ? 1 : every) === 0;
   return {
     before: whole,
-    after: plan.tasks.map((_, task) => (task === last ? whole : isDue(task) ? part : 0)),
+    after: plan.tasks.map((_, task) => (task === last ? whole : isDue(task) ? part : 0) * Math.max(1, methods.ensemble(task).length)),
     inside: part,
     insides: plan.tasks.map(({ steps }) => (whole === 0 ? 0 : inside.filter((step) => step < steps).length)),
   };

@@ -4,6 +4,7 @@ import { openSources, planSources, type SourceOpener } from "../data/open-source
 import { type DataSource, sizeOf } from "../data/source.ts";
 import { checkDevice, engineInfo, setThreads } from "../engine/facts.ts";
 import { activeKernels } from "../engine/kernels.ts";
+import { evaluators } from "../evaluation/evaluator.ts";
 import { checkCourse, mixturesOf } from "../mixtures/course.ts";
 import { splitBatch } from "../mixtures/mixture.ts";
 import type { ClipConfig } from "../models/architecture.ts";
@@ -17,6 +18,7 @@ import { EvergreenError } from "../util/errors.ts";
 import { createRandom } from "../util/random.ts";
 import { usedPlugins, usePlugins } from "./catalogues.ts";
 import { codeVersion } from "./code-version.ts";
+import { checkTakesEnsembles } from "./evaluate.ts";
 import { groupsOf } from "./groups.ts";
 import { holdBack, type Scored } from "./held-out.ts";
 import { withFileDigests } from "./method-files.ts";
@@ -62,6 +64,8 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   const device = checkDevice(spec.engine.device);
   setThreads(spec.engine.threads === "auto" ? undefined : spec.engine.threads);
   const methods = await methodsOf(spec);
+  const { evaluator } = spec.eval;
+  if (evaluator && methods.shipsEnsembles) checkTakesEnsembles(evaluator.name, await evaluators.load(evaluator.name));
   const [opened, found] = await openTogether(openRunData(spec, folder, doors.sources), doors.model(spec));
   const model = methodModel(found, methods, spec.seed);
   const { data, heldOut } = methods.scoring ? holdBack(opened, methods, createRandom(spec.seed)) : { data: opened };

@@ -83,3 +83,21 @@ test("a budget of time allows what its milliseconds give at the time of a step",
   expect(found.budget / step).toBeCloseTo(3000 / 700, 9);
   expect(found.given).toBe("3.0s");
 }, 30_000);
+
+test("an evaluation of several models as one is planned and spent as that many forward passes, in the plan as in the figure", async () => {
+  const several = "methods=[{name: lora-per-task, deploy: max-logit}]";
+  const [one, found, plan, before] = [await spending(), await spending(several), await forecast(several), await forecast()];
+  const image = before.evaluation.flops / (5 * before.evaluation.images);
+  const { images } = before.evaluation;
+  expect(plan.evaluation).toMatchObject({ times: 5, images });
+  // Before; after the first task, one; after the second, two; inside of each, what is in training.
+  expect(plan.evaluation.flops / image).toBeCloseTo(6 * images, 6);
+  expect(found.before).toEqual(one.before);
+  expect(found.tasks.map(({ evaluation }) => evaluation.planned / image)).toEqual([
+    expect.closeTo(2 * images, 6),
+    expect.closeTo(3 * images, 6),
+  ]);
+  expect(found.tasks[0]?.evaluation).toEqual(one.tasks[0]?.evaluation);
+  expect(plan.disk.expertBytes).toBe(2 * 4 * plan.model.parameters);
+  expect(plan.disk.totalBytes - plan.disk.expertBytes).toBeGreaterThan(0);
+}, 30_000);

@@ -2,8 +2,9 @@ import type { MethodStates } from "../continual/compose.ts";
 import { clone } from "../engine/ops.ts";
 import { keep, release, scope, tensorsIn } from "../engine/scope.ts";
 import type { Tensor, Weights } from "../engine/tensor.ts";
+import type { EmbeddedModel } from "../evaluation/embedder.ts";
 import type { ClipConfig } from "../models/architecture.ts";
-import type { ComputeWeights } from "../models/clip.ts";
+import { type ComputeWeights, computeWeights } from "../models/clip.ts";
 import { parameters } from "../models/parameters.ts";
 import type { RunEvent } from "../runs/event.ts";
 import { type Lineage, taskWeights } from "../runs/lineage.ts";
@@ -83,8 +84,27 @@ async function evaluate(course: Course, task: number, outcome: Outcome | undefin
   const state = run.methods.decidesWeights ? "deployed" : "live";
   const at = { task, step: course.stepsBefore(task + 1), state } as const;
   if (!outcome && run.given) return run.evaluate({ ...at, compute: narrowed(learner.compute, run.given) });
-  if (!outcome || outcome.deploy === live.weights) return run.evaluate({ ...at, compute: learner.compute });
-  return withWeights(live, outcome.deploy, run.step.precision, (compute) => run.evaluate({ ...at, compute }));
+  if (!outcome) return run.evaluate({ ...at, compute: learner.compute });
+  const { models, close } = await rivalsOf(course, task);
+  const place = { ...at, ...(models.length > 0 ? { rivals: models } : {}) };
+  try {
+    if (outcome.deploy === live.weights) return await run.evaluate({ ...place, compute: learner.compute });
+    return await withWeights(live, outcome.deploy, run.step.precision, (compute) => run.evaluate({ ...place, compute }));
+  } finally {
+    close();
+  }
+}
+
+/** The models that are evaluated beside the deployed one, mapped from their files; copies in the precision of the run are made for each use. */
+async function rivalsOf({ run, live }: Course, task: number): Promise<{ readonly models: readonly EmbeddedModel[]; close(): void }> {
+  const mapped: Weights[] = [];
+  for (const name of run.methods.ensemble(task).slice(0, -1)) mapped.push(await run.experts.get(name));
+  const { adapters: _, ...plain } = live;
+  const models = mapped.map((tensors) => {
+    const part = (of: Weights): Weights => new Map([...of.keys()].map((name) => [name, tensors.get(name) as Tensor]));
+    return () => computeWeights({ ...plain, weights: part(live.weights), buffers: part(live.buffers) }, run.step.precision);
+  });
+  return { models, close: () => release(mapped) };
 }
 
 /** The model with the parameters of an architecture alone. */
@@ -100,7 +120,10 @@ function settle(course: Course, task: number, outcome: Outcome): RunEvent {
   const old = course.states;
   course.states = states;
   const kind = task === course.run.tasks.length - 1 ? "finish" : "task_end";
-  const saved = course.save({ task: task + 1, step: 0, phase: "train" }, kind, deploy);
+  const saved = course.save({ task: task + 1, step: 0, phase: "train" }, kind, {
+    weights: deploy,
+    ensemble: course.run.methods.ensemble(task),
+  });
   free(course, { ...outcome, made: [outcome.made, deploy, old] }, states);
   return saved;
 }

@@ -5,6 +5,7 @@ import { clone } from "../engine/ops.ts";
 import { keep, scope } from "../engine/scope.ts";
 import { mapFile, type StateTree, type Weights } from "../engine/tensor.ts";
 import type { Clip } from "../models/clip.ts";
+import type { ModelFile } from "../models/ensemble.ts";
 import { type LoadedModel, loadModel, tensorTypes } from "../models/load.ts";
 import { modelMetadata } from "../models/model-folder.ts";
 import type { ImagePreprocess } from "../models/preprocess.ts";
@@ -35,6 +36,18 @@ export interface Position {
 /** SHA-256 of the file of each expert that is kept, by the expert's name. */
 export type ExpertIndex = Readonly<Record<string, string>>;
 
+/** Name of an expert's file in a run's folder `experts`. */
+export const expertFile = (name: string, sha256: string): string => `${name}-${sha256.slice(0, 16)}.safetensors`;
+
+/** Files of experts, as a checkpoint's folder sees them. */
+export function expertFiles(names: readonly string[], index: ExpertIndex): readonly ModelFile[] {
+  return names.map((name) => {
+    const sha256 = index[name];
+    if (sha256 === undefined) throw new Error(`internal: a method ships the expert ${name}, which it did not keep`);
+    return { path: `../../experts/${expertFile(name, sha256)}`, sha256 };
+  });
+}
+
 /** What a checkpoint's own JSON holds. */
 export interface StoredState extends Position {
   /** Absent where no expert is kept. */
@@ -47,6 +60,8 @@ export interface StoredState extends Position {
 export interface TrainingState {
   /** What is shipped: the deployed weights at a task's end, those in training inside of one. */
   readonly model: Clip;
+  /** Files of the models that are shipped as one, `model` the last of them; absent where it stands for itself. */
+  readonly members?: readonly ModelFile[];
   readonly preprocess: ImagePreprocess;
   /** What training goes on from, where that is something else. */
   readonly start?: Weights;
@@ -67,11 +82,16 @@ export function storedState(position: Position, states: MethodStates, experts: E
 
 /** Writes weights, moments and states into a checkpoint's folder. `path` gives the place of a file. */
 export function writeTensors(path: (file: string) => string, state: TrainingState): void {
-  const { model, preprocess, start, moments } = state;
+  const { model, members, preprocess, start, moments } = state;
   writeSafetensorsSync(
     path(modelFile),
     modelTensors(model, "openclip"),
-    modelMetadata({ config: model.config, preprocess, ...(model.tokenIds ? { tokenIds: model.tokenIds } : {}) }),
+    modelMetadata({
+      config: model.config,
+      preprocess,
+      ...(model.tokenIds ? { tokenIds: model.tokenIds } : {}),
+      ...(members ? { members } : {}),
+    }),
   );
   const named = Object.entries(moments).flatMap(([kind, weights]) => prefixed(kind, weights));
   for (const [file, weights] of [
@@ -117,7 +137,7 @@ export interface ReadState {
 
 /** Weights, moments and states of a checkpoint, as they were. */
 export async function readState(folder: string, methods: Json | undefined): Promise<ReadState> {
-  const loaded = await loadModel(join(folder, modelFile));
+  const loaded = await loadModel(join(folder, modelFile), { ofEnsemble: true });
   const [start, moments, method] = await Promise.all([startFile, momentsFile, methodFile].map((file) => readTensors(join(folder, file))));
   const adapters = method && below(method, "adapters");
   return {

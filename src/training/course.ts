@@ -10,7 +10,7 @@ import { distinctTexts } from "../models/texts.ts";
 import { adapterName } from "../nn/adapter.ts";
 import type { CheckpointKind, RunEvent } from "../runs/event.ts";
 import { failpoint } from "../util/failpoint.ts";
-import { checkpointBytes, type Position, storedState, writeTensors } from "./checkpoint.ts";
+import { checkpointBytes, expertFiles, type Position, storedState, writeTensors } from "./checkpoint.ts";
 import type { StartingPoint, TaskWork, Training } from "./loop.ts";
 import { assertFinite } from "./non-finite.ts";
 import { probeLosses } from "./probe.ts";
@@ -18,6 +18,13 @@ import { rowBatches } from "./row-batches.ts";
 import type { LearnedState } from "./sharing.ts";
 import { closeLearner, createLearner, groupOf, type Learner } from "./step.ts";
 import { withWeights } from "./with-weights.ts";
+
+/** What a task's checkpoint is for, beside going on. */
+interface Shipped {
+  readonly weights: Weights;
+  /** Names of the experts that are shipped as one, these weights the last of them; none where they stand for themselves. */
+  readonly ensemble: readonly string[];
+}
 
 /** What changes while a run trains. */
 export class Course {
@@ -183,15 +190,16 @@ export class Course {
     assertFinite([weights, ...(adapters ? [adapters.weights] : []), ...Object.values(moments), ...also], at);
   }
 
-  /** Saves where the run stands. `shipped` are the weights of the checkpoint's model; those in training, adapters folded in, when absent. */
-  save(position: Position, kind: CheckpointKind, shipped?: Weights): RunEvent {
+  /** Saves where the run stands. The weights of the checkpoint's model are those in training, adapters folded in, where nothing is shipped. */
+  save(position: Position, kind: CheckpointKind, shipped?: Shipped): RunEvent {
     const { run, learner, model } = this;
     const inside = position.phase === "train" && position.step > 0;
-    this.assertFinite(position, shipped ? [shipped] : []);
-    const weights = shipped ?? this.trained();
+    this.assertFinite(position, shipped ? [shipped.weights] : []);
+    const { weights, ensemble } = shipped ?? { weights: this.trained(), ensemble: [] };
     const { adapters, ...plain } = model;
     const state = {
       model: { ...plain, weights },
+      ...(ensemble.length > 0 ? { members: expertFiles(ensemble, run.experts.index()) } : {}),
       preprocess: run.loaded.preprocess,
       ...(weights === model.weights ? {} : { start: model.weights }),
       ...(adapters ? { adapters: adapters.weights } : {}),

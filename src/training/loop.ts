@@ -4,6 +4,7 @@ import type { ExpertLibrary, HeldOutScores, RowRole, RunFacts, SeenRows } from "
 import type { Loader } from "../data/loader.ts";
 import { release } from "../engine/scope.ts";
 import type { Weights } from "../engine/tensor.ts";
+import type { EmbeddedModel } from "../evaluation/embedder.ts";
 import type { ClipConfig } from "../models/architecture.ts";
 import type { ComputeWeights } from "../models/clip.ts";
 import type { LoadedModel } from "../models/load.ts";
@@ -54,6 +55,8 @@ interface EvaluationPlace {
   readonly step: number;
   readonly state: WeightsState;
   readonly compute: ComputeWeights;
+  /** The other models of an ensemble; none when absent. See {@link EmbedderOptions.rivals}. */
+  readonly rivals?: readonly EmbeddedModel[];
 }
 
 /** A run with every name found. */

@@ -98,6 +98,17 @@ describe.each(judgedParts("evaluator"))("%s", (name) => {
     expect([...(outcomes[0]?.flags ?? [])]).toEqual([0, ...Array.from({ length: classes * each - 1 }, () => 1)]);
   });
 
+  test("takes an ensemble where it says so: two equal models are both asked, and score what one scores alone", async () => {
+    const part = await evaluators.load(name);
+    for (const task of part.tasks.filter(() => part.takesEnsembles)) {
+      const [model, rival] = [embedder(), embedder()];
+      const alone = part.evaluate(embedder(), source(task), part.options.parse({}));
+      expect(part.evaluate({ ...model, rivals: [rival] }, source(task), part.options.parse({}))).toEqual(alone);
+      expect(rival.asked).toEqual(model.asked);
+      expect(rival.asked.length).toBeGreaterThan(0);
+    }
+  });
+
   test("looks at training samples only where it says that it fits to them, and leaves no tensor behind", async () => {
     const part = await evaluators.load(name);
     const before = memory().tensors;

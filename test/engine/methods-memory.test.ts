@@ -149,6 +149,7 @@ test.each([
   ["checkpoint-averaging", { k: 2, every: 3 }],
   ["checkpoint-averaging", { k: 3, every: 1 }],
   ["lora-per-task", { r: 2 }],
+  ["lora-per-task", { r: 2, deploy: "max-logit" }],
   ["temporal-merging", { weight: 0.9 }],
   ["temporal-merging", { start: "zs", deploy: "all" }],
 ] as const)("%s with %o holds at its most what its plan says", async (name, options) => {
@@ -170,13 +171,15 @@ test.each([
 });
 
 test.each([
-  [{ start: "zs", deploy: "all", operator: "ties" }],
-  [{ start: "zs", deploy: "all", operator: "linear", reverse: true }],
-  [{ start: "zs", deploy: "all", operator: "fisher", maxSamples: 4 }],
-  [{ start: "zs", deploy: "all", operator: "regmean", maxSamples: 4 }],
-  [{ start: "zs", deploy: "all" }],
-] as const)("temporal merging with %o leaves the files of experts that its plan says", async (options) => {
-  const { fileBytes, planned } = await both("temporal-merging", options);
+  ["temporal-merging", { start: "zs", deploy: "all", operator: "ties" }],
+  ["temporal-merging", { start: "zs", deploy: "all", operator: "linear", reverse: true }],
+  ["temporal-merging", { start: "zs", deploy: "all", operator: "fisher", maxSamples: 4 }],
+  ["temporal-merging", { start: "zs", deploy: "all", operator: "regmean", maxSamples: 4 }],
+  ["temporal-merging", { start: "zs", deploy: "all" }],
+  ["lora-per-task", { deploy: "max-logit" }],
+  ["lora-per-task", {}],
+] as const)("%s with %o leaves the files of experts that its plan says", async (name, options) => {
+  const { fileBytes, planned } = await both(name, options);
   expect(planned.expertBytes).toBe(fileBytes);
 });
 

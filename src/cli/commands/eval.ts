@@ -192,7 +192,7 @@ function tell({ model, rows, scores }: ScoreSheet, { all, of }: { readonly all: 
     ["GM", scores.gm && `${formatShare(scores.gm, true)} %`],
     [
       "model",
-      `${fromHere(model.path)}: ${model.arch ?? "own architecture"}, sha256 ${model.digest.slice(0, 16)}, ${rows[0]?.precision ?? ""}`,
+      `${fromHere(model.path)}: ${model.arch ?? "own architecture"}, sha256 ${model.digest.slice(0, 16)}, ${rows[0]?.precision ?? ""}${model.models > 1 ? `, the last of ${model.models} whose largest logits count` : ""}`,
     ],
   ]);
 }

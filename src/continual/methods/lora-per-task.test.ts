@@ -80,6 +80,29 @@ test("a tuned logit scale is shipped as the tasks' mean", async () => {
   expect(deploy.get("logit_scale")).not.toBe(origin.weights.get("logit_scale"));
 });
 
+test("max-logit keeps each task's model with its statistics as a file, ships all of them and remembers nothing", async () => {
+  const methods = await methodsOf("lora-per-task", { deploy: "max-logit" });
+  const origin = tinyModel();
+  const put: [string, Weights][] = [];
+  const statistics = new Map([["bn.running_mean", origin.weights.get("logit_scale") as Tensor]]);
+  const experts = { put: (...each: [string, Weights]) => void put.push(each) };
+  for (const task of [0, 1]) {
+    const context = {
+      task,
+      model: { ...origin, buffers: statistics },
+      origin: async () => origin.weights,
+      experts,
+    } as unknown as TaskContext;
+    const expert: Weights = new Map(origin.weights);
+    const { deploy, start, state, lineage } = await methods.flow(expert, context, await methods.init(context));
+    expect([deploy, start, state]).toEqual([undefined, origin.weights, [null]]);
+    expect(put[task]).toEqual([`task-${task + 1}`, new Map([...expert, ...statistics])]);
+    expect(lineage?.made[0]?.of.map(({ weights }) => weights)).toEqual(["task-1", "task-2"].slice(0, task + 1));
+  }
+  expect([0, 1].map((task) => methods.ensemble(task))).toEqual([[], ["task-1", "task-2"]]);
+  released.push(origin);
+});
+
 test("in the second task the first one's adapters are remembered", async () => {
   const world = await openWorld();
   try {

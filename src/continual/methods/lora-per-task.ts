@@ -6,45 +6,71 @@ import { firstWeights, taskWeights } from "../../runs/lineage.ts";
 import { meanOfTensors } from "../averaging.ts";
 import { allWeights } from "../learned.ts";
 import { loraHooks, loraOptions } from "../low-rank.ts";
-import { defineMethod, type TaskContext } from "../method.ts";
+import { defineMethod, type Method } from "../method.ts";
 import { siteOptions } from "../sites.ts";
 import { snapshot } from "../snapshot.ts";
 
 export default defineMethod({
-  summary: "Fresh low-rank adapters beside the first weights for every task; shipped is the mean of what all of them learned.",
+  summary:
+    "Fresh low-rank adapters beside the first weights for every task; shipped is the mean of what all of them learned, or all of them as one model.",
   source: "the variant of arXiv:2408.14471's code; adapters of arXiv:2106.09685",
   options: z.strictObject({
     ...loraOptions,
     deploy: z
-      .enum(["mean-product", "mean-factor"])
+      .enum(["mean-product", "mean-factor", "max-logit"])
       .default("mean-product")
-      .describe("mean of the products B A of all tasks, or product of the means of B and A, as published"),
+      .describe(
+        "mean of the products B A of all tasks; product of the means of B and A, as published; or every task's model, the largest of their logits counting: evaluated at the cost of as many models",
+      ),
     ...siteOptions,
   }),
   build({ deploy, ...options }) {
-    const { trainable, ...hooks } = loraHooks(options);
-    return {
-      ...hooks,
-      trainable,
-      holds: (tasks) => ({ adapterSets: Math.max(0, tasks - 2) }),
-      // Of each task the product, then the first weights and what is shipped.
-      passes: (task) => task + 3,
-      init: (): Memory => ({ experts: [] }),
-      endTask: ({ model }: TaskContext, { experts }: Memory): Memory => {
-        return { experts: [...experts, snapshot(allWeights(model), trainable)] };
-      },
-      async flow(_: Weights, { task, model, origin }: TaskContext, { experts }: Memory) {
-        const start = await origin();
-        const { adapters } = model;
-        if (!adapters) throw new Error("internal: a task of lora-per-task ended without adapters");
-        const of = experts.map((__, i) => ({ weights: taskWeights(i), share: 1 / experts.length }));
-        const name = `lora-per-task-${task + 1}`;
-        const lineage = { deploy: name, start: firstWeights, made: [{ name, by: deploy, of }] };
-        return { deploy: merged(adapters, { start, experts, deploy }), start, lineage };
-      },
-    };
+    const hooks = loraHooks(options);
+    return { ...hooks, ...(deploy === "max-logit" ? allExperts : meanExpert(deploy, hooks.trainable)) };
   },
 });
+
+/** Every task's expert is kept as a file; all of them are one model. */
+const allExperts: Pick<Method<Memory>, "holds" | "passes" | "ensemble" | "flow"> = {
+  holds: (tasks) => ({ experts: tasks }),
+  passes: () => 1,
+  ensemble: expertsUpTo,
+  async flow(expert, { task, model, origin, experts }) {
+    experts.put(taskWeights(task), new Map([...expert, ...model.buffers]));
+    const name = lineageName(task);
+    const of = expertsUpTo(task).map((weights) => ({ weights }));
+    return { start: await origin(), lineage: { deploy: name, start: firstWeights, made: [{ name, by: "max-logit", of }] } };
+  },
+};
+
+function expertsUpTo(task: number): readonly string[] {
+  return Array.from({ length: task + 1 }, (_, i) => taskWeights(i));
+}
+
+const lineageName = (task: number): string => `lora-per-task-${task + 1}`;
+
+/** What the tasks' adapters learned is remembered; shipped is its mean. */
+function meanExpert(
+  deploy: Merge["deploy"],
+  trainable: (name: string) => boolean,
+): Pick<Method<Memory>, "holds" | "passes" | "init" | "endTask" | "flow"> {
+  return {
+    holds: (tasks) => ({ adapterSets: Math.max(0, tasks - 2) }),
+    // Of each task the product, then the first weights and what is shipped.
+    passes: (task) => task + 3,
+    init: () => ({ experts: [] }),
+    endTask: ({ model }, { experts }) => ({ experts: [...experts, snapshot(allWeights(model), trainable)] }),
+    async flow(_, { task, model, origin }, { experts }) {
+      const start = await origin();
+      const { adapters } = model;
+      if (!adapters) throw new Error("internal: a task of lora-per-task ended without adapters");
+      const of = experts.map((__, i) => ({ weights: taskWeights(i), share: 1 / experts.length }));
+      const name = lineageName(task);
+      const lineage = { deploy: name, start: firstWeights, made: [{ name, by: deploy, of }] };
+      return { deploy: merged(adapters, { start, experts, deploy }), start, lineage };
+    },
+  };
+}
 
 /** What each task learned, oldest first. */
 type Memory = { readonly experts: readonly Weights[] };

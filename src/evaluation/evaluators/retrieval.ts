@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { linear, slice } from "../../engine/ops.ts";
 import { scope } from "../../engine/scope.ts";
-import { readFloats } from "../../engine/tensor.ts";
 import type { Measurement } from "../../runs/measurement.ts";
 import type { EvaluatorDefinition } from "../evaluator.ts";
 import { wilson } from "../intervals.ts";
+import { largestSimilarities } from "../largest-similarities.ts";
 import { retrievalMetrics, retrievalRanks } from "../retrieval-metrics.ts";
 
 const options = z.strictObject({});
@@ -14,6 +13,7 @@ const retrieval: EvaluatorDefinition<typeof options> = {
   summary: "Image-text retrieval: does an image find its captions, a caption its image.",
   source: "arXiv:2103.00020, §3.1.4; CLIP_benchmark's metric names",
   options,
+  takesEnsembles: true,
   tasks: ["retrieval", "caption"],
   benchmark: {
     task: "zeroshot_retrieval",
@@ -25,13 +25,9 @@ const retrieval: EvaluatorDefinition<typeof options> = {
     scope(() => {
       const records = source.records("test");
       const owners = records.flatMap((record, image) => record.captions.map(() => image));
-      const images = model.images(records);
-      const texts = model.texts(records.flatMap((record) => record.captions));
-      const ranks = retrievalRanks({
-        images: records.length,
-        owners,
-        similarities: (from, to) => scope(() => readFloats(linear(slice(images, 0, from, to), texts))),
-      });
+      const captions = records.flatMap((record) => record.captions);
+      const similarities = largestSimilarities(model, (each) => ({ images: each.images(records), texts: each.texts(captions) }));
+      const ranks = retrievalRanks({ images: records.length, owners, similarities });
       const { recalls, recall, reciprocalRank } = retrievalMetrics(ranks);
       const found = Object.entries(recalls).map(([metric, value]): Measurement => {
         const samples = metric.startsWith("text") ? records.length : owners.length;

@@ -1,12 +1,13 @@
 import { z } from "zod";
 import type { DataSource } from "../../data/source.ts";
-import { indexSelect, linear, meanOver, normalize, reshape, slice } from "../../engine/ops.ts";
+import { indexSelect, meanOver, normalize, reshape } from "../../engine/ops.ts";
 import { scope } from "../../engine/scope.ts";
-import { readFloats, type Tensor, tensor } from "../../engine/tensor.ts";
+import { type Tensor, tensor } from "../../engine/tensor.ts";
 import { createCalibration } from "../calibration.ts";
 import { classLabels } from "../class-labels.ts";
 import { classificationMeasurements, createClassificationCounts } from "../classification-metrics.ts";
 import type { Embedder, EvaluatorDefinition } from "../evaluator.ts";
+import { largestSimilarities } from "../largest-similarities.ts";
 
 const options = z.strictObject({
   templates: z.enum(["single", "ensemble"]).default("single").describe("the set's first template, or the mean over all of them"),
@@ -20,21 +21,24 @@ const zeroShot: EvaluatorDefinition<typeof options> = {
   summary: "Zero-shot classification: the class whose prompt is nearest to the image.",
   source: "arXiv:2103.00020, §3.1",
   options,
+  takesEnsembles: true,
   tasks: ["classification"],
   benchmark: { task: "zeroshot_classification", metrics: { acc1: "acc1", acc5: "acc5", mean_per_class_recall: "mean_per_class_recall" } },
   evaluate: (model, source, { templates }) =>
     scope(() => {
       const records = source.records("test");
       const labels = classLabels(source, records);
-      const classes = classEmbeddings(model, source, templates);
-      const images = model.images(records);
+      const similarities = largestSimilarities(model, (each) => ({
+        texts: classEmbeddings(each, source, templates),
+        images: each.images(records),
+      }));
       const counts = createClassificationCounts(source.classNames.length);
       const calibration = createCalibration(source.classNames.length, model.scale);
       for (let from = 0; from < records.length; from += block) {
         const to = Math.min(records.length, from + block);
-        const cosines = scope(() => readFloats(linear(slice(images, 0, from, to), classes)));
-        counts.add(cosines, labels.slice(from, to));
-        calibration.add(cosines, labels.slice(from, to));
+        const scores = similarities(from, to);
+        counts.add(scores, labels.slice(from, to));
+        calibration.add(scores, labels.slice(from, to));
       }
       const flags = counts.outcomes();
       const error = calibration.error();
