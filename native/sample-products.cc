@@ -8,8 +8,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <type_traits>
 
 #include "clones.h"
+#include "sample-tile.h"
 
 namespace evergreen {
 
@@ -17,31 +19,29 @@ namespace {
 
 using at::Tensor;
 
-/** A matrix of each sample, [B, L, n], laid out in any way. */
-struct Rows {
-  const float* data;
-  int64_t ofSample, ofPlace, ofEntry;
-  explicit Rows(const Tensor& of) : data(of.const_data_ptr<float>()), ofSample(of.stride(0)), ofPlace(of.stride(1)), ofEntry(of.stride(2)) {}
-};
-
 /** `count` entries from `first` on of a sample, in panels of `Width` one behind another, zeros after the last: [panel][L][Width]. */
-template <int64_t Width>
-void pack(float* panels, const Rows& rows, int64_t sample, int64_t length, int64_t first, int64_t count) {
-  const float* source = rows.data + sample * rows.ofSample + first * rows.ofEntry;
+template <int64_t Width, typename Entry>
+void pack(void* into, const SampleRows& rows, int64_t sample, int64_t length, int64_t first, int64_t count) {
+  auto* const panels = static_cast<float*>(into);
+  const Entry* source = rows.at<Entry>(sample, first);
   for (int64_t l = 0; l < length; l++, source += rows.ofPlace)
     for (int64_t from = 0; from < count; from += Width) {
-      float* into = panels + from * length + l * Width;
-      // Of a width known to the compiler, which calls no memmove for it.
-      if (rows.ofEntry == 1 && count - from >= Width) std::memcpy(into, source + from, Width * sizeof(float));
-      else
-        for (int64_t i = 0; i < Width; i++) into[i] = from + i < count ? source[(from + i) * rows.ofEntry] : 0;
+      float* panel = panels + from * length + l * Width;
+      if (rows.ofEntry == 1 && count - from >= Width) {
+        // Of a width known to the compiler, which calls no memmove for it.
+        if constexpr (std::is_same_v<Entry, float>) std::memcpy(panel, source + from, Width * sizeof(float));
+        else
+          for (int64_t i = 0; i < Width; i++) panel[i] = source[from + i];
+      } else
+        for (int64_t i = 0; i < Width; i++) panel[i] = from + i < count ? static_cast<float>(source[(from + i) * rows.ofEntry]) : 0;
     }
 }
 
 /** Adds to a tile of sums what one sample's tile of gᵀ x measures: g [L][R], x [L][2 W]. Entries are added one place after another, with one rounding each. */
 template <typename V, int R>
-__attribute__((always_inline)) inline void addTile(float* sums, const float* g, const float* x, int64_t length, bool squares) {
+__attribute__((always_inline)) inline void addTile(float* sums, const void* panelOfG, const void* panelOfX, int64_t length, bool squares) {
   constexpr int W = sizeof(V) / sizeof(float);
+  const auto *g = static_cast<const float*>(panelOfG), *x = static_cast<const float*>(panelOfX);
   V product[R][2] = {};
   for (int64_t l = 0; l < length; l++, g += R, x += 2 * W) {
     V a, b;
@@ -63,41 +63,42 @@ __attribute__((always_inline)) inline void addTile(float* sums, const float* g, 
     }
 }
 
-using Pack = void (*)(float* into, const Rows& rows, int64_t sample, int64_t length, int64_t first, int64_t count);
-
-struct Tile {
-  int64_t rows, columns;
-  Pack packRows, packColumns;
-  void (*add)(float* sums, const float* g, const float* x, int64_t length, bool squares);
-};
-
 typedef float Four __attribute__((vector_size(16)));
-void addTileOf4(float* sums, const float* g, const float* x, int64_t length, bool squares) { addTile<Four, 6>(sums, g, x, length, squares); }
+void addTileOf4(float* sums, const void* g, const void* x, int64_t length, bool squares) { addTile<Four, 6>(sums, g, x, length, squares); }
 
 #ifdef EVERGREEN_AVX2
 typedef float Eight __attribute__((vector_size(32)));
 typedef float Sixteen __attribute__((vector_size(64)));
-__attribute__((target("avx2,fma"))) void addTileOf8(float* sums, const float* g, const float* x, int64_t length, bool squares) { addTile<Eight, 6>(sums, g, x, length, squares); }
-__attribute__((target("avx512f"))) void addTileOf16(float* sums, const float* g, const float* x, int64_t length, bool squares) { addTile<Sixteen, 14>(sums, g, x, length, squares); }
+__attribute__((target("avx2,fma"))) void addTileOf8(float* sums, const void* g, const void* x, int64_t length, bool squares) { addTile<Eight, 6>(sums, g, x, length, squares); }
+__attribute__((target("avx512f"))) void addTileOf16(float* sums, const void* g, const void* x, int64_t length, bool squares) { addTile<Sixteen, 14>(sums, g, x, length, squares); }
 #endif
 
-Tile tileOfMachine() {
+/** In float32, whatever the entries are stored in. */
+template <typename Entry>
+SampleTile tileInFloat32() {
+  constexpr int64_t width = sizeof(float);
 #ifdef EVERGREEN_AVX2
-  if (__builtin_cpu_supports("avx512f")) return {14, 32, pack<14>, pack<32>, addTileOf16};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {6, 16, pack<6>, pack<16>, addTileOf8};
+  if (__builtin_cpu_supports("avx512f")) return {14, 32, 224, 384, width, 1, pack<14, Entry>, pack<32, Entry>, addTileOf16};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {6, 16, 224, 384, width, 1, pack<6, Entry>, pack<16, Entry>, addTileOf8};
 #endif
-  return {6, 8, pack<6>, pack<8>, addTileOf4};
+  return {6, 8, 224, 384, width, 1, pack<6, Entry>, pack<8, Entry>, addTileOf4};
+}
+
+SampleTile tileFor(at::ScalarType type) {
+  if (type == at::kFloat) return tileInFloat32<float>();
+  const SampleTile* tiles = matrixTile();
+  return tiles ? *tiles : tileInFloat32<at::BFloat16>();
 }
 
 constexpr int64_t up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
-/** Rows and columns of a block of sums: with its panels of one sample it fits a second cache of 512 kB. */
+/** Rows and columns of a block of sums: with its panels of one sample it fits a core's second cache. */
 struct Block {
   int64_t rows, columns;
 };
-Block blockFor(const Tile& tile, int64_t n, int64_t k, int64_t length) {
+Block blockFor(const SampleTile& tile, int64_t n, int64_t k, int64_t length) {
   const int64_t share = length > 128 ? 2 : 1;
-  Block block{std::min(up(n, tile.rows), up(224 / share, tile.rows)), std::min(up(k, tile.columns), 384 / share)};
+  Block block{std::min(up(n, tile.rows), up(tile.blockRows / share, tile.rows)), std::min(up(k, tile.columns), up(tile.blockColumns / share, tile.columns))};
   // Small weights have few blocks; every thread wants some. No sum depends on where they are cut.
   const auto blocks = [&] { return ((n + block.rows - 1) / block.rows) * ((k + block.columns - 1) / block.columns); };
   while (blocks() < 4 * at::get_num_threads() && block.rows > 2 * tile.rows) block.rows = up(block.rows / 2, tile.rows);
@@ -106,36 +107,42 @@ Block blockFor(const Tile& tile, int64_t n, int64_t k, int64_t length) {
 
 void addOnOtherDevices(Tensor& sum, const Tensor& g, const Tensor& x, bool squares) {
   for (int64_t sample = 0; sample < g.size(0); sample++) {
-    const auto own = at::mm(g[sample].t(), x[sample]);
+    const auto own = at::mm(g[sample].t().to(at::kFloat), x[sample].to(at::kFloat));
     if (squares) sum.addcmul_(own, own);
     else sum.add_(own.abs());
   }
 }
 
-/** sum [N, K] += Σ over samples of the square, or the magnitude, of gᵀ x, entry by entry; g [B, L, N], x [B, L, K], all float32. */
+/** sum [N, K] += Σ over samples of the square, or the magnitude, of gᵀ x, entry by entry; g [B, L, N], x [B, L, K], both float32 or both bfloat16, sum float32. */
 void addSampleProducts(Tensor& sum, const Tensor& g, const Tensor& x, bool squares) {
   const char* name = "evergreen::add_sample_products_";
+  TORCH_CHECK(sum.scalar_type() == at::kFloat, name, ": expected a float32 sum, got ", sum.scalar_type());
   for (const auto& each : {sum, g, x})
-    TORCH_CHECK(each.layout() == at::kStrided && each.scalar_type() == at::kFloat && each.device() == sum.device(), name, ": expected dense float32 tensors on one device, got ", each.scalar_type(), " on ", each.device());
+    TORCH_CHECK(each.layout() == at::kStrided && each.device() == sum.device(), name, ": expected dense tensors on one device, got one on ", each.device());
+  for (const auto& each : {g, x})
+    TORCH_CHECK((each.scalar_type() == at::kFloat || each.scalar_type() == at::kBFloat16) && each.scalar_type() == g.scalar_type(), name, ": expected g and x in float32, or both in bfloat16, got ", each.scalar_type());
   TORCH_CHECK(sum.dim() == 2 && g.dim() == 3 && x.dim() == 3, name, ": expected sum [N, K], g [B, L, N] and x [B, L, K], got ", sum.sizes(), ", ", g.sizes(), " and ", x.sizes());
   const int64_t n = sum.size(0), k = sum.size(1), samples = g.size(0), length = g.size(1);
   TORCH_CHECK(x.size(0) == samples && x.size(1) == length && g.size(2) == n && x.size(2) == k, name, ": sum ", sum.sizes(), ", g ", g.sizes(), " and x ", x.sizes(), " do not fit");
   if (sum.is_meta() || samples == 0 || n == 0 || k == 0) return;
   if (!sum.is_cpu()) return addOnOtherDevices(sum, g, x, squares);
-  const Tile tile = tileOfMachine();
+  const SampleTile tile = tileFor(g.scalar_type());
   const Block block = blockFor(tile, n, k, length);
-  const Rows ofG(g), ofX(x);
+  const SampleRows ofG(g), ofX(x);
   float* sums = sum.mutable_data_ptr<float>();
   const int64_t ofRow = sum.stride(0), ofColumn = sum.stride(1);
   const int64_t across = (k + block.columns - 1) / block.columns, blocks = (n + block.rows - 1) / block.rows * across;
+  // Bytes of an entry of a panel, from its first place to its last.
+  const int64_t deep = up(length, tile.places) * tile.entryBytes;
   at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
     const int64_t size = block.rows * block.columns;
-    const std::unique_ptr<float, decltype(&std::free)> room(
-        static_cast<float*>(std::aligned_alloc(64, static_cast<size_t>(up((size + (block.rows + block.columns) * length) * 4, 64)))), &std::free);
+    const std::unique_ptr<char, decltype(&std::free)> room(
+        static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>(up(size * 4, 64) + up(block.rows * deep, 64) + up(block.columns * deep, 64)))), &std::free);
     if (!room) throw std::bad_alloc();
-    float* const own = room.get();
-    float* const panelsOfG = own + size;
-    float* const panelsOfX = panelsOfG + block.rows * length;
+    auto* const own = reinterpret_cast<float*>(room.get());
+    char* const panelsOfG = room.get() + up(size * 4, 64);
+    char* const panelsOfX = panelsOfG + up(block.rows * deep, 64);
+    const SampleTile::Use use(tile);
     for (int64_t at = begin; at < end; at++) {
       const int64_t row = at / across * block.rows, column = at % across * block.columns;
       const int64_t rows = std::min(block.rows, n - row), columns = std::min(block.columns, k - column);
@@ -145,7 +152,7 @@ void addSampleProducts(Tensor& sum, const Tensor& g, const Tensor& x, bool squar
         tile.packColumns(panelsOfX, ofX, sample, length, column, columns);
         float* tileAt = own;
         for (int64_t c = 0; c < columns; c += tile.columns)
-          for (int64_t r = 0; r < rows; r += tile.rows, tileAt += tile.rows * tile.columns) tile.add(tileAt, panelsOfG + r * length, panelsOfX + c * length, length, squares);
+          for (int64_t r = 0; r < rows; r += tile.rows, tileAt += tile.rows * tile.columns) tile.add(tileAt, panelsOfG + r * deep, panelsOfX + c * deep, length, squares);
       }
       const float* from = own;
       for (int64_t c = 0; c < columns; c += tile.columns)

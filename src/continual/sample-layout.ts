@@ -7,7 +7,7 @@ export interface SampleLayout {
   readonly samples: number;
   /** Sample of each token of a packed batch, in their order; empty where vectors are not packed. */
   readonly sampleOf: readonly number[];
-  /** Vectors [B, …, C] or [B · L, C], or packed, by sample: float32 [B, L, C], zeros after a sample's end. */
+  /** Vectors [B, …, C] or [B · L, C], or packed, by sample: [B, L, C] in their own type, zeros after a sample's end. */
   group(vectors: Tensor): Tensor;
   /** The same sample's part as a batch of that sample alone would have it. */
   only(vectors: Tensor, sample: number): Tensor;
@@ -18,7 +18,7 @@ export function evenLayout(samples: number): SampleLayout {
   return {
     samples,
     sampleOf: [],
-    group: (x) => to(reshape(x, [samples, -1, x.shape.at(-1) ?? 0]), "float32"),
+    group: (x) => reshape(x, [samples, -1, x.shape.at(-1) ?? 0]),
     only: (x, sample) => {
       const each = (x.shape[0] ?? 0) / samples;
       return slice(x, 0, sample * each, (sample + 1) * each);
@@ -40,7 +40,7 @@ export function packedLayout(texts: TokenBatch, prompts = 0): SampleLayout {
     group: (x) => {
       if (isPooled(x)) return even.group(x);
       const places = toDevice(tensor(Int32Array.from(spread), [rows * length], "int32"), x.device);
-      const kept = toDevice(tensor(mask, [rows, length, 1], "float32"), x.device);
+      const kept = to(toDevice(tensor(mask, [rows, length, 1], "float32"), x.device), x.dtype);
       return mul(even.group(indexSelect(x, 0, places)), kept);
     },
     only: (x, sample) => {

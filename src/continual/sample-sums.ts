@@ -61,7 +61,7 @@ export class SampleSums {
       return;
     }
     const flowing = use.kind === "convolution" ? places(gradient) : layout.group(gradient); // [B, L, N]
-    if (bias) addInto(part(bias, use.rows), this.over(sumOver(flowing, [1])));
+    if (bias) addInto(part(bias, use.rows), this.over(sumOver(to(flowing, "float32"), [1])));
     if (!weight) return;
     switch (use.kind) {
       case "linear":
@@ -74,10 +74,10 @@ export class SampleSums {
         this.addProducts(rows(weight), readPlaces(use, weight.shape[2] ?? 1), flowing);
         return;
       case "norm":
-        addInto(weight, this.over(sumOver(mul(flowing, layout.group(normalised(use.input))), [1])));
+        addInto(weight, this.over(sumOver(mul(to(flowing, "float32"), layout.group(normalised(use.input))), [1])));
         return;
       case "shared":
-        addInto(weight, reshape(this.over(flowing), weight.shape));
+        addInto(weight, reshape(this.over(to(flowing, "float32")), weight.shape));
         return;
       default:
         use.kind satisfies never;
@@ -86,12 +86,11 @@ export class SampleSums {
 
   /** Σ over samples of the measure of gᵀ x, for x [B, L, K] and g [B, L, N]. */
   private addProducts(sum: Tensor, x: Tensor, g: Tensor): void {
-    if (x.shape[1] === 1) {
-      // The measure of a product of two numbers is the product of their measures.
-      addInto(sum, matmul(transpose(squeeze(this.of(g)), 0, 1), squeeze(this.of(x))));
-      return;
-    }
-    addSampleProductsInto(sum, g, x, this.measure);
+    const wide = (value: Tensor): Tensor => to(value, "float32");
+    // The measure of a product of two numbers is the product of their measures.
+    if (x.shape[1] === 1) addInto(sum, matmul(transpose(squeeze(this.of(wide(g))), 0, 1), squeeze(this.of(wide(x)))));
+    else if (x.dtype === g.dtype) addSampleProductsInto(sum, g, x, this.measure);
+    else addSampleProductsInto(sum, wide(g), wide(x), this.measure);
   }
 
   /** A sample's gradient of a table's row is the sum over its tokens that read the row. */

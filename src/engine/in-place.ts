@@ -35,6 +35,6 @@ export const addProductInto = (c: Tensor, a: Tensor, b: Tensor, by: { readonly k
 /** Adds row i of `source` to row `rows[i]` (int64) of the target, one after another. */
 export const addRowsInto = (target: Tensor, rows: Tensor, source: Tensor): void => inPlace("aten::index_add_", target, 0, rows, source);
 
-/** sum [N, K] ← sum + Σ over samples of the square, or the magnitude, of gᵀ x, entry by entry; g [B, L, N], x [B, L, K], all float32. No product is written to memory. */
+/** sum [N, K] ← sum + Σ over samples of the square, or the magnitude, of gᵀ x, entry by entry; g [B, L, N], x [B, L, K], both float32 or both bfloat16, sum float32. No product is written to memory. */
 export const addSampleProductsInto = (sum: Tensor, g: Tensor, x: Tensor, measure: "square" | "magnitude"): void =>
   inPlace("evergreen::add_sample_products_", sum, g, x, measure === "square");

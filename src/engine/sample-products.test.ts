@@ -3,7 +3,7 @@ import { createRandom } from "../util/random.ts";
 import { setThreads } from "./facts.ts";
 import { addSampleProductsInto } from "./in-place.ts";
 import { meter } from "./meter.ts";
-import { full, slice, transpose, zeros } from "./ops.ts";
+import { full, slice, to, transpose, zeros } from "./ops.ts";
 import { scope } from "./scope.ts";
 import { readFloats, type Tensor, tensor } from "./tensor.ts";
 
@@ -22,7 +22,7 @@ const measures = { square, magnitude: Math.abs } as const;
 function plain(start: Float32Array, g: Tensor, x: Tensor, measure: keyof typeof measures): Float64Array {
   const [samples = 0, length = 0, n = 0] = g.shape;
   const k = x.shape[2] ?? 0;
-  const [ofG, ofX] = [readFloats(g), readFloats(x)];
+  const [ofG, ofX] = [g, x].map((each) => readFloats(to(each, "float32"))) as [Float32Array, Float32Array];
   const sums = Float64Array.from(start);
   for (let b = 0; b < samples; b++)
     for (let i = 0; i < n; i++)
@@ -46,7 +46,12 @@ afterEach(() => {
   setThreads(2);
 });
 
-describe.each(["square", "magnitude"] as const)("the sum over samples of each product's %s", (measure) => {
+const cases = (["square", "magnitude"] as const).flatMap((measure) =>
+  (["float32", "bfloat16"] as const).map((type) => [measure, type] as const),
+);
+describe.each(cases)("the sum over samples of each product's %s, of matrices in %s", (measure, type) => {
+  const drawnIn = (...shape: readonly number[]): Tensor => to(drawn(...shape), type);
+
   test.each([
     [1, 1, 1, 1],
     [3, 2, 5, 7],
@@ -54,11 +59,13 @@ describe.each(["square", "magnitude"] as const)("the sum over samples of each pr
     [5, 13, 29, 65],
     [2, 3, 230, 390],
     [2, 200, 115, 195],
+    [3, 33, 40, 17],
+    [1, 130, 450, 600],
     [4, 0, 3, 2],
     [0, 4, 3, 2],
   ])("is that in double precision: %i samples of %i vectors, %i by %i", (samples, length, n, k) => {
     scope(() => {
-      const [g, x, sum] = [drawn(samples, length, n), drawn(samples, length, k), drawn(n, k)];
+      const [g, x, sum] = [drawnIn(samples, length, n), drawnIn(samples, length, k), drawn(n, k)];
       const expected = plain(readFloats(sum), g, x, measure);
       addSampleProductsInto(sum, g, x, measure);
       expect(worst(readFloats(sum), expected)).toBeLessThan(1e-5);
@@ -67,7 +74,7 @@ describe.each(["square", "magnitude"] as const)("the sum over samples of each pr
 
   test("is the same for matrices that do not lie row by row, into a part of a sum alone", () => {
     scope(() => {
-      const [g, x] = [drawn(3, 40, 6), drawn(3, 50, 6)];
+      const [g, x] = [drawnIn(3, 40, 6), drawnIn(3, 50, 6)];
       const [turnedG, turnedX] = [transpose(g, 1, 2), transpose(x, 1, 2)];
       const sum = zeros([90, 50], "float32");
       addSampleProductsInto(slice(sum, 0, 20, 60), turnedG, turnedX, measure);
@@ -80,15 +87,14 @@ describe.each(["square", "magnitude"] as const)("the sum over samples of each pr
 
   test("has the same bits for any number of threads", () => {
     scope(() => {
-      const [g, x] = [drawn(4, 9, 450), drawn(4, 9, 500)];
+      const [g, x] = [drawnIn(4, 9, 450), drawnIn(4, 9, 500)];
       const [one, two, four] = [1, 2, 4].map((threads) => {
         setThreads(threads);
         const sum = full([450, 500], 0.5, "float32");
         addSampleProductsInto(sum, g, x, measure);
-        return readFloats(sum);
-      });
-      expect(two).toEqual(one);
-      expect(four).toEqual(one);
+        return Buffer.from(readFloats(sum).buffer);
+      }) as [Buffer, Buffer, Buffer];
+      expect([two, four].map((each) => each.equals(one))).toEqual([true, true]);
     });
   });
 });
@@ -123,6 +129,12 @@ test("matrices that do not fit are refused with their shapes", () => {
       ],
     ] as const)
       expect(() => addSampleProductsInto(sum, zeros(g, "float32"), zeros(x, "float32"), "square")).toThrow(/do not fit|expected sum/);
-    expect(() => addSampleProductsInto(sum, zeros([3, 4, 5], "float64"), zeros([3, 4, 7], "float32"), "square")).toThrow(/float32/);
+    for (const [ofG, ofX] of [
+      ["float64", "float32"],
+      ["bfloat16", "float32"],
+    ] as const)
+      expect(() => addSampleProductsInto(sum, zeros([3, 4, 5], ofG), zeros([3, 4, 7], ofX), "square")).toThrow(/float32/);
+    const short = zeros([3, 4, 5], "bfloat16");
+    expect(() => addSampleProductsInto(zeros([5, 5], "bfloat16"), short, short, "square")).toThrow(/float32 sum/);
   });
 });
