@@ -21,6 +21,7 @@
 #include "mapped-file.h"
 #include "meter.h"
 #include "operators.h"
+#include "sample-tile.h"
 #include "tensor-table.h"
 #include "transfer.h"
 
@@ -162,7 +163,8 @@ Value facts(const CallbackInfo& info) {
   auto result = Napi::Object::New(info.Env());
   result.Set("parallel", at::get_parallel_info());
   result.Set("threads", Napi::Number::New(info.Env(), at::get_num_threads()));
-  result.Set("instructions", at::get_cpu_capability());
+  // Matrix registers round bfloat16 otherwise than vectors do.
+  result.Set("instructions", at::get_cpu_capability() + (matrixTile() ? "_AMX" : ""));
   result.Set("config", at::show_config());
   result.Set("bfloat16", Napi::Boolean::New(info.Env(), hasBFloat16Products()));
   result.Set("dynamicThreads", Napi::Boolean::New(info.Env(), omp_get_dynamic() != 0));

@@ -7,7 +7,7 @@ import { type Device, guard } from "./tensor.ts";
 /** What decides the engine's bits beside the weights and the data. */
 export interface EngineInfo {
   readonly threads: number;
-  /** Instruction set of libtorch's own kernels, as `AVX512`. */
+  /** Instruction set of libtorch's own kernels, as `AVX512`; `AVX512_AMX` where there are matrix registers for bfloat16. */
   readonly instructions: string;
   /** libtorch's description of itself. */
   readonly libtorch: string;
