@@ -131,7 +131,7 @@ EVERGREEN_AMX void end(const void* before) {
 }  // namespace
 
 const SampleTile* matrixTile() {
-  static const SampleTile tile{2 * side, 2 * side, 448, 576, 2, places, pack<true>, pack<false>, addTile, begin, end};
+  static const SampleTile tile{2 * side, 2 * side, 448, 576, 4, 2, places, pack<true>, pack<false>, addTile, begin, end};
   static const bool isHere = isThere();
   return isHere ? &tile : nullptr;
 }

@@ -78,10 +78,10 @@ template <typename Entry>
 SampleTile tileInFloat32() {
   constexpr int64_t width = sizeof(float);
 #ifdef EVERGREEN_AVX2
-  if (__builtin_cpu_supports("avx512f")) return {14, 32, 224, 384, width, 1, pack<14, Entry>, pack<32, Entry>, addTileOf16};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {6, 16, 224, 384, width, 1, pack<6, Entry>, pack<16, Entry>, addTileOf8};
+  if (__builtin_cpu_supports("avx512f")) return {14, 32, 224, 384, 1, width, 1, pack<14, Entry>, pack<32, Entry>, addTileOf16};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {6, 16, 224, 384, 1, width, 1, pack<6, Entry>, pack<16, Entry>, addTileOf8};
 #endif
-  return {6, 8, 224, 384, width, 1, pack<6, Entry>, pack<8, Entry>, addTileOf4};
+  return {6, 8, 224, 384, 1, width, 1, pack<6, Entry>, pack<8, Entry>, addTileOf4};
 }
 
 SampleTile tileFor(at::ScalarType type) {
@@ -134,25 +134,30 @@ void addSampleProducts(Tensor& sum, const Tensor& g, const Tensor& x, bool squar
   const int64_t across = (k + block.columns - 1) / block.columns, blocks = (n + block.rows - 1) / block.rows * across;
   // Bytes of an entry of a panel, from its first place to its last.
   const int64_t deep = up(length, tile.places) * tile.entryBytes;
+  const int64_t bytesOfG = up(block.rows * deep, 64), bytesOfX = up(block.columns * deep, 64);
   at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
     const int64_t size = block.rows * block.columns;
     const std::unique_ptr<char, decltype(&std::free)> room(
-        static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>(up(size * 4, 64) + up(block.rows * deep, 64) + up(block.columns * deep, 64)))), &std::free);
+        static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>(up(size * 4, 64) + tile.samples * (bytesOfG + bytesOfX)))), &std::free);
     if (!room) throw std::bad_alloc();
     auto* const own = reinterpret_cast<float*>(room.get());
     char* const panelsOfG = room.get() + up(size * 4, 64);
-    char* const panelsOfX = panelsOfG + up(block.rows * deep, 64);
+    char* const panelsOfX = panelsOfG + tile.samples * bytesOfG;
     const SampleTile::Use use(tile);
     for (int64_t at = begin; at < end; at++) {
       const int64_t row = at / across * block.rows, column = at % across * block.columns;
       const int64_t rows = std::min(block.rows, n - row), columns = std::min(block.columns, k - column);
       std::fill_n(own, size, 0.0f);
-      for (int64_t sample = 0; sample < samples; sample++) {
-        tile.packRows(panelsOfG, ofG, sample, length, row, rows);
-        tile.packColumns(panelsOfX, ofX, sample, length, column, columns);
+      for (int64_t sample = 0; sample < samples; sample += tile.samples) {
+        const int64_t together = std::min(tile.samples, samples - sample);
+        for (int64_t s = 0; s < together; s++) {
+          tile.packRows(panelsOfG + s * bytesOfG, ofG, sample + s, length, row, rows);
+          tile.packColumns(panelsOfX + s * bytesOfX, ofX, sample + s, length, column, columns);
+        }
         float* tileAt = own;
         for (int64_t c = 0; c < columns; c += tile.columns)
-          for (int64_t r = 0; r < rows; r += tile.rows, tileAt += tile.rows * tile.columns) tile.add(tileAt, panelsOfG + r * deep, panelsOfX + c * deep, length, squares);
+          for (int64_t r = 0; r < rows; r += tile.rows, tileAt += tile.rows * tile.columns)
+            for (int64_t s = 0; s < together; s++) tile.add(tileAt, panelsOfG + s * bytesOfG + r * deep, panelsOfX + s * bytesOfX + c * deep, length, squares);
       }
       const float* from = own;
       for (int64_t c = 0; c < columns; c += tile.columns)

@@ -22,6 +22,8 @@ struct SampleTile {
   int64_t rows, columns;
   /** Of a block of sums, which stays in a core's second cache. */
   int64_t blockRows, blockColumns;
+  /** Samples whose panels lie there too: a tile comes from it once for all of them. */
+  int64_t samples;
   /** Bytes of a packed entry, and places that are packed together. */
   int64_t entryBytes, places;
   void (*packRows)(void* into, const SampleRows& rows, int64_t sample, int64_t length, int64_t first, int64_t count);
