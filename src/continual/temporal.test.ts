@@ -14,10 +14,8 @@ describe("the guard of merges over scalars θ0 = 0, θ_i", () => {
   test("a merge whose loss is more than twice that of what was merged ends the run, or is told of where it is only to warn", async () => {
     const lossOf = (merged: number) => (value: number) => (value === 0.5 ? merged : value === 1 ? 2 : 1);
     const { warnings, probed } = await scalars({ weight: 0.5, guard: "warn" }, [1, 2], { loss: lossOf(4.01) });
-    expect(probed).toEqual([
-      [1, 0.5, 0],
-      [2, 1.25, 0.5],
-    ]);
+    // The old weights, θ0, are looked at where the merge is worse than the new.
+    expect(probed).toEqual([[1, 0.5], [0], [2, 1.25]]);
     expect(warnings).toEqual([
       expect.stringMatching(
         /^task 1, unrolled: the merged weights' loss .* is 4.01, more than twice that of the new weights \(2.00\) and of the old \(1.00\)/,
@@ -26,10 +24,12 @@ describe("the guard of merges over scalars θ0 = 0, θ_i", () => {
     expect((await scalars({ weight: 0.5 }, [1, 2], { loss: lossOf(4) })).warnings).toEqual([]);
     for (const guard of [undefined, "stop"])
       await expect(scalars({ weight: 0.5, guard }, [1], { loss: lossOf(4.01) })).rejects.toMatchObject({ code: "EG-7151" });
+    const worseBefore = await scalars({ weight: 0.5 }, [1], { loss: (value) => ({ 1: 0.5, 0.5: 3, 0: 10 })[value] ?? Number.NaN });
+    expect([worseBefore.probed, worseBefore.warnings]).toEqual([[[1, 0.5], [0]], []]);
     const cells = await scalars({ start: "anchored", deploy: "all", weight: 0.5 }, [1, 2]);
     expect(cells.probed).toEqual([
-      [1, 0.5, 0],
-      [2, 1, 0, 1.5, 1],
+      [1, 0.5],
+      [2, 1, 1.5],
     ]);
   });
 

@@ -261,14 +261,17 @@ async function probe(
   merges: readonly { readonly source: Source; readonly merged: Weights }[],
 ): Promise<void> {
   if (merges.length === 0) return;
+  const losses = await task.probe([expert, ...merges.map(({ merged }) => merged)]);
+  if (!losses) return;
   const origin = await task.origin();
   const oldOf: Readonly<Partial<Record<Source, Weights>>> = { unrolled: chain.unrolled ?? origin, all: chain.mean ?? origin };
-  const losses = await task.probe([expert, ...merges.flatMap(({ source, merged }) => [merged, oldOf[source] ?? origin])]);
-  if (!losses) return;
   const [fresh = Number.NaN, ...others] = losses;
   for (const [i, { source }] of merges.entries()) {
-    const [merged = Number.NaN, old = Number.NaN] = others.slice(2 * i);
-    tell(rule, task, { place: source, said: lossWarning({ merged, fresh, old }) });
+    const found = { merged: others[i] ?? Number.NaN, fresh };
+    // What is no worse than the new weights needs no look at the old.
+    if (!lossWarning({ ...found, old: 0 })) continue;
+    const [old = Number.NaN] = (await task.probe([oldOf[source] ?? origin])) ?? [];
+    tell(rule, task, { place: source, said: lossWarning({ ...found, old }) });
   }
 }
 
