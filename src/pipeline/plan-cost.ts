@@ -30,7 +30,7 @@ export interface Metered {
 }
 
 /** What is priced beside the step: the texts of a run's start, which are the pretraining pool's; the samples of an average task, and what is scored on held-back ones. */
-export interface Priced extends Metered {
+interface Priced extends Metered {
   readonly pretraining: readonly DataSource[];
   readonly samples: number;
   readonly scored: Scored | undefined;
@@ -76,19 +76,6 @@ async function operationsOf(
   const passes = charge === "all" ? (meanOf(await methods.passes(tasks)) ?? 0) : 0;
   const taskEnd = batches * (own ? chargedOperations(own.between, charge) : step) + scoring + passes * parameterCounts(model.config).total;
   return { runStart: runStartOperations(spec, priced, forward), taskStart: 0, step, taskEnd };
-}
-
-/** What a resolved run is priced by. */
-export function pricedOf({ plan: { tasks }, model, methods, data, scored }: Resolved): Priced {
-  const samples = tasks.reduce((sum, task) => sum + task.samples, 0) / tasks.length;
-  return {
-    model,
-    methods,
-    tasks: tasks.length,
-    pretraining: data.pretraining,
-    samples,
-    scored,
-  };
 }
 
 /** Operations of a run's start, at most: one forward pass of the texts that methods embed. */

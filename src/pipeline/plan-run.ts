@@ -13,7 +13,7 @@ import { formatBytes, parseBytes } from "../util/units.ts";
 import { scoringWork } from "./held-out.ts";
 import { kernelsFor } from "./kernel-choice.ts";
 import { type Calibration, calibrate } from "./plan-calibrate.ts";
-import { batchesAtTaskEnd, pricedOf, priceOf, taskEndFlops } from "./plan-cost.ts";
+import { batchesAtTaskEnd, taskEndFlops } from "./plan-cost.ts";
 import { workOf } from "./plan-shape.ts";
 import { forecastStep, type StepForecast } from "./plan-step.ts";
 import { type PlannedWithout, plannedWithout } from "./plan-unopened.ts";
@@ -100,7 +100,7 @@ export async function forecastRun(spec: RunSpec, options: ForecastOptions): Prom
     }),
   );
   const steps = tasks.reduce((sum, task) => sum + task.steps, 0);
-  const charge = await chargeOfRun(resolved);
+  const charge = chargeOfRun(resolved);
   const evaluation = evaluationOf(resolved);
   const forecast = {
     name: spec.name,
@@ -138,12 +138,9 @@ async function taskEndsOf(resolved: Resolved, { between }: StepForecast): Promis
   };
 }
 
-async function chargeOfRun(resolved: Resolved): Promise<RunForecast["charge"]> {
-  const { spec, tasks } = resolved.plan;
+function chargeOfRun({ plan: { spec, tasks }, price }: Resolved): RunForecast["charge"] {
   const { unit, accounting } = spec.budget;
-  if (!accounting || (unit !== "mafs" && unit !== "flops")) return undefined;
-  const price = await priceOf(spec, pricedOf(resolved));
-  if (!price) return undefined;
+  if (!price || !accounting || (unit !== "mafs" && unit !== "flops")) return undefined;
   const { perStep, multiplier } = price;
   const counts = tasks.map(({ steps }) => steps);
   return { unit, perStep, multiplier, total: chargedTotal(counts, price), accounting };

@@ -25,7 +25,7 @@ import { withFileDigests } from "./method-files.ts";
 import { methodsOf } from "./methods.ts";
 import { findModel, type ModelFinder, type ModelSource, methodModel, planModel } from "./model-source.ts";
 import { openTogether } from "./open-together.ts";
-import { priceOf } from "./plan-cost.ts";
+import { type PricedWork, priceOf } from "./plan-cost.ts";
 import { namedShapes } from "./plan-meter.ts";
 import { replayPools } from "./replay.ts";
 import { openRunData, type RunData } from "./sources.ts";
@@ -45,6 +45,8 @@ export interface Resolved {
   readonly tests?: TestSplits;
   /** What weights are scored on while the run trains; absent where no method asks. */
   readonly scored?: Scored;
+  /** What the budget was divided by; absent where steps or samples are counted. */
+  readonly price?: PricedWork;
 }
 
 /** How names become data and weights. */
@@ -88,7 +90,7 @@ export async function resolveRun(spec: RunSpec, folder: string, doors: Doors = t
   });
   const isHere = data.evaluated.every(({ unopened }) => !unopened);
   const tests = spec.eval.splits && isHere ? { tests: testsOfRun(data, stream, spec.eval.on) } : {};
-  return { plan, data, stream, replay, model, methods, ...tests, ...(scored ? { scored } : {}) };
+  return { plan, data, stream, replay, model, methods, ...tests, ...(scored ? { scored } : {}), ...(price ? { price } : {}) };
 }
 
 /** Entries of all parameters that learn, adapters' among them. */

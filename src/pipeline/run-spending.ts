@@ -6,7 +6,7 @@ import type { RunSpec } from "../runs/spec.ts";
 import { accountingName } from "../runs/spec-values.ts";
 import type { RunView } from "../runs/view.ts";
 import { formatDuration, formatFlops } from "../util/units.ts";
-import { pricedOf, priceOf, taskEndFlops } from "./plan-cost.ts";
+import { taskEndFlops } from "./plan-cost.ts";
 import { workOf } from "./plan-shape.ts";
 import { forecastStep } from "./plan-step.ts";
 import { plannedEvaluations } from "./planned-evaluations.ts";
@@ -55,27 +55,25 @@ export async function spendingOfRun(
     }),
     budget: allowed + others,
     given: [
-      `${amountOf(spec)}${scope === "task" ? " a task" : ""}`,
-      accountingName(spec.budget) ?? [],
-      others > 0 ? "and what lies beside steps" : [],
+      amountOf(spec) + (scope === "task" ? " a task" : ""),
+      accountingName(spec.budget),
+      others > 0 ? "and what lies beside steps" : undefined,
     ]
-      .flat()
+      .filter((each) => each !== undefined)
       .join(", "),
     ...(costs.multiplier === undefined ? {} : { multiplier: costs.multiplier }),
   };
 }
 
 async function costsOf(resolved: Resolved): Promise<Costs> {
-  const { spec, tasks } = resolved.plan;
-  const { unit, accounting } = spec.budget;
-  if ((unit === "mafs" || unit === "flops") && accounting) {
-    const price = await priceOf(spec, pricedOf(resolved));
-    if (!price) throw new Error(`internal: a budget of ${unit} without a price`);
+  const { plan, price } = resolved;
+  const { unit } = plan.spec.budget;
+  if (price && (unit === "mafs" || unit === "flops")) {
     const { multiplier } = price;
     return {
       start: price.runStart / multiplier,
       step: price.perStep / multiplier,
-      ends: tasks.map(() => price.perTask / multiplier),
+      ends: plan.tasks.map(() => price.perTask / multiplier),
       ...(unit === "mafs" ? { multiplier } : {}),
     };
   }
