@@ -28,6 +28,12 @@ export async function concludeRun(folder: string, closing: Closing): Promise<voi
   process.stderr.write(`${lines.join("\n")}\n`);
 }
 
+/** Loads what writes a report, while the run trains and this process waits for it. */
+export function prepareReport(): void {
+  // Whatever fails here fails again, and is told, when the report is written.
+  import("./write-report.ts").catch(() => undefined);
+}
+
 /** A run that is done stays done when its report cannot be written: the line says why, and how to write it later. */
 async function reportLine(reader: RunReader): Promise<string> {
   try {

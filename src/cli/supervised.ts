@@ -1,6 +1,7 @@
 import type { TrainerTask } from "../launch/messages.ts";
 import { supervise } from "../launch/supervisor.ts";
 import { exitCodes } from "../util/errors.ts";
+import { prepareReport } from "./conclude.ts";
 import { Story } from "./story.ts";
 
 /** How a run's end is to be told. */
@@ -24,7 +25,10 @@ export async function superviseAndTell(task: TrainerTask, telling: Telling): Pro
   let folder = "";
   const { exit, failure } = await supervise(task, {
     hear: (message) => {
-      if (message.kind === "folder") folder = message.folder;
+      if (message.kind === "folder") {
+        folder = message.folder;
+        if (telling.finished) prepareReport();
+      }
       if (telling.json && message.kind === "event") process.stdout.write(`${JSON.stringify(message.event)}\n`);
       story.hear(message);
     },

@@ -1,17 +1,12 @@
-import type { ReportContent, SamplePicture } from "./content.ts";
+import type { SamplePicture } from "./content.ts";
 import { type Figure, standalone } from "./drawing.ts";
 import { escapeLines, escapeMarkup } from "./markup.ts";
-import { type Part, type ReportDocument, reportDocument, reportFigures, type Section } from "./report-document.ts";
+import { figuresOf, type Part, type ReportDocument, type Section } from "./report-document.ts";
 import { pageStyle } from "./style.ts";
 import { type Cell, show, type Table } from "./table.ts";
 
 /** Nothing but the page's own style and pictures inside it: no script, no request. */
 export const contentPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-
-/** The report as one file that needs nothing else. */
-export function renderHtml(content: ReportContent): string {
-  return renderPage(reportDocument(content), "report");
-}
 
 /** A document as one file that needs nothing else; `kind` is what a reader is told it is. */
 export function renderPage({ title, subtitle, sections }: ReportDocument, kind: "report" | "stream"): string {
@@ -41,8 +36,8 @@ ${sections.map(sectionHtml).join("\n")}
 }
 
 /** SVG files by name, for the folder `figures`. */
-export function renderFigures(content: ReportContent): ReadonlyMap<string, string> {
-  return new Map(reportFigures(content).map(({ id, svg }) => [`${id}.svg`, standalone(svg)]));
+export function renderFigures(document: ReportDocument): ReadonlyMap<string, string> {
+  return new Map(figuresOf(document).map(({ id, svg }) => [`${id}.svg`, standalone(svg)]));
 }
 
 function sectionHtml({ id, title, parts }: Section): string {

@@ -1,10 +1,8 @@
-import type { ReportContent } from "./content.ts";
-import { type Part, reportDocument } from "./report-document.ts";
+import type { Part, ReportDocument } from "./report-document.ts";
 import { escapeMarkdown, markdownTable } from "./table.ts";
 
 /** The report as GitHub's Markdown; figures are files in `figures/`. Pictures of samples are in the HTML alone. */
-export function renderMarkdown(content: ReportContent): string {
-  const { title, subtitle, sections } = reportDocument(content);
+export function renderMarkdown({ title, subtitle, sections }: ReportDocument): string {
   const parts = sections
     .filter(({ id }) => id !== "samples")
     .flatMap((section) => [`## ${escapeMarkdown(section.title)}`, ...section.parts.map(partMarkdown)]);

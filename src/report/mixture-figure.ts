@@ -16,10 +16,18 @@ const colours: Readonly<Record<string, string>> = {
 /** What each task's batches were really made of, from the run's ledger; undefined before a task has ended. */
 export function mixtureFigure({ view, drawn = [] }: Pick<ReportContent, "view" | "drawn">): Figure | undefined {
   if (drawn.length === 0) return undefined;
-  const tasks = [...new Set(drawn.map(({ task }) => task))].sort((a, b) => a - b);
-  const shown = sources.filter((source) => drawn.some((row) => row.source === source));
-  const rowsOf = (task: number, source?: string): number =>
-    drawn.filter((row) => row.task === task && (source === undefined || row.source === source)).reduce((sum, { n }) => sum + n, 0);
+  // A ledger has a row for every source of every step.
+  const counts = new Map<number, Map<string, number>>();
+  for (const { task, source, n } of drawn) {
+    const of = counts.get(task) ?? new Map<string, number>();
+    counts.set(task, of.set(source, (of.get(source) ?? 0) + n));
+  }
+  const tasks = [...counts.keys()].sort((a, b) => a - b);
+  const shown = sources.filter((source) => [...counts.values()].some((of) => of.has(source)));
+  const rowsOf = (task: number, source?: string): number => {
+    const of = counts.get(task) ?? new Map<string, number>();
+    return source === undefined ? [...of.values()].reduce((sum, n) => sum + n, 0) : (of.get(source) ?? 0);
+  };
   const bars = tasks.flatMap((task) =>
     shown.map((source) => ({ task: task + 1, source, share: (100 * rowsOf(task, source)) / rowsOf(task) })),
   );

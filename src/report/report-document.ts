@@ -35,6 +35,10 @@ export interface ReportDocument {
   readonly sections: readonly Section[];
 }
 
+/** The figures of a document, in its order. */
+export const figuresOf = ({ sections }: ReportDocument): readonly Figure[] =>
+  sections.flatMap(({ parts }) => parts.flatMap((part) => (part.kind === "figure" ? [part.figure] : [])));
+
 /** All figures that a run's numbers allow. */
 export function reportFigures(content: ReportContent): readonly Figure[] {
   return [

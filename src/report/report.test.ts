@@ -3,15 +3,17 @@ import { describe, expect, test } from "vitest";
 import { hostile, hostileContent, machinePath } from "../../test/fixtures/report/content.ts";
 import { viewOf } from "../runs/view.ts";
 import { type ReportContent, withoutPaths } from "./content.ts";
-import { contentPolicy, renderFigures, renderHtml } from "./html.ts";
+import { contentPolicy, renderFigures, renderPage } from "./html.ts";
 import { thin } from "./loss-figure.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { contrast, palette } from "./palette.ts";
 import { gmContours, spotLabels } from "./plane-figure.ts";
 import { reportDocument, reportFigures } from "./report-document.ts";
 
+const htmlOf = (of: ReportContent): string => renderPage(reportDocument(of), "report");
+const markdownOf = (of: ReportContent): string => renderMarkdown(reportDocument(of));
 const content = hostileContent();
-const html = renderHtml(content);
+const html = htmlOf(content);
 const page = parseHTML(html).document;
 const all = (selector: string): readonly { textContent: string | null; getAttribute(name: string): string | null }[] => [
   ...page.querySelectorAll(selector),
@@ -37,7 +39,7 @@ describe("HTML report", () => {
     expect(html).not.toMatch(/url\(|@import/);
   });
   test("holds no path of the machine", () => {
-    for (const text of [html, renderMarkdown(content), ...renderFigures(content).values()]) {
+    for (const text of [html, markdownOf(content), ...renderFigures(reportDocument(content)).values()]) {
       expect(text).not.toContain("somebody");
       expect(text).not.toContain("/data/deep");
     }
@@ -63,7 +65,7 @@ describe("HTML report", () => {
     }
   });
   test("the same content gives the same bytes", () => {
-    expect(renderHtml(hostileContent())).toBe(html);
+    expect(htmlOf(hostileContent())).toBe(html);
   });
 });
 
@@ -107,34 +109,34 @@ describe("what a report says", () => {
     const bare = { ...content, view };
     expect(reportFigures(bare)).toEqual([]);
     expect(summary(bare)).toBe("0 of 40 steps were made on 2 tasks; no data set was scored.");
-    expect(renderHtml(bare)).toContain("Not begun: 2 of 2 tasks.");
-    expect(renderMarkdown(bare)).not.toContain("figures/");
+    expect(htmlOf(bare)).toContain("Not begun: 2 of 2 tasks.");
+    expect(markdownOf(bare)).not.toContain("figures/");
   });
   test("one evaluation alone allows no word of change", () => {
     const view = { ...content.view, evaluations: content.view.evaluations.slice(0, 1) };
     expect(summary({ ...content, view })).toContain("nothing can be said of change");
-    expect(renderHtml({ ...content, view })).toContain("</html>");
+    expect(htmlOf({ ...content, view })).toContain("</html>");
   });
   test("a configuration that cannot be read leaves its facts out and is shown all the same", () => {
-    const text = renderHtml({ ...content, config: "optim: {lr: fast}\n" });
+    const text = htmlOf({ ...content, config: "optim: {lr: fast}\n" });
     expect(text).toContain("{lr: fast}");
     expect(text).not.toContain("mixture of a batch");
   });
 });
 
 describe("Markdown report", () => {
-  const text = renderMarkdown(content);
+  const text = markdownOf(content);
   test("names are text", () => {
     expect(text.replace(/```[\s\S]*?```/g, "")).not.toMatch(/<img|<\/script/);
     expect(text.split("\n")[0]).toContain("&lt;/script&gt;");
   });
   test("names every figure's file and leaves embedded pictures to the HTML", () => {
     const named = [...text.matchAll(/\]\(figures\/([^)]+)\)/g)].map(([, name]) => name);
-    expect(named).toEqual([...renderFigures(content).keys()]);
+    expect(named).toEqual([...renderFigures(reportDocument(content)).keys()]);
     expect(text).not.toContain("data:image");
   });
   test("a configuration with a fence in it does not end the block", () => {
-    const block = renderMarkdown({ ...content, config: "name: x\n```\n# not a heading\n" });
+    const block = markdownOf({ ...content, config: "name: x\n```\n# not a heading\n" });
     expect(block).toContain("````\nname: x\n```\n# not a heading\n````");
   });
 });
@@ -142,7 +144,7 @@ describe("Markdown report", () => {
 describe("figures", () => {
   test("files are well-formed XML without references to a page's style", async () => {
     const { default: sharp } = await import("sharp");
-    for (const [name, svg] of renderFigures(content)) {
+    for (const [name, svg] of renderFigures(reportDocument(content))) {
       expect(svg, name).not.toMatch(/var\(|currentColor/);
       const { width, height } = await sharp(Buffer.from(svg)).metadata();
       expect(Math.min(width, height), name).toBeGreaterThan(150);

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { renderHtml, renderPage } from "../../src/report/html.ts";
+import { renderPage } from "../../src/report/html.ts";
+import { reportDocument } from "../../src/report/report-document.ts";
 import { streamDocument } from "../../src/report/stream-document.ts";
 import { hostile, hostileContent } from "../fixtures/report/content.ts";
 import { hostileStream } from "../fixtures/report/stream-content.ts";
@@ -24,7 +25,13 @@ const modes = [
 if (!executablePath) console.warn("report in a browser: skipped, no Chromium found; install one or name it in CHROMIUM");
 
 const pages = [
-  { what: "report", html: () => renderHtml(hostileContent()), images: 1, line: '#scores [stroke="var(--knowledge)"]', passes: 15 },
+  {
+    what: "report",
+    html: () => renderPage(reportDocument(hostileContent()), "report"),
+    images: 1,
+    line: '#scores [stroke="var(--knowledge)"]',
+    passes: 15,
+  },
   { what: "stream", html: () => renderPage(streamDocument(hostileStream), "stream"), images: 1, line: undefined, passes: 15 },
 ];
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { datasetOf, type SampleId } from "../source.ts";
+import type { SampleId } from "../source.ts";
 import { MiniFluxError } from "./mini-flux-error.ts";
 import { readManifest, readSet, type StoredSet } from "./stored.ts";
 
@@ -53,17 +53,16 @@ export function miniFluxLicences(folder: string): LicenceUse[] {
     }));
 }
 
-/** The line to print under a picture: who drew it and under which licence. Ids of other data are left out. */
-export function miniFluxCredits(folder: string, ids: readonly SampleId[]): Map<SampleId, string> {
+/** The line to print under a picture of a set: who drew it and under which licence. Ids of other data are left out. */
+export function creditLines({ name, records }: StoredSet, ids: readonly SampleId[]): Map<SampleId, string> {
   const wanted = new Set(ids);
-  const names = new Set(ids.map(datasetOf));
   const credits = new Map<SampleId, string>();
-  for (const { name } of readManifest(folder).sets.filter((set) => names.has(set.name)))
-    for (const { key, source, author } of readSet(folder, name).records) {
-      const id = `${name}/${key}`;
-      const licence = licenceOf(source);
-      if (wanted.has(id)) credits.set(id, licenceLine(author ? { ...licence, author: `${author}, ${licence.author}` } : licence));
-    }
+  for (const { key, source, author } of records) {
+    const id = `${name}/${key}`;
+    if (!wanted.has(id)) continue;
+    const licence = licenceOf(source);
+    credits.set(id, licenceLine(author ? { ...licence, author: `${author}, ${licence.author}` } : licence));
+  }
   return credits;
 }
 

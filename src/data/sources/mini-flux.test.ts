@@ -5,10 +5,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../util/random.ts";
 import { buildSets } from "../mini-flux/build.ts";
 import { dspritesFamily } from "../mini-flux/families/dsprites.ts";
-import { miniFluxCredits, miniFluxLicences } from "../mini-flux/licences.ts";
+import { creditLines, miniFluxLicences } from "../mini-flux/licences.ts";
 import { openPackages } from "../mini-flux/packages.ts";
 import { type PlannedSet, pictureBytes } from "../mini-flux/planned.ts";
-import { readManifest, storedManifest, storedSet } from "../mini-flux/stored.ts";
+import { readManifest, readSet, storedManifest, storedSet } from "../mini-flux/stored.ts";
 import { miniFluxVocabulary } from "../mini-flux/vocabulary.ts";
 import type { DataSource } from "../source.ts";
 import definition from "./mini-flux.ts";
@@ -120,5 +120,5 @@ test("licences count their pictures, and a picture's credit names its maker", ()
     { source: "dsprites", pictures: 2 * planned.records.length, sets: ["dsprites", "pool-emoji"] },
   ]);
   const id = source.records("train")[0]?.id ?? "";
-  expect([...miniFluxCredits(folder, [id, "other/x"])]).toEqual([[id, source.licences[0]]]);
+  expect([...creditLines(readSet(folder, source.name), [id, "other/x"])]).toEqual([[id, source.licences[0]]]);
 });

@@ -5,7 +5,7 @@ import { nearest } from "../../util/errors.ts";
 import { hashOf, sha256 } from "../../util/hash.ts";
 import { cacheRoot } from "../../util/paths.ts";
 import { miniFluxFolder } from "../mini-flux/ensure.ts";
-import { licenceLines, miniFluxCredits } from "../mini-flux/licences.ts";
+import { creditLines, licenceLines } from "../mini-flux/licences.ts";
 import { MiniFluxError } from "../mini-flux/mini-flux-error.ts";
 import { picturesPath, readManifest, readSet, type StoredSet, setPath } from "../mini-flux/stored.ts";
 import type { Concept, DataSource, Role, SampleRecord, SourceDefinition, Split } from "../source.ts";
@@ -44,11 +44,28 @@ function unknownSet(name: string, known: readonly string[]): MiniFluxError {
   return new MiniFluxError(`no set "${name}"; known: ${known.join(", ")}`, near ? `did you mean "${near}"?` : "use one of the known names");
 }
 
+/** Sets by the state of their index: a run asks for the same ones to stream, to score and to price. */
+const opened = new Map<string, DataSource>();
+
 function openSet(folder: string, name: string, side: number): DataSource {
-  const set = readSet(folder, name);
   const path = picturesPath(folder, name);
-  const stride = side * side * 3;
   const bytes = statSync(path, { throwIfNoEntry: false })?.size;
+  const index = statSync(setPath(folder, name), { bigint: true, throwIfNoEntry: false });
+  const key = [setPath(folder, name), index?.ino, index?.size, index?.mtimeNs, bytes].join(" ");
+  const known = opened.get(key) ?? readSource(folder, name, { side, path, bytes });
+  opened.set(key, known);
+  return known;
+}
+
+interface Pictures {
+  readonly side: number;
+  readonly path: string;
+  readonly bytes: number | undefined;
+}
+
+function readSource(folder: string, name: string, { side, path, bytes }: Pictures): DataSource {
+  const set = readSet(folder, name);
+  const stride = side * side * 3;
   if (bytes !== set.records.length * stride)
     throw new MiniFluxError(
       `${path} has ${bytes ?? "no"} bytes, expected ${set.records.length * stride}`,
@@ -76,7 +93,7 @@ function openSet(folder: string, name: string, side: number): DataSource {
     licences: licenceLines(set),
     records: (split: Split) => inSplit[split],
     concepts: () => conceptsOf(set, inSplit.train),
-    credits: (ids) => miniFluxCredits(folder, ids),
+    credits: (ids) => creditLines(set, ids),
   };
 }
 
