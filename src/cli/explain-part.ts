@@ -4,18 +4,21 @@ import { hint, UsageError } from "../util/errors.ts";
 import { say, sayFacts, sayJson, sayTable } from "./output.ts";
 import { optionsTable, partOptions } from "./part-options.ts";
 
-/** Tells what a part is, where it comes from and what it takes. */
+/** Tells what a part is, when it is the one to take, what it costs, where it comes from and what it takes. */
 export async function explainPart(kind: string, name: string, json: boolean): Promise<void> {
   const catalogue = catalogueOf(kind);
   const part = await catalogues[catalogue].load(name);
   const options = partOptions(part);
   if (json) {
-    sayJson({ kind, name, summary: part.summary, ...(part.source ? { source: part.source } : {}), options });
+    const { summary, when, cost, source } = part;
+    sayJson({ kind, name, summary, ...(when ? { when } : {}), ...(cost ? { cost } : {}), ...(source ? { source } : {}), options });
     return;
   }
   sayFacts([
     [catalogue, name],
     ["what", part.summary],
+    ["when", part.when],
+    ["cost", part.cost],
     ["source", part.source],
   ]);
   if (options.length === 0) return;

@@ -4,12 +4,16 @@ import type { z } from "zod";
 import { EvergreenError, nearest } from "./errors.ts";
 import { loadPlugin } from "./plugin-file.ts";
 
-/** Every pluggable part says the same three things; its name is its file name. */
+/** Every pluggable part says what it is and takes; its name is its file name. */
 export interface Component<Schema extends z.ZodType = z.ZodType> {
   /** One line for lists. */
   readonly summary: string;
   /** Where the algorithm comes from, down to the equation. */
   readonly source?: string;
+  /** Where it is the one to take. */
+  readonly when?: string;
+  /** What it takes in compute and memory, beside the plainest part of its kind. */
+  readonly cost?: string;
   /** Options with their defaults; an unknown key is an error. */
   readonly options: Schema;
 }

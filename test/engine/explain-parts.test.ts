@@ -41,6 +41,22 @@ test("methods lists every method once, a line each, with its summary", async () 
   expect(told).toEqual(loaded.map(({ name, part: { summary, source } }) => ({ name, summary, ...(source ? { source } : {}) })));
 });
 
+test.each(catalogues.method.names())(
+  "explain method %s teaches what it is, when to take it, what it costs and where it comes from",
+  async (name) => {
+    const { out } = await captured(explain, "method", name);
+    const told = out
+      .trimEnd()
+      .split("\n\n")[0]
+      ?.split("\n")
+      .map((line) => line.split("\t"));
+    expect(told?.map(([fact]) => fact)).toEqual(["method", "what", "when", "cost", "source"]);
+    for (const [fact = "", text = ""] of told?.slice(2, 4) ?? []) expect(text, fact).toMatch(/^[A-Z].{20,}\.$/);
+    const { when, cost } = JSON.parse((await captured(explain, "method", name, "--json")).out) as Record<string, string>;
+    expect([when, cost]).toEqual(told?.slice(2, 4).map(([, text]) => text));
+  },
+);
+
 test("a part without options has no table of them, one with options has a line each", async () => {
   expect((await captured(explain, "schedule", "infinite")).out).toMatch(/\nplateau\t0\.5\t/);
   expect((await captured(explain, "evaluator", "retrieval")).out).not.toContain("what it is");

@@ -8,6 +8,8 @@ import { defineMethod, learnedSnapshot, spring, z } from "evergreen";
 export default defineMethod({
   summary: "A spring to the weights that each task starts from; it loosens in the course of the task.",
   source: "the penalty of arXiv:1802.01483, eq. 2, under a stiffness that falls linearly over a task's steps",
+  when: "A task is to begin carefully and end freely.",
+  cost: "A pass over the weights each step; one more copy of what learns.",
   options: z.strictObject({
     stiffness: z.number().min(0).default(0.05).describe("k of the spring at a task's first step: k/2 · Σ (θ − θ*)²"),
     end: z.number().min(0).max(1).default(0.2).describe("what is left of it at the task's last step, as a share"),

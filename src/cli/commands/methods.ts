@@ -5,7 +5,8 @@ import { pluginFlag, usePluginFlag } from "../plugin-flag.ts";
 
 export const usage = {
   synopsis: "methods [--plugins FOLDER]",
-  about: "The methods that a run file may list under methods; several of them compose. evergreen explain method NAME says what one takes.",
+  about:
+    "The methods that a run file may list under methods; several of them compose. evergreen explain method NAME teaches one: when to take it, what it costs, its options.",
   flags: pluginFlag,
 } as const;
 

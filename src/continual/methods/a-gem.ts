@@ -9,6 +9,8 @@ export default defineMethod({
   summary:
     "Averaged gradient episodic memory: a step's gradient loses the part that would raise the loss of the batch's replayed rows. Needs a mixture with a share of the buffer.",
   source: "arXiv:1812.00420, eq. 11",
+  when: "A buffer of earlier samples is replayed, and no step is to raise their loss.",
+  cost: "One more forward and backward pass over the batch's replayed rows each step; nothing is kept.",
   options: z.strictObject({
     replay: z
       .enum(["constraint", "both"])

@@ -13,6 +13,8 @@ type Memory = {
 export default defineMethod({
   summary: "Leaves the mean of the last k checkpoints of a task, taken at even distances: with a constant rate it stands for a decay.",
   source: "arXiv:2505.12082 (PMA); arXiv:2507.17634 (WSM); arXiv:1803.05407 (SWA)",
+  when: "The rate is constant, and the end is to be as if it had decayed.",
+  cost: "A step as plain fine-tuning; k copies of the weights in memory, read at a task's end.",
   options: z.strictObject({
     k: z.int().min(1).default(10).describe("checkpoints that are averaged, all held in memory"),
     every: z.number().positive().default(0.02).describe("steps between two of them; below 1 a share of the task's steps"),

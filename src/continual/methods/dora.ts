@@ -14,6 +14,8 @@ const magnitude = "lora_magnitude_vector";
 export default defineMethod({
   summary: "Weights by length and direction: each row of V = W + s·B A is brought to a length that learns; W is frozen.",
   source: "arXiv:2402.09353, eq. 5, the norm held constant in the backward pass (its §4.3)",
+  when: "As lora, where low ranks fall short of full fine-tuning.",
+  cost: "As lora, and the lengths of all rows of W + s·B A in every pass; moments for the adapters alone.",
   options: z.strictObject({ ...loraOptions, ...siteOptions }),
   peft: loraPeft(true),
   build(options) {

@@ -9,6 +9,8 @@ type Memory = { readonly average: Weights; readonly steps: number };
 export default defineMethod({
   summary: "Ships an exponential moving average of the weights, moved after every step.",
   source: "arXiv:2408.14471's code (ema_online); average of iterates as in arXiv:1803.05407",
+  when: "Steps are noisy, and nothing else is to change.",
+  cost: "A step as plain fine-tuning and one pass over the weights; one more copy of them.",
   options: z.strictObject({
     weight: z.number().min(0).max(1).default(0.999).describe("what the average keeps at each step"),
     biasFree: z.boolean().default(false).describe("true to keep less in the first steps: min(weight, (1 + n)/(10 + n))"),

@@ -9,6 +9,8 @@ export default defineMethod({
     "Feature distillation: on every batch each image and text is to keep the direction it had in the model shipped after the last task.",
   source:
     "arXiv:1607.00122 (less-forgetting: squared distance of features to the old model's); here features of unit length, of both towers",
+  when: "Features are used downstream, by an index or a probe, and are to stay where they were.",
+  cost: "A forward pass of the last shipped model over every batch; one more copy of the weights.",
   options: z.strictObject({
     alpha: z.number().min(0).default(1).describe("weight of the term"),
     distance: z

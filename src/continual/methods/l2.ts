@@ -11,6 +11,8 @@ type Memory = { readonly anchor: Weights };
 export default defineMethod({
   summary: "Distance to the start: an equally stiff spring on every weight, to where the run or the task began.",
   source: "arXiv:1802.01483, eq. 2 (L2-SP)",
+  when: "The simplest pull is wanted, or a yardstick for ewc, si and mas.",
+  cost: "A pass over the weights each step; one more copy of what learns.",
   options: z.strictObject({
     lambda: z.number().min(0).default(1).describe("stiffness λ of the spring: λ/2 · Σ (θ − θ*)²"),
     to: z

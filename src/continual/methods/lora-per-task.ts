@@ -14,6 +14,8 @@ export default defineMethod({
   summary:
     "Fresh low-rank adapters beside the first weights for every task; shipped is the mean of what all of them learned, or all of them as one model.",
   source: "the variant of arXiv:2408.14471's code; adapters of arXiv:2106.09685",
+  when: "Each task is to be an adapter of its own, which can be left out again.",
+  cost: "A step as lora; adapters of every task are kept, under max-logit a model for each: evaluations and files grow with the tasks.",
   options: z.strictObject({
     ...loraOptions,
     deploy: z

@@ -9,6 +9,8 @@ export default defineMethod({
     "Learning without forgetting: on every batch the model is to match images and texts as the one shipped after the last task does.",
   source:
     "arXiv:1606.09282, eq. 2; temperature and T² as in arXiv:1503.02531; logits are the batch's cosines, both ways, as in arXiv:2408.14471",
+  when: "Earlier samples are gone, and new batches show enough of what was known.",
+  cost: "A forward pass of the last shipped model over every batch; one more copy of the weights.",
   options: z.strictObject({
     alpha: z.number().min(0).default(1).describe("weight of the term"),
     temperature: z.number().positive().default(2).describe("T: logits are divided by it, the term is multiplied by its square"),

@@ -29,6 +29,8 @@ import { adaptersAt, applyParts, foldParts, learnsBeside, type Site, siteOptions
 export default defineMethod({
   summary: "Rotations: each adapted weight W becomes W·R, R orthogonal in blocks along the inputs, so angles between neurons stay.",
   source: "arXiv:2306.07280, eq. 5: R = (I + Q)(I − Q)⁻¹ with Q skew-symmetric; bounded as its §3.4, by Q",
+  when: "As lora, where angles between neurons are to stay.",
+  cost: "A solve for each block of inputs and one more product for each adapted layer; moments for the rotations alone.",
   options: z.strictObject({
     block: z.int().min(2).default(32).describe("inputs that a block of R rotates among themselves"),
     bound: z.number().positive().optional().describe("most that ‖R − I‖ may be for each layer's part; no bound when absent"),

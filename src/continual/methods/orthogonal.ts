@@ -11,6 +11,8 @@ export default defineMethod({
   summary:
     "Gradient projection memory: gradients of linear layers (of the towers' blocks and the patches) lose what would change the layers' outputs on earlier tasks' inputs. Memory is bounded by the layers' widths, not by the number of tasks. Other parameters learn freely, and an optimizer that rescales entries bends the directions.",
   source: "arXiv:2103.09762, §4",
+  when: "Nothing of earlier tasks may be lost, and there is room left to learn in.",
+  cost: "A projection of each linear layer's gradient each step; forward passes over max_samples and a decomposition for each layer at a task's end; bases as wide as the layers at most.",
   options: z.strictObject({
     threshold: z
       .number()

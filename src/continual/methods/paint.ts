@@ -7,6 +7,8 @@ export default defineMethod({
     "Patching: after each task its weights are mixed with those it started from, in the share that scores best on held-back samples of the task and of all else.",
   source:
     "arXiv:2208.05592, §3 and its sequential patching; what the paper calls supported tasks are here the tasks before and the evaluated sets that are not streamed, or the pretraining pool",
+  when: "Held-back samples can say how much of a task to keep.",
+  cost: "A step as plain fine-tuning; steps + 1 evaluations on held-back samples at each task's end; one more copy of the weights.",
   options: z.strictObject(scoringOptions),
   build: ({ steps, perSet }) => ({
     // Its copy of the weights is in no published table.

@@ -9,6 +9,8 @@ export default defineMethod({
   summary: "Prompt tuning: learned tokens beside an image's patches and in front of a text's words; everything else is frozen.",
   source:
     "arXiv:2203.12119, eq. 4 (VPT-shallow); arXiv:2109.01134, eq. 2 (CoOp); for CLIP's image tower as in the code of arXiv:2210.03117",
+  when: "Weights must not be touched, or must serve others unchanged.",
+  cost: "Longer sequences in both towers, backward passes through every layer; moments for the prompts alone.",
   options: z
     .strictObject({
       image: count.default(4).describe("prompts of the image tower, 0 for none; they start at a standard deviation of 0.02"),

@@ -7,6 +7,8 @@ export default defineMethod({
     "Goes back from a task's last weights towards those it started from, no farther than until what was known before is kept: zero-shot retention on held-back samples passes a floor.",
   source:
     "arXiv:2605.28819 (final checkpoints overshoot); the gate is this project's own: the largest step of the way that passes is taken",
+  when: "Retention has a floor that no task may break.",
+  cost: "A step as plain fine-tuning; at most steps + 2 evaluations on held-back samples at each task's end; one more copy of the weights.",
   options: z.strictObject({
     floor: z.number().min(0).max(1).optional().describe("least retention, as a share; in place of drop"),
     drop: z.number().min(0).max(1).default(0.01).describe("how far below the first weights' retention it may fall, as a share"),

@@ -33,6 +33,8 @@ interface Move {
 export default defineMethod({
   summary: "Synaptic intelligence: a spring, stiff where moves along the way lowered the loss of earlier tasks.",
   source: "arXiv:1703.04200, eqs. 3 to 5",
+  when: "As ewc, where no pass over the task's samples is wanted at its end.",
+  cost: "A few passes over the weights each step; three more copies of what learns.",
   options: z.strictObject({
     c: z.number().min(0).default(0.5).describe("weight of the penalty: c · Σ Ω (θ − θ*)²"),
     xi: z

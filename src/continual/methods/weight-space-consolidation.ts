@@ -23,6 +23,8 @@ type Memory = {
 export default defineMethod({
   summary: "Resets what moved least surely towards the task's start, once, then leaves the running mean of the weights after that.",
   source: "arXiv:2502.07274, algorithm 1",
+  when: "Retention is wanted without earlier samples, teachers or pulls.",
+  cost: "A step as plain fine-tuning; one reset in each task; two more copies of what learns.",
   options: z.strictObject({
     keep: z
       .number()

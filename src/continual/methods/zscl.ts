@@ -24,6 +24,8 @@ export default defineMethod({
     "ZSCL: pretraining images stay to reference texts what they were to the run's first weights, and a task leaves the mean of its weights.",
   source:
     "arXiv:2303.06628: distillation on reference data, pull to the start, weight ensemble; T² of arXiv:1503.02531 where its code has (T/s)²; a task shorter than we_freq leaves its last weights",
+  when: "Pretraining data, or images and texts like it, are at hand: zero-shot retention comes first.",
+  cost: "A forward pass of the first image tower over the batch's pretraining rows, whose distillation trains both towers; reference texts are embedded once; up to three more copies of the weights.",
   options: z.strictObject({
     texts: z
       .string()
