@@ -28,7 +28,7 @@ export async function concludeRun(folder: string, closing: Closing): Promise<voi
   process.stderr.write(`${lines.join("\n")}\n`);
 }
 
-/** Loads what writes a report, while the run trains and this process waits for it. */
+/** Loads what writes a report, while this process waits for the last of a run; not before, as it holds some 100 MB. */
 export function prepareReport(): void {
   // Whatever fails here fails again, and is told, when the report is written.
   import("./write-report.ts").catch(() => undefined);

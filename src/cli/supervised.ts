@@ -23,12 +23,13 @@ export async function superviseAndTell(task: TrainerTask, telling: Telling): Pro
     now: () => performance.now(),
   });
   let folder = "";
+  let tasks = 0;
   const { exit, failure } = await supervise(task, {
     hear: (message) => {
-      if (message.kind === "folder") {
-        folder = message.folder;
-        if (telling.finished) prepareReport();
-      }
+      if (message.kind === "folder") folder = message.folder;
+      if (message.kind === "plan") tasks = message.tasks.length;
+      const isNearlyOver = message.kind === "event" && message.event.type === "task-ended" && message.event.task === tasks - 1;
+      if (isNearlyOver && telling.finished) prepareReport();
       if (telling.json && message.kind === "event") process.stdout.write(`${JSON.stringify(message.event)}\n`);
       story.hear(message);
     },
