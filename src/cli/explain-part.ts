@@ -11,7 +11,7 @@ export async function explainPart(kind: string, name: string, json: boolean): Pr
   const options = partOptions(part);
   if (json) {
     const { summary, when, cost, source } = part;
-    sayJson({ kind, name, summary, ...(when ? { when } : {}), ...(cost ? { cost } : {}), ...(source ? { source } : {}), options });
+    sayJson({ kind, name, summary, when, cost, source, options });
     return;
   }
   sayFacts([

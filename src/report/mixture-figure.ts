@@ -16,7 +16,7 @@ const colours: Readonly<Record<string, string>> = {
 /** What each task's batches were really made of, from the run's ledger; undefined before a task has ended. */
 export function mixtureFigure({ view, drawn = [] }: Pick<ReportContent, "view" | "drawn">): Figure | undefined {
   if (drawn.length === 0) return undefined;
-  // A ledger has a row for every source of every step.
+  // A ledger has a row for each concept and pass of a source: thousands, gone through once.
   const counts = new Map<number, Map<string, number>>();
   for (const { task, source, n } of drawn) {
     const of = counts.get(task) ?? new Map<string, number>();

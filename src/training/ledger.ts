@@ -7,20 +7,13 @@ export function ledgerOf(
   step: number,
   work: { readonly steps: number; rowsAt(step: number): readonly TrainingRow[] },
 ): readonly LedgerRow[] {
-  const rows: (LedgerRow & { n: number })[] = [];
-  const known = new Map<string, Map<string | undefined, LedgerRow & { n: number }>>();
+  const counts = new Map<string, LedgerRow & { n: number }>();
   for (let at = 0; at < work.steps; at++)
     for (const { source, concept, pass } of work.rowsAt(at)) {
-      const key = `${source} ${pass}`;
-      const byConcept = known.get(key) ?? new Map<string | undefined, LedgerRow & { n: number }>();
-      known.set(key, byConcept);
-      let row = byConcept.get(concept);
-      if (!row) {
-        row = { task, s: step, source, ...(concept === undefined ? {} : { concept }), pass, n: 0 };
-        byConcept.set(concept, row);
-        rows.push(row);
-      }
-      row.n += 1;
+      const key = `${source} ${pass} ${concept ?? ""}`;
+      const row = counts.get(key);
+      if (row) row.n += 1;
+      else counts.set(key, { task, s: step, source, ...(concept === undefined ? {} : { concept }), pass, n: 1 });
     }
-  return rows;
+  return [...counts.values()];
 }

@@ -90,6 +90,22 @@ test("a picture file that was cut is refused by its size", async () => {
   }
 });
 
+test("a set is read once as long as its files are what they were", async () => {
+  const copy = mkdtempSync(join(tmpdir(), "mini-flux-"));
+  try {
+    await buildSets({ sets: [planned], folder: copy, progress: () => undefined });
+    const first = await open(copy);
+    expect((await open(copy)).map((set, i) => set === first[i])).toEqual(first.map(() => true));
+    const index = join(copy, "sets", "dsprites.json");
+    writeFileSync(index, readFileSync(index, "utf8").replace(/"templates":\s*\["[^"]*"/, '"templates":["an image of {}"'));
+    expect((await open(copy))[0]?.templates[0]).toBe("an image of {}");
+    truncateSync(join(copy, "sets", "dsprites.u8"), 100);
+    await expect(open(copy)).rejects.toThrow(/dsprites\.u8 has 100 bytes/);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+});
+
 test("built data is recognised by name and by what lies in the folder", () => {
   expect([definition.recognises("mini-flux"), definition.recognises(folder), definition.recognises(tmpdir())]).toEqual([true, true, false]);
 });
