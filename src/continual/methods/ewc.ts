@@ -39,7 +39,7 @@ export default defineMethod({
   summary: "Elastic weight consolidation: a spring to where the task began, stiff where the Fisher information of earlier tasks is large.",
   source: "arXiv:1612.00796, eq. 3; one running Fisher as in arXiv:1805.06370",
   when: "Earlier samples are gone once their task has ended, and a pull without a teacher is wanted.",
-  cost: "A pass of single samples at each task's end, about a training step for each batch of max_samples; two more copies of what learns, float32 (separate: two for every task).",
+  cost: "At each task's end a pass over its samples, max_samples at most, that takes about what training on them takes; two more copies of what learns, float32 (separate: two for every task).",
   options,
   build({ lambda, memory, gamma, accumulate, anchor, offload, ...how }) {
     const place = placeOf({ offload });

@@ -16,7 +16,7 @@ export default defineMethod({
     "Memory-aware synapses: a spring, stiff where features of earlier tasks' samples are sensitive to a weight. Needs no captions to be right.",
   source: "arXiv:1711.09601, eqs. 2 and 3, over both towers",
   when: "As ewc, where captions of a task are not to be trusted.",
-  cost: "A pass of single samples at each task's end, about a training step for each batch of max_samples; two more copies of what learns, float32.",
+  cost: "At each task's end a pass over its samples, max_samples at most, that takes about what training on them takes; two more copies of what learns, float32.",
   options: z.strictObject({
     lambda: z.number().min(0).default(0.1).describe("weight of the penalty: λ · Σ I (θ − θ*)²"),
     alpha: z.number().min(0).max(1).default(0.5).describe("what the importance I keeps of earlier tasks: αI + (1 − α)I_new"),

@@ -21,7 +21,7 @@ export default defineMethod({
   summary: "Merges experts over time: where each task starts from and what is shipped are merges of what the tasks left, by any operator.",
   source: "arXiv:2412.06712, §3 (start × deploy); arXiv:2408.14471, §4.3 (EMA-, FT- and ZS-merge); arXiv:2109.01903 (WiSE-FT)",
   when: "Compute is what full fine-tuning takes and no more: the best trade of knowledge and retention in arXiv:2412.06712.",
-  cost: "A step as plain fine-tuning; at a task's end one merge for each of start and deploy, over two models or over all (then their files are kept), and two forward passes of 64 rows for each.",
+  cost: "A step as plain fine-tuning; at a task's end one merge for each of start and deploy, over two models or over all (then their files are kept), and two forward passes of at most 64 rows for each.",
   options: z.strictObject({
     start: z
       .enum(["zs", "latest", "unrolled", "all", "anchored"])

@@ -18,7 +18,7 @@ export default defineMethod({
   summary: "Vector adapters: W + s·diag(b) B diag(d) A, where A and B are random, frozen and shared by all layers of one size.",
   source: "arXiv:2310.11454, eq. 2",
   when: "As lora, where adapters of many tasks are to be stored.",
-  cost: "As lora of a larger rank; what learns are two vectors for each adapted layer.",
+  cost: "A step about as with lora; what learns are two vectors for each adapted layer, so moments and files are smaller still.",
   options: z.strictObject({
     r: z.int().min(1).default(16).describe("rank of the shared matrices"),
     loraAlpha: loraOptions.loraAlpha,
