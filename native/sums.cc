@@ -4,7 +4,6 @@
 #include <torch/library.h>
 
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 #include "clones.h"
@@ -143,30 +142,6 @@ Tensor squaredDistances(const std::vector<Tensor>& models, const Tensor& given) 
   return result;
 }
 
-/** Whether some entry has all bits of the exponent: it is infinite or no number. */
-template <typename Bits>
-EVERGREEN_CLONES bool hasOdd(const Bits* __restrict entries, Bits exponent, int64_t n) {
-  Bits odd = 0;
-  for (int64_t i = 0; i < n; i++) odd |= static_cast<Bits>((entries[i] & exponent) == exponent);
-  return odd != 0;
-}
-
-/** True when no entry is infinite or no number. */
-bool isFinite(const Tensor& entries) {
-  const char* name = "evergreen::is_finite";
-  checkStored(name, entries, entriesOf(name, entries));
-  TORCH_CHECK(!entries.is_meta(), name, ": entries on meta have no values");
-  const auto flat = entries.contiguous().view(-1);
-  std::atomic<bool> odd{false};
-  eachTile(1, flat.numel(), kLightTiles, [&](size_t, int64_t from, int64_t n) {
-    const auto* first = entry(flat, from);
-    const bool found = flat.scalar_type() == at::kFloat ? hasOdd<uint32_t>(reinterpret_cast<const uint32_t*>(first), 0x7f800000, n)
-                                                        : hasOdd<uint16_t>(reinterpret_cast<const uint16_t*>(first), flat.scalar_type() == at::kHalf ? 0x7c00 : 0x7f80, n);
-    if (found) odd = true;
-  });
-  return !odd;
-}
-
 template <typename T>
 EVERGREEN_CLONES void taskVector(float* __restrict vector, const T* __restrict model, const float* __restrict base, float factor, int64_t n) {
   for (int64_t i = 0; i < n; i++) vector[i] = (static_cast<float>(model[i]) - base[i]) * factor;
@@ -195,7 +170,6 @@ TORCH_LIBRARY_FRAGMENT(evergreen, library) {
   library.def("weighted_sum(Tensor[] terms, float[] weights) -> Tensor", weightedSum);
   library.def("task_vectors(Tensor[] models, Tensor base, float[] factors) -> Tensor", taskVectors);
   library.def("squared_distances(Tensor[] models, Tensor base) -> Tensor", squaredDistances);
-  library.def("is_finite(Tensor entries) -> bool", isFinite);
 }
 
 }  // namespace evergreen

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bitsOf, drawnEntries, storedTypes } from "../../test/engine/stored-entries.ts";
-import { isAllFinite, squaredDistances, sumOfRows, taskVectors } from "./entries.ts";
+import { isAllFinite, narrow, squaredDistances, sumOfRows, taskVectors } from "./entries.ts";
 import { setThreads } from "./facts.ts";
 import { add, concat, mulNumber, reshape, select, slice, sub, to, toDevice, transpose } from "./ops.ts";
 import { scope } from "./scope.ts";
@@ -69,6 +69,30 @@ test("entries that are no numbers stay so", () => {
           );
     const huge = tensor(new Float32Array(5000).fill(-3.4e38), [5000], "float32");
     expect([odd, slice(odd, 0, 1, 3), slice(odd, 0, 2, 3), huge].map(isAllFinite)).toEqual([false, false, true, true]);
+  });
+});
+
+test("narrowed entries are those of libtorch's conversion, and tell whether they are finite", () => {
+  // Halves between two neighbours, subnormal results, the largest that fit, the smallest that do not, and what is no number.
+  const special = [0, -0, 1, 1.00390625, 1.01171875, 2 ** -24, 1.5 * 2 ** -25, 2 ** -133, 65504, 65519.99, 3.38e38];
+  const drawn = drawnEntries(9_000, 5, "float32");
+  scope(() => {
+    for (const type of ["bfloat16", "float16"] as const) {
+      for (const given of [drawn, tensor(special, [special.length], "float32")]) {
+        const { stored, allFinite } = narrow(given, type);
+        expect([stored.shape, stored.dtype]).toEqual([given.shape, type]);
+        expect(bitsOf(to(stored, "float32"))).toEqual(bitsOf(to(to(given, type), "float32")));
+        expect(allFinite).toBe(isAllFinite(to(given, type)));
+      }
+      for (const odd of [Number.NaN, Number.POSITIVE_INFINITY, -3.4028234e38, type === "float16" ? 65520 : 3.4e38]) {
+        const { stored, allFinite } = narrow(tensor(new Float32Array(5000).with(4999, odd), [5000], "float32"), type);
+        expect(allFinite, `${odd} in ${type}`).toBe(false);
+        expect(readFloats(to(stored, "float32"))[4999]).toBe(Number.isNaN(odd) ? Number.NaN : Math.sign(odd) * Number.POSITIVE_INFINITY);
+      }
+    }
+    expect(narrow(drawn, "bfloat16").allFinite).toBe(true);
+    expect(() => narrow(to(drawn, "float64"), "float16")).toThrow(/narrow: expected float32 to float16 or bfloat16, got Double/);
+    expect(() => narrow(toDevice(drawn, "meta"), "float16")).toThrow(/on meta/);
   });
 });
 

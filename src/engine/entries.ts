@@ -1,5 +1,6 @@
 import type { PhiloxKey } from "../util/random.ts";
 import { type Argument, one, operator } from "./operator.ts";
+import { dtypeCodes } from "./ops.ts";
 import { scope } from "./scope.ts";
 import { read, type Tensor } from "./tensor.ts";
 
@@ -31,6 +32,12 @@ export const addProducts = (lanes: Tensor, terms: readonly Tensor[], place: numb
 
 /** True when no entry is infinite or no number: of float32, float16 or bfloat16 [size] or [n, size]. */
 export const isAllFinite = (entries: Tensor): boolean => operator("evergreen::is_finite")(entries)[0] === true;
+
+/** float32 entries of any shape and device in a type of 16 bits on the processor, rounded to nearest, halves to even; and whether all of these are finite. */
+export function narrow(entries: Tensor, type: "float16" | "bfloat16"): { readonly stored: Tensor; readonly allFinite: boolean } {
+  const results = operator("evergreen::narrow")(entries, dtypeCodes[type]);
+  return { stored: one("evergreen::narrow", results), allFinite: results[1] === true };
+}
 
 /** Where draws by entry begin: all words of 32 bits. */
 export interface DrawPlace {

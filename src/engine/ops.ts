@@ -9,7 +9,7 @@ import { type Device, type DType, Tensor, type Weights } from "./tensor.ts";
 // One line each: the operator's own schema converts and checks. Shapes broadcast as in PyTorch.
 
 /** libtorch's codes of its scalar types. */
-const dtypeCodes: Readonly<Record<DType, number>> = {
+export const dtypeCodes: Readonly<Record<DType, number>> = {
   uint8: 0,
   int8: 1,
   int16: 2,

@@ -1,9 +1,8 @@
-import { isAllFinite } from "../engine/entries.ts";
-import { reshape, to } from "../engine/ops.ts";
+import { narrow } from "../engine/entries.ts";
+import { to } from "../engine/ops.ts";
 import { scope } from "../engine/scope.ts";
 import { type DType, readFloats, type Tensor } from "../engine/tensor.ts";
 import { EvergreenError } from "../util/errors.ts";
-import { floatTypes } from "./float-types.ts";
 
 /** Finite entries that a narrower type has no number for. */
 class NarrowTypeError extends EvergreenError {
@@ -17,11 +16,11 @@ class NarrowTypeError extends EvergreenError {
   }
 }
 
-/** A tensor in another type; entries that were no numbers before stay what they are. @throws {NarrowTypeError} where a finite entry is beyond the type's range. */
+/** A tensor in another type; entries that were no numbers before stay what they are. @throws {NarrowTypeError} where a finite entry of float32 is beyond the type's range. */
 export function narrowed(value: Tensor, type: DType, name: string): Tensor {
-  const stored = to(value, type);
-  if (type in floatTypes && type !== value.dtype && !isAllFinite(reshape(stored, [stored.size])) && overflows(value, stored))
-    throw new NarrowTypeError(name, type);
+  if (value.dtype !== "float32" || (type !== "float16" && type !== "bfloat16")) return to(value, type);
+  const { stored, allFinite } = narrow(value, type);
+  if (!allFinite && overflows(value, stored)) throw new NarrowTypeError(name, type);
   return stored;
 }
 
