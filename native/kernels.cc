@@ -25,8 +25,12 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/** a [M, K] times bᵀ with b [N, K], by oneDNN; both may be transposed views. Same precision as the MKL product. */
+/** a [M, K] times bᵀ with b [N, K], by oneDNN; both may be transposed views. Same precision as the MKL product. Planned on shapes by an operator that takes as much memory: oneDNN's GELU needs none. */
 Tensor oneDnnProduct(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bias, bool gelu = false) {
+  if (a.is_meta()) {
+    auto result = at::linear(a, b, bias);
+    return gelu ? at::gelu_(result) : result;
+  }
   static const auto operation = c10::Dispatcher::singleton()
                                     .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
                                     .typed<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view,
@@ -36,7 +40,7 @@ Tensor oneDnnProduct(const Tensor& a, const Tensor& b, const std::optional<Tenso
 
 /** In bfloat16 libtorch asks oneDNN as well, but for a forward product with the bias written into the result first. */
 bool usesOneDnn(Product product, const Tensor& a, int64_t m, int64_t n, int64_t k) {
-  if (!a.device().is_cpu() || m <= 0 || n <= 0 || k <= 0) return false;
+  if (!(a.is_cpu() || a.is_meta()) || m <= 0 || n <= 0 || k <= 0) return false;
   const bool ours = a.scalar_type() == at::kFloat || (a.scalar_type() == at::kBFloat16 && product == Product::forward && hasBFloat16Products());
   return ours && kernelFor(product, m, n, k) == Kernel::oneDnn;
 }

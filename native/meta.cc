@@ -1,4 +1,4 @@
-// Shape rules for the device `meta` that libtorch keeps in Python. Each gives the shapes, types and strides of the processor's kernel; src/engine/meta.test.ts compares them.
+// Shape rules for the device `meta` that libtorch keeps in Python. Each gives the shapes, types and strides of the processor's kernel; test/engine/meta.test.ts compares them.
 #include <ATen/ATen.h>
 #include <ATen/ExpandUtils.h>
 #include <torch/library.h>
@@ -51,11 +51,15 @@ Tensor convolution(const Tensor& input, const Tensor& weight, const OptionalTens
     TORCH_CHECK(room >= 0, "convolution: the kernel ", weight.sizes(), " is larger than the padded input ", input.sizes());
     sizes.push_back(room / at(stride) + 1);
   }
+  // oneDNN writes in a layout of its own, from which the result is copied.
+  const auto blocked = at::empty(sizes, input.options());
   return at::empty(sizes, input.options());
 }
 
+/** Two copies in oneDNN's own layout are there beside the results: of the gradient and of the input, or of its gradient. */
 Triple convolutionBackward(const Tensor& gradient, const Tensor& input, const Tensor& weight, at::OptionalIntArrayRef, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, bool, at::IntArrayRef,
                            int64_t, std::array<bool, 3> mask) {
+  const auto blocked = std::array{at::empty(gradient.sizes(), gradient.options()), at::empty(input.sizes(), input.options())};
   return {emptyIf(mask[0], input), emptyIf(mask[1], weight), mask[2] ? at::empty({weight.size(0)}, gradient.options()) : Tensor()};
 }
 

@@ -97,9 +97,9 @@ export class Methods {
     return this.parts.flatMap(({ budget }) => budget ?? []);
   }
 
-  /** What each method holds beyond what a plan sees, in a run of so many tasks. */
-  held(tasks: number): Promise<readonly Held[]> {
-    return Promise.all(this.parts.map(async (part) => (await part.holds?.(tasks)) ?? {}));
+  /** What each method holds beyond what a plan sees, in a run of so many tasks, the longest of so many steps. */
+  held(tasks: number, steps: number): Promise<readonly Held[]> {
+    return Promise.all(this.parts.map(async (part) => (await part.holds?.(tasks, steps)) ?? {}));
   }
 
   /** Passes over a model's entries that what is left of each of so many tasks takes. */

@@ -184,8 +184,8 @@ export interface DrawnAt extends StepIndex {
 export interface Method<State extends StateTree = StateTree> {
   /** How closed forms and the published table know it; nothing where it costs what plain fine-tuning does. */
   readonly budget?: MethodBudget;
-  /** What is held at the most in a run of so many tasks, beyond what its state holds as the second task starts. A plan sees that start, the second step and the task's end, and no {@link flow}. */
-  holds?(tasks: number): Held | Promise<Held>;
+  /** What is held at the most in a run of so many tasks, the longest of so many steps, beyond what its state holds as the second task starts. A plan sees that start, the second step and the task's end, and no {@link flow}. */
+  holds?(tasks: number, steps: number): Held | Promise<Held>;
   /** How often {@link expert} and {@link flow} together go through all of a model's entries after a task (from 0): one for each model that is read or written. No plan sees it in shapes. */
   passes?(task: number): number | Promise<number>;
   /** Present where weights are scored on held-back samples. */

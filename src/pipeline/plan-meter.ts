@@ -96,7 +96,8 @@ export async function meterStep(
     });
     replaceStates(states, result.states);
     states = result.states;
-    const held = await methods.held(planned?.facts.tasks ?? 1);
+    const lengths = planned?.course?.steps ?? [];
+    const held = await methods.held(planned?.facts.tasks ?? 1, lengths.length > 0 ? Math.max(...lengths) : Number.POSITIVE_INFINITY);
     const found = memoryOf({ started, stepped: states.map(sizesOf), ended: steady.ended }, held, {
       model: bytesOf(model.weights),
       adapters: bytesOf(adapters?.weights),

@@ -144,6 +144,8 @@ test.each([
   ["ewc", { memory: "separate" }],
   ["ewc", { memory: "separate", anchor: "expert" }],
   ["weight-space-consolidation", { every: 2 }],
+  ["weight-space-consolidation", { every: 5 }],
+  ["zscl", { weFreq: 7 }],
   ["zscl", { weFreq: 3 }],
   ["zscl", { weFreq: 1 }],
   ["checkpoint-averaging", { k: 2, every: 3 }],

@@ -37,11 +37,11 @@ export default defineMethod({
     every: z.int().min(1).default(10).describe("steps between two weights of the mean"),
   }),
   build: ({ keep, alpha, warm, every }) => ({
-    holds: () => ({ models: 1 }),
+    holds: (_, steps) => ({ models: lastBefore(steps, warm) + every <= steps ? 1 : 0 }),
     init: (): Memory => ({ start: new Map(), mean: null, count: 0, warm: 0 }),
     startTask: (task): Memory => {
       refuseAdapters("weight-space-consolidation", task.model);
-      return { start: learnedSnapshot(task), mean: null, count: 0, warm: Math.max(1, Math.round(warm * task.steps)) };
+      return { start: learnedSnapshot(task), mean: null, count: 0, warm: lastBefore(task.steps, warm) };
     },
     afterStep(step, memory: Memory): Memory {
       const since = step.at.step + 1 - memory.warm;
@@ -55,6 +55,9 @@ export default defineMethod({
     expert: (trained, _, { mean }: Memory) => mean ?? trained,
   }),
 });
+
+/** The step that the reset ends, counted from 1. */
+const lastBefore = (steps: number, warm: number): number => Math.max(1, Math.round(warm * steps));
 
 /** αθ + (1 − α)θ_start at all but the `keep` per cent of each tensor's entries with the largest |m|·v. */
 function reset(

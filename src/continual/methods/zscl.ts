@@ -47,7 +47,7 @@ export default defineMethod({
       textsAtRunStart: (pretraining) =>
         pretraining === 0 ? 0 : Math.min(mostTexts, texts === undefined ? pretraining : captionsIn(texts).length),
     },
-    holds: () => ({ models: 1 }),
+    holds: (_, steps) => ({ models: steps < weFreq ? 0 : 1 }),
     init: (): Memory => ({ references: null, anchor: new Map(), average: null, warned: false }),
     async startTask(task, { references, warned }: Memory): Promise<Memory> {
       refuseAdapters("zscl", task.model);
