@@ -5,11 +5,11 @@
 #include <torch/library.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "clones.h"
 #include "kernel-table.h"
+#include "narrowing.h"
 
 namespace evergreen {
 
@@ -187,15 +187,6 @@ EVERGREEN_CLONES void adamwBlock(float* __restrict w, const G* __restrict g, flo
     m[i] = first;
     v[i] = second;
     w[i] = w[i] * a.keep - a.stepSize * (first / (std::sqrt(second) / a.rootCorrection2 + a.epsilon));
-  }
-}
-
-/** Rounds to nearest even, as libtorch does; NaN becomes libtorch's. */
-EVERGREEN_CLONES void toBFloat16(at::BFloat16* __restrict to, const float* __restrict from, int64_t n) {
-  for (int64_t i = 0; i < n; i++) {
-    const auto bits = std::bit_cast<uint32_t>(from[i]);
-    const uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-    to[i].x = static_cast<uint16_t>((bits & 0x7FFFFFFF) > 0x7F800000 ? 0x7FC0 : rounded);
   }
 }
 

@@ -1,4 +1,6 @@
 // Entries in a type of 16 bits, and whether all of them are finite. src/engine/entries.test.ts compares the bits with libtorch's conversion.
+#include "narrowing.h"
+
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
@@ -25,22 +27,14 @@ EVERGREEN_CLONES bool hasOdd(const Bits* __restrict entries, Bits exponent, int6
   return odd != 0;
 }
 
-/** Rounds to nearest, halves to even. True when some result is infinite or no number. */
-EVERGREEN_CLONES bool toBFloat16(uint16_t* __restrict to, const float* __restrict from, int64_t n) {
+/** The same for float16. */
+EVERGREEN_CLONES bool toHalf(at::Half* __restrict to, const float* __restrict from, int64_t n) {
   uint32_t odd = 0;
   for (int64_t i = 0; i < n; i++) {
-    const auto bits = std::bit_cast<uint32_t>(from[i]);
-    const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    const uint32_t kept = (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded;
-    odd |= static_cast<uint32_t>((kept & kBFloat16Exponent) == kBFloat16Exponent);
-    to[i] = static_cast<uint16_t>(kept);
+    to[i].x = c10::detail::fp16_ieee_from_fp32_value(from[i]);
+    odd |= static_cast<uint32_t>((to[i].x & kHalfExponent) == kHalfExponent);
   }
   return odd != 0;
-}
-
-EVERGREEN_CLONES bool toHalf(uint16_t* __restrict to, const float* __restrict from, int64_t n) {
-  for (int64_t i = 0; i < n; i++) to[i] = c10::detail::fp16_ieee_from_fp32_value(from[i]);
-  return hasOdd<uint16_t>(to, kHalfExponent, n);
 }
 
 /** True when no entry of a dense tensor on the processor is infinite or no number. */
@@ -68,15 +62,27 @@ std::tuple<Tensor, bool> narrow(const Tensor& entries, at::ScalarType type) {
   const auto given = entries.to(at::kCPU).contiguous();
   auto result = at::empty(given.sizes(), given.options().dtype(type));
   const auto* from = given.const_data_ptr<float>();
-  auto* to = static_cast<uint16_t*>(result.mutable_data_ptr());
+  void* const to = result.mutable_data_ptr();
   std::atomic<bool> odd{false};
   eachTile(1, given.numel(), kLightTiles / 4, [&](size_t, int64_t first, int64_t n) {
-    if ((type == at::kHalf ? toHalf : toBFloat16)(to + first, from + first, n)) odd = true;
+    if (type == at::kHalf ? toHalf(static_cast<at::Half*>(to) + first, from + first, n) : toBFloat16(static_cast<at::BFloat16*>(to) + first, from + first, n)) odd = true;
   });
   return {result, !odd};
 }
 
 }  // namespace
+
+EVERGREEN_CLONES bool toBFloat16(at::BFloat16* __restrict to, const float* __restrict from, int64_t n) {
+  uint32_t odd = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const auto bits = std::bit_cast<uint32_t>(from[i]);
+    const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    const uint32_t kept = (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded;
+    odd |= static_cast<uint32_t>((kept & kBFloat16Exponent) == kBFloat16Exponent);
+    to[i].x = static_cast<uint16_t>(kept);
+  }
+  return odd != 0;
+}
 
 TORCH_LIBRARY_FRAGMENT(evergreen, library) {
   library.def("is_finite(Tensor entries) -> bool", isFinite);

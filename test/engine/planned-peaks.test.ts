@@ -34,7 +34,7 @@ function peakOn(device: "cpu" | "meta", { shapes, work, dtype = "float32", learn
   });
 }
 
-const mlp = [[512, 64], [256, 64], [256]] as const;
+const mlp = [[8192, 64], [256, 64], [256]] as const;
 const images = [
   [16, 32, 16, 16],
   [64, 32, 3, 3],
