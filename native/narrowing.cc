@@ -27,7 +27,7 @@ EVERGREEN_CLONES bool hasOdd(const Bits* __restrict entries, Bits exponent, int6
   return odd != 0;
 }
 
-/** The same for float16. */
+/** What toBFloat16 does, for float16. */
 EVERGREEN_CLONES bool toHalf(at::Half* __restrict to, const float* __restrict from, int64_t n) {
   uint32_t odd = 0;
   for (int64_t i = 0; i < n; i++) {

@@ -56,7 +56,7 @@ export default defineMethod({
   }),
 });
 
-/** The step that the reset ends, counted from 1. */
+/** Steps of a task before its mean begins; the last of them ends with the reset. */
 const lastBefore = (steps: number, warm: number): number => Math.max(1, Math.round(warm * steps));
 
 /** αθ + (1 − α)θ_start at all but the `keep` per cent of each tensor's entries with the largest |m|·v. */
